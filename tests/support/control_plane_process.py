@@ -1,0 +1,125 @@
+"""One server program as a child process: started, watched, killed, paused."""
+
+import asyncio
+import atexit
+import random
+import signal
+import socket
+import subprocess
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from tests.support.waiting import until
+
+# below the range that the kernel takes ports of outgoing connections from, so that none of those gets in the way
+PORTS = range(20000, 32000)
+
+
+class ProcessFailedError(Exception):
+    """A program ended when it should have run; the message ends with its last log lines."""
+
+
+def free_port() -> int:
+    """Return a TCP port of 127.0.0.1 that nobody listens on."""
+    while True:
+        port = random.choice(PORTS)  # noqa: S311 - no secret
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+
+
+class ServerProcess:
+    """A program that serves until it is told to end. Its output goes to ``log``, a file."""
+
+    def __init__(self, command: Sequence[str | Path], *, log: Path) -> None:
+        self.command = [str(part) for part in command]
+        self.log = log
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def name(self) -> str:
+        return Path(self.command[0]).name
+
+    @property
+    def pid(self) -> int:
+        if self._process is None:
+            raise ProcessFailedError(f"{self.name} was not started")
+        return self._process.pid
+
+    @property
+    def running(self) -> bool:
+        return self._process is not None and self._process.poll() is None
+
+    async def start(self, ready: Callable[[], Awaitable[bool]], *, within: float = 60) -> None:
+        """Start the program and wait until ``ready`` says yes.
+
+        Raises:
+            ProcessFailedError: it ended, or was not ready in ``within`` seconds.
+
+        """
+        self._spawn()
+
+        async def ready_or_ended() -> bool:
+            return not self.running or await ready()
+
+        try:
+            await until(ready_or_ended, within=within, what=f"{self.name} is ready", retry_on=(OSError,))
+        except AssertionError as error:
+            await self.stop()
+            raise ProcessFailedError(f"{error}\n{self._last_lines()}") from None
+        if not self.running:
+            raise ProcessFailedError(f"{self.name} ended:\n{self._last_lines()}")
+
+    def _spawn(self) -> None:
+        # not asyncio's: such a process outlives the event loop of the fixture that started it
+        with self.log.open("ab") as log:
+            self._process = subprocess.Popen(self.command, stdout=log, stderr=log, stdin=subprocess.DEVNULL)
+        atexit.register(self._kill)
+
+    async def stop(self) -> None:
+        """End it as its owner would (SIGTERM; SIGKILL after 10 s)."""
+        if self._process is None:
+            return
+        if self.running:
+            self.resume()
+            self._process.terminate()
+            with suppress(AssertionError):
+                await until(lambda: not self.running, within=10, what=f"{self.name} ends")
+        await self.kill()
+
+    async def kill(self) -> None:
+        """End it at once (SIGKILL)."""
+        self._kill()
+        atexit.unregister(self._kill)
+
+    def pause(self) -> None:
+        """Freeze it: connections stay open and nothing answers (SIGSTOP)."""
+        self._signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """Let it go on after ``pause``."""
+        self._signal(signal.SIGCONT)
+
+    def _signal(self, number: signal.Signals) -> None:
+        if self._process is not None:
+            self._process.send_signal(number)
+
+    def _kill(self) -> None:
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+
+    def _last_lines(self) -> str:
+        return "\n".join(self.log.read_text(errors="replace").splitlines()[-20:])
+
+
+async def accepts(port: int) -> bool:
+    """Whether something listens on the port of 127.0.0.1."""
+    try:
+        _, writer = await asyncio.open_connection("127.0.0.1", port)
+    except OSError:
+        return False
+    writer.close()
+    await writer.wait_closed()
+    return True
