@@ -1,0 +1,95 @@
+"""IsekMesh: the ground that agents share: discovery and identity."""
+
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import Field
+
+from isek.api.fields import ImageName, ObjectName, Quantity, ShortText
+from isek.api.resource import AGE_COLUMN, READY_COLUMNS, Column, Resource, Status
+from isek.api.schema import Model
+
+
+class EtcdStorage(Model):
+    """The volume of each etcd member."""
+
+    size: Quantity = "1Gi"
+    """Its size."""
+    class_name: ObjectName | None = None
+    """Its StorageClass; default: the cluster's."""
+
+
+class Etcd(Model):
+    """The etcd cluster that the operator provisions. It holds leased soft state only: there is nothing to back up."""
+
+    replicas: Literal[1, 3] = 1
+    """Members. Changing it makes a new, empty etcd; the nodes register again by themselves."""
+    image: ImageName = "registry.k8s.io/etcd:3.6.8-0"
+    """Image of the members."""
+    storage: EtcdStorage = EtcdStorage()
+    """The volume of each member."""
+
+
+class RegistrySpec(Model):
+    """How nodes are known."""
+
+    ttl_seconds: Annotated[int, Field(ge=5, le=600)] = 15
+    """Seconds after which a node that was killed is forgotten."""
+
+
+class P2P(Model):
+    """How nodes talk to each other."""
+
+    enabled: bool = True
+    """True: over libp2p, each node with a sidecar. False: plain HTTP between pods."""
+
+
+class IsekMeshSpec(Model):
+    """What the mesh is to be."""
+
+    mesh_id: Annotated[
+        str | None,
+        Field(alias="meshID", min_length=1, max_length=127, pattern=r"^[a-z0-9]([-.a-z0-9]*[a-z0-9])?$"),
+    ] = None
+    """The mesh's name in its registry; default: <namespace>.<name>."""
+    etcd: Etcd = Etcd()
+    """The etcd that the mesh's nodes find each other through."""
+    registry: RegistrySpec = RegistrySpec()
+    """How nodes are known."""
+    p2p: Annotated[P2P, Field(alias="p2p")] = P2P()
+    """How nodes talk to each other."""
+
+
+class IsekMeshStatus(Status):
+    """What the mesh is."""
+
+    etcd_ready_replicas: Annotated[int, Field(ge=0)] = 0
+    """Members that answer."""
+    nodes: Annotated[int, Field(ge=0)] = 0
+    """IsekNodes, IsekAgents and IsekTeams of the mesh that have pods of their own."""
+    endpoint: ShortText | None = None
+    """Where etcd answers inside the cluster."""
+
+
+class IsekMesh(Resource):
+    """The shared ground of agents: discovery through etcd, and who may speak."""
+
+    plural: ClassVar[str] = "isekmeshes"
+    short_name: ClassVar[str] = "imesh"
+    columns: ClassVar[tuple[Column, ...]] = (
+        READY_COLUMNS[0],
+        Column("Etcd", "string", ".status.etcdReadyReplicas"),
+        Column("Members", "integer", ".spec.etcd.replicas"),
+        *READY_COLUMNS[1:],
+        Column("Endpoint", "string", ".status.endpoint", priority=1),
+        AGE_COLUMN,
+    )
+
+    spec: IsekMeshSpec = IsekMeshSpec()
+    """What the mesh is to be."""
+    status: IsekMeshStatus = IsekMeshStatus()
+    """What the mesh is."""
+
+    @property
+    def mesh_id(self) -> str:
+        """The mesh's name in its registry."""
+        return self.spec.mesh_id or f"{self.namespace}.{self.name}"

@@ -1,0 +1,50 @@
+"""IsekNode: pods that host agents and teams."""
+
+from typing import Annotated, ClassVar
+
+from pydantic import Field
+
+from isek.api.resource import AGE_COLUMN, READY_COLUMNS, Column, Resource, WorkloadStatus
+from isek.api.schema import Model
+from isek.api.workload import LocalReference, PodTemplate, Replicas
+
+
+class IsekNodeSpec(Model):
+    """What the node is to be."""
+
+    replicas: Replicas = 1
+    """Pods; each hosts all of the node's agents and teams."""
+    max_agents: Annotated[int, Field(ge=1, le=100)] = 20
+    """Agents and teams that it takes; past it the newest is refused."""
+    mesh_ref: LocalReference | None = None
+    """The mesh it joins; default: the one called default, made where it is missing."""
+    template: PodTemplate | None = None
+    """What the pods look like."""
+
+
+class IsekNodeStatus(WorkloadStatus):
+    """What the node is."""
+
+    agents: Annotated[int, Field(ge=0)] = 0
+    """Agents and teams that it hosts."""
+
+
+class IsekNode(Resource):
+    """A host for agents and teams, scaled by its replicas."""
+
+    plural: ClassVar[str] = "iseknodes"
+    short_name: ClassVar[str] = "inode"
+    scalable: ClassVar[bool] = True
+    columns: ClassVar[tuple[Column, ...]] = (
+        READY_COLUMNS[0],
+        Column("Agents", "integer", ".status.agents"),
+        Column("Mesh", "string", ".status.mesh"),
+        Column("Replicas", "string", ".status.readyReplicas"),
+        *READY_COLUMNS[1:],
+        AGE_COLUMN,
+    )
+
+    spec: IsekNodeSpec = IsekNodeSpec()
+    """What the node is to be."""
+    status: IsekNodeStatus = IsekNodeStatus()
+    """What the node is."""

@@ -1,0 +1,72 @@
+"""How one agent asks another: the contract between what thinks (``isek.agent``, ``isek.team``) and what carries
+(``isek.protocol``)."""
+
+import time
+from dataclasses import dataclass, field, replace
+from typing import Protocol
+
+from isek.errors import CallError
+from isek.trace import Trace
+
+MAX_CALL_DEPTH = 16
+"""Agents that ask agents, at most this deep: calls in circles end here."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What an agent answered."""
+
+    text: str
+    trace: Trace | None = None
+    """The asked agent's own part, with its children below."""
+
+
+@dataclass(frozen=True)
+class CallContext:
+    """What travels with a run, and from there with every call that it makes."""
+
+    deadline: float
+    """On the clock of ``time.monotonic()``, seconds."""
+    session_id: str | None = None
+    user_id: str = "default"
+    depth: int = 0
+    traceparent: str | None = None
+    """W3C trace context of the caller."""
+    peer_id: str | None = None
+    """The libp2p peer that called in, when its sidecar vouches for it."""
+    children: list[Trace] = field(default_factory=list)
+    """Filled by whoever asks on behalf of this run; becomes the trace's children."""
+
+    def remaining_seconds(self) -> float:
+        """Seconds until the deadline, never below 0."""
+        return max(0.0, self.deadline - time.monotonic())
+
+    def deeper(self) -> "CallContext":
+        """The context of a call that this run makes.
+
+        Raises:
+            CallError: ``CallDepthExceeded``.
+        """
+        if self.depth >= MAX_CALL_DEPTH:
+            raise CallError(
+                "CallDepthExceeded",
+                f"agents asked each other {MAX_CALL_DEPTH} calls deep",
+                hint="look for agents that ask each other in a circle",
+                status=508,
+            )
+        return replace(self, depth=self.depth + 1, children=[])
+
+
+class Asks(Protocol):
+    """Asks agents by their address."""
+
+    async def ask(self, address: str, message: str, context: CallContext) -> Answer:
+        """Ask ``<agent>`` (of the own namespace) or ``<agent>.<namespace>``.
+
+        The trace of the call, also of one that failed, is appended to ``context.children``.
+
+        Raises:
+            CallError: the agent is not known, cannot be reached, or did not answer by the deadline.
+            RunError: it was asked and failed; the code is its own.
+        """
+        ...

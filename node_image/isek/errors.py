@@ -1,0 +1,52 @@
+"""The errors that cross a process boundary, as one tree.
+
+- ``IsekError``: a code in CamelCase, a message for people, a hint what to do, and the HTTP status it is answered with
+
+  - ``RunError``: a run that ended without an answer (``ModelError``, ``ModelTimeout``, ``MaxIterationsReached``, ...)
+  - ``CallError``: an agent that could not be asked (``AgentNotFound``, ``AgentUnreachable``, ...);
+    ``retryable`` tells that nothing has happened yet, so that another replica may be tried
+"""
+
+from typing import Any
+
+from isek.trace import Trace
+
+
+class IsekError(Exception):
+    """An error that a caller gets as ``{"error": {"code", "message", "hint"}}``."""
+
+    def __init__(
+        self, code: str, message: str, *, hint: str = "", status: int = 500, trace: Trace | None = None
+    ) -> None:
+        super().__init__(f"{code}: {message}")
+        self.code = code
+        self.message = message
+        self.hint = hint
+        self.status = status
+        self.trace = trace
+        """What had been asked until then, where it is known."""
+
+    def to_json(self) -> dict[str, Any]:
+        """The one shape of errors."""
+        return {"error": {"code": self.code, "message": self.message, "hint": self.hint}}
+
+
+class RunError(IsekError):
+    """A run that ended without an answer."""
+
+
+class CallError(IsekError):
+    """An agent that could not be asked."""
+
+    def __init__(
+        self,
+        code: str,
+        message: str,
+        *,
+        hint: str = "",
+        status: int = 502,
+        trace: Trace | None = None,
+        retryable: bool = False,
+    ) -> None:
+        super().__init__(code, message, hint=hint, status=status, trace=trace)
+        self.retryable = retryable

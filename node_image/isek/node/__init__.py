@@ -1,0 +1,1 @@
+"""The server that hosts agents, and its settings."""

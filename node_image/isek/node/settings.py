@@ -1,0 +1,62 @@
+"""What a node needs to know. The operator and ``isek up`` render it, the node reads it."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+PREFIX = "ISEK_"
+
+
+class NodeSettings(BaseSettings):
+    """Settings of one node process, each from the environment variable ``ISEK_<NAME>``."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, use_attribute_docstrings=True, frozen=True)
+
+    node_id: str = "node.default"
+    """``<pod>.<namespace>`` on Kubernetes; unique in its mesh."""
+    namespace: str = "default"
+    """Where its agents live."""
+    cluster: str = ""
+    """The Kubernetes cluster, where there are several."""
+    zone: str = ""
+    """The failure domain (topology.kubernetes.io/zone)."""
+    mesh_id: str = "default.default"
+    """The mesh's name in its registry."""
+    host: str = "0.0.0.0"  # noqa: S104  (a pod's address is not known beforehand)
+    """Address to listen on."""
+    port: Annotated[int, Field(ge=0, le=65535)] = 8080
+    """Port to listen on; 0: any free one."""
+    advertise_host: str = "127.0.0.1"
+    """Address at which peers reach the node over HTTP."""
+    hosted_file: Path = Path("/etc/isek/hosted.yaml")
+    """The v1alpha1 agents and teams that the node hosts."""
+    secrets_dir: Path = Path("/var/run/secrets/isek.io")
+    """Referenced Secrets: one folder each, one file a key."""
+    registry_url: str = "memory:"
+    """``etcd://host:port[,host:port]``, ``http://host:port`` (a center registry), or ``memory:``."""
+    registry_ttl_seconds: Annotated[int, Field(ge=5, le=600)] = 15
+    """Seconds after which the registry forgets the node when it stops renewing its lease."""
+    p2p_enabled: bool = False
+    """Whether a libp2p sidecar runs beside the node."""
+    p2p_api_url: str = "http://127.0.0.1:9001"
+    """The sidecar's local API."""
+    p2p_token_file: Path = Path("/var/run/isek/p2p/token")
+    """The token that the node and its sidecar share; the sidecar makes it."""
+    max_body_bytes: Annotated[int, Field(ge=1024)] = 16 * 1024 * 1024
+    """Largest request that is accepted."""
+    drain_seconds: Annotated[int, Field(ge=0)] = 330
+    """How long running tasks may take to end once the node is told to stop."""
+    log_format: Literal["Text", "JSON"] = "Text"
+    """Text for people, JSON for machines."""
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    """What is worth a line."""
+
+    def to_environment(self) -> dict[str, str]:
+        """The variables that make an equal object; what has its default value is left out."""
+        values = self.model_dump(mode="json", exclude_defaults=True)
+        return {
+            PREFIX + name.upper(): str(value).lower() if isinstance(value, bool) else str(value)
+            for name, value in sorted(values.items())
+        }

@@ -1,0 +1,90 @@
+"""What a node tells its mesh about itself."""
+
+from typing import Literal, Self
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic.alias_generators import to_camel
+
+MAX_RECORD_BYTES = 4096
+PREFIX = "/isek"
+
+
+class RecordError(ValueError):
+    """A record that cannot be believed, or is too large to be written."""
+
+
+class AgentRecord(BaseModel):
+    """An agent or a team that a node hosts."""
+
+    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, frozen=True)
+
+    name: str
+    kind: Literal["Agent", "Team"] = "Agent"
+    capabilities: tuple[str, ...] = ()
+    card_hash: str = ""
+
+
+class NodeRecord(BaseModel):
+    """One node of a mesh; unknown fields of newer versions are passed over."""
+
+    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, frozen=True)
+
+    node_id: str
+    namespace: str = "default"
+    cluster: str = ""
+    zone: str = ""
+    version: str = ""
+    host: str
+    port: int
+    peer_id: str | None = None
+    p2p_address: str | None = None
+    agents: tuple[AgentRecord, ...] = ()
+
+    @property
+    def url(self) -> str:
+        """Where the node answers over HTTP."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"http://{host}:{self.port}"
+
+    def hosts(self, address: str) -> bool:
+        """Whether ``<agent>.<namespace>`` lives here."""
+        name, _, namespace = address.partition(".")
+        return namespace == self.namespace and any(agent.name == name for agent in self.agents)
+
+    def key(self, mesh_id: str) -> str:
+        """Where the record stands in the registry."""
+        return f"{nodes_prefix(mesh_id)}{self.namespace}/{self.node_id.removesuffix('.' + self.namespace)}"
+
+    def encode(self) -> bytes:
+        """The record as JSON.
+
+        Raises:
+            RecordError: it is larger than 4 KiB.
+        """
+        encoded = self.model_dump_json(by_alias=True, exclude_none=True, exclude_defaults=True).encode()
+        if len(encoded) > MAX_RECORD_BYTES:
+            raise RecordError(
+                f"the record of {self.node_id} takes {len(encoded)} of {MAX_RECORD_BYTES} bytes; host fewer agents"
+            )
+        return encoded
+
+    @classmethod
+    def decode(cls, key: str, value: bytes) -> Self:
+        """The record that stands at ``key``.
+
+        Raises:
+            RecordError: it does not parse, or names another namespace or node than its key.
+        """
+        try:
+            record = cls.model_validate_json(value)
+        except ValidationError as error:
+            raise RecordError(f"the record at {key} does not parse: {error.error_count()} errors") from None
+        _, namespace, pod = key.rsplit("/", 2)
+        if record.namespace != namespace or record.node_id.removesuffix("." + namespace) != pod:
+            raise RecordError(f"the record at {key} claims to be {record.node_id} of {record.namespace}")
+        return record
+
+
+def nodes_prefix(mesh_id: str) -> str:
+    """Where the nodes of a mesh stand in the registry."""
+    return f"{PREFIX}/{mesh_id}/nodes/"

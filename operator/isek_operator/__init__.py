@@ -1,0 +1,1 @@
+"""The operator that turns Isek's custom resources into running agents."""

@@ -1,0 +1,32 @@
+"""What decisions may look at: the last known state of the cluster, read only."""
+
+from collections.abc import Iterable
+from typing import Protocol
+
+from isek.api import Resource
+
+from isek_operator.decide.outcome import Manifest
+
+
+class World(Protocol):
+    """The last known state of the cluster. All objects are to be treated as frozen."""
+
+    def resource(self, kind: str, namespace: str, name: str) -> Resource | None:
+        """A custom resource; None: it is not there (or is being deleted, or does not parse)."""
+        ...
+
+    def resources(self, kind: str, namespace: str) -> Iterable[Resource]:
+        """The custom resources of a kind in a namespace, oldest first (creation time, then name)."""
+        ...
+
+    def children(self, owner_uid: str) -> Iterable[Manifest]:
+        """The live objects whose controller is the object of this uid."""
+        ...
+
+    def labelled(self, kind: str, namespace: str, label: str, value: str) -> Iterable[Manifest]:
+        """The live objects of a core kind with one label (Pod, PersistentVolumeClaim: metadata only)."""
+        ...
+
+    def secret_keys(self, namespace: str, name: str) -> frozenset[str] | None:
+        """The keys of a Secret that a resource refers to; None: it is not there."""
+        ...

@@ -1,0 +1,1 @@
+"""Thin Kopf handlers: unpack, enqueue, nothing else."""

@@ -1,0 +1,1 @@
+"""The same decisions and manifests, planned onto processes of one machine instead of a cluster."""

@@ -1,0 +1,1 @@
+"""Pure builders, one module per Kubernetes kind: data in, manifest out."""

@@ -1,0 +1,1 @@
+"""Gather, decide, apply, status: one module per kind."""
