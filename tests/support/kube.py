@@ -111,7 +111,7 @@ class KubeClient:
     async def until_true(
         self, kind: str, name: str, condition: Callable[[Object], Any], *, what: str, within: float = 10
     ) -> Object:
-        """Wait until the object exists and ``condition(object)`` is true; a field that is missing counts as false."""
+        """Wait until the object exists and ``condition(object)`` is true; a field that is missing or null: not yet."""
 
         async def met() -> Object | None:
             found = await self.find(kind, name)
@@ -119,7 +119,7 @@ class KubeClient:
             assert condition(found), found.get("status") or found.get("spec")
             return found
 
-        return await until(met, within=within, what=f"{kind} {name!r} {what}", retry_on=(LookupError,))
+        return await until(met, within=within, what=f"{kind} {name!r} {what}", retry_on=(LookupError, TypeError))
 
     async def until_condition(
         self, kind: str, name: str, type_: str, status: str = "True", *, reason: str | None = None, within: float = 10
