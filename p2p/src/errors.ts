@@ -1,0 +1,53 @@
+/** The errors a sidecar answers with itself, as opposed to those of the node behind it. */
+
+/** Every code, with the HTTP status it travels under. */
+export const STATUS = {
+  BadAddress: 400,
+  InvalidRequest: 400,
+  PathNotAllowed: 400,
+  Unauthorized: 401,
+  PeerRefused: 403,
+  NotFound: 404,
+  BodyTooLarge: 413,
+  PeerUnreachable: 502,
+  PeerNodeUnavailable: 502,
+  Draining: 503,
+  DeadlineExceeded: 504
+} as const
+
+export type Code = keyof typeof STATUS
+
+/** A failure with what to do about it; `cause` is for the log alone. */
+export class SidecarError extends Error {
+  override readonly name = 'SidecarError'
+  readonly code: Code
+  readonly hint: string
+
+  constructor(code: Code, message: string, hint: string, cause?: unknown) {
+    super(message, { cause })
+    this.code = code
+    this.hint = hint
+  }
+
+  get status(): number {
+    return STATUS[this.code]
+  }
+
+  /** The one error shape of Isek's HTTP APIs. */
+  toJSON(): { error: { code: Code; message: string; hint: string } } {
+    return { error: { code: this.code, message: this.message, hint: this.hint } }
+  }
+}
+
+/** Something to mend before the sidecar can start: a bad setting or an unusable file. */
+export class StartError extends Error {
+  override readonly name = 'StartError'
+}
+
+/** The innermost message of an error: libp2p wraps those of the operating system. */
+export function reasonOf(error: unknown): string {
+  if (error instanceof AggregateError && error.errors.length > 0) {
+    return reasonOf(error.errors[0])
+  }
+  return error instanceof Error ? error.message : String(error)
+}

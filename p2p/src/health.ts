@@ -1,0 +1,28 @@
+/** `/healthz`, `/readyz` and `/metrics`, open to kubelet and Prometheus. */
+
+import { createServer, type Server } from 'node:http'
+import { sendJson } from './answer.ts'
+import type { Metrics } from './metrics.ts'
+
+export interface HealthInit {
+  /** Whether peers can reach this sidecar. Does not depend on the node, which starts after it. */
+  ready: () => boolean
+  metrics: Metrics
+}
+
+export function createHealth({ ready, metrics }: HealthInit): Server {
+  return createServer(async (incoming, outgoing) => {
+    switch (incoming.url) {
+      case '/healthz':
+        return sendJson(outgoing, 200, { status: 'ok' })
+      case '/readyz':
+        return ready() ? sendJson(outgoing, 200, { status: 'ready' }) : sendJson(outgoing, 503, { status: 'not listening' })
+      case '/metrics': {
+        const { contentType, body } = await metrics.expose()
+        return outgoing.writeHead(200, { 'content-type': contentType }).end(body)
+      }
+      default:
+        return sendJson(outgoing, 404, { error: { code: 'NotFound', message: 'no such path', hint: 'use /healthz, /readyz or /metrics' } })
+    }
+  })
+}

@@ -1,0 +1,78 @@
+/** The libp2p host: TCP, noise, yamux and, where there is a key, a private network. */
+
+import { isIPv6 } from 'node:net'
+import type { Connection, Libp2p, PrivateKey } from '@libp2p/interface'
+import { noise } from '@libp2p/noise'
+import { preSharedKey } from '@libp2p/pnet'
+import { tcp } from '@libp2p/tcp'
+import { yamux } from '@libp2p/yamux'
+import { createLibp2p } from 'libp2p'
+
+/** The protocol that @libp2p/http speaks too: HTTP/1.1, one connection of it a stream. */
+export const HTTP_PROTOCOL = '/http/1.1'
+
+/** Calls that two peers may have running at once in one direction; libp2p's own limit of 32 is less than one busy team. */
+export const MAX_STREAMS = 1024
+
+/** A dial within a cluster takes milliseconds; the default of 10 s would eat a caller's time for a pod that is gone. */
+const DIAL_TIMEOUT_MS = 5_000
+
+export interface HostInit {
+  privateKey: PrivateKey
+  listenHost: string
+  listenPort: number
+  privateNetworkKey: Uint8Array | undefined
+  /** Asked for each connection that comes in. */
+  refuseConnections: () => boolean
+}
+
+/** Makes the host, not yet started. */
+export async function createHost(init: HostInit): Promise<Libp2p> {
+  const key = init.privateNetworkKey
+  return await createLibp2p({
+    start: false,
+    privateKey: init.privateKey,
+    addresses: { listen: [`/${family(init.listenHost)}/${init.listenHost}/tcp/${init.listenPort}`] },
+    transports: [tcp()],
+    connectionEncrypters: [noise()],
+    streamMuxers: [yamux({ maxInboundStreams: 2 * MAX_STREAMS, maxOutboundStreams: 2 * MAX_STREAMS })],
+    ...(key === undefined ? {} : { connectionProtector: preSharedKey({ psk: key }) }),
+    connectionGater: { denyInboundConnection: init.refuseConnections },
+    connectionManager: {
+      // 300 would make a hub of a larger mesh close and dial for ever; beyond this, unused ones are closed
+      maxConnections: 5_000,
+      // 5 a second from one address would lock out a node of 100 pods behind one NAT address, and all of local mode
+      inboundConnectionThreshold: 1_000,
+      // 10 would refuse the peers of a pod that just came up and that all of them dial at once
+      maxIncomingPendingConnections: 500,
+      dialTimeout: DIAL_TIMEOUT_MS,
+      addressDialTimeout: DIAL_TIMEOUT_MS,
+      inboundUpgradeTimeout: DIAL_TIMEOUT_MS
+    },
+    // closes connections to hosts that vanished without a word; each ping is a stream, so not every 10 s in a large mesh
+    connectionMonitor: { pingInterval: 30_000 }
+  })
+}
+
+/** The address that peers are to dial: the announced host, else the first one that is not loopback. */
+export function peerAddress(libp2p: Libp2p, announceHost: string | undefined): string {
+  const listening = libp2p.getMultiaddrs().map((address) => address.toString())
+  const first = listening.find((address) => !/^\/ip4\/127\.|^\/ip6\/::1\//.test(address)) ?? listening[0]
+  if (first === undefined) {
+    throw new Error('libp2p listens nowhere')
+  }
+  return announceHost === undefined ? first : first.replace(/^\/ip[46]\/[^/]+/, `/${family(announceHost)}/${announceHost}`)
+}
+
+/** Closes a connection once what was sent on it is on its way. */
+export async function closeConnection(connection: Connection): Promise<void> {
+  try {
+    await connection.close({ signal: AbortSignal.timeout(1_000) })
+  } catch (error) {
+    connection.abort(error as Error)
+  }
+}
+
+function family(host: string): 'ip4' | 'ip6' {
+  return isIPv6(host) ? 'ip6' : 'ip4'
+}

@@ -1,0 +1,73 @@
+/** What the sidecar counts, in Prometheus' names and units. */
+
+import type { Libp2p } from '@libp2p/interface'
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
+
+export type Direction = 'outbound' | 'inbound'
+
+export interface Metrics {
+  /** Notes a call that has begun; the function it returns notes its end. */
+  callStarted(direction: Direction): (outcome: string) => void
+  gateAsked(answer: string): void
+  /** The Prometheus text exposition and its content type. */
+  expose(): Promise<{ contentType: string; body: string }>
+}
+
+export function createMetrics(libp2p: Libp2p): Metrics {
+  const registers = [new Registry()]
+  const [registry] = registers as [Registry]
+  collectDefaultMetrics({ register: registry })
+  const calls = new Counter({
+    name: 'isek_p2p_calls_total',
+    help: 'Calls carried, by direction and outcome (Answered, Cancelled or an error code).',
+    labelNames: ['direction', 'outcome'],
+    registers
+  })
+  const running = new Gauge({ name: 'isek_p2p_running_calls', help: 'Calls running now.', labelNames: ['direction'], registers })
+  const seconds = new Histogram({
+    name: 'isek_p2p_call_duration_seconds',
+    help: 'Time from a request to the end of its answer.',
+    labelNames: ['direction'],
+    buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300],
+    registers
+  })
+  const gate = new Counter({
+    name: 'isek_p2p_gate_answers_total',
+    help: 'Answers of the node about peers (Known, Unknown or Unavailable).',
+    labelNames: ['answer'],
+    registers
+  })
+  new Gauge({
+    name: 'isek_p2p_connections',
+    help: 'Open connections to peers.',
+    labelNames: ['direction'],
+    registers,
+    collect() {
+      const open = libp2p.getConnections()
+      for (const direction of ['inbound', 'outbound']) {
+        this.set({ direction }, open.filter((connection) => connection.direction === direction).length)
+      }
+    }
+  })
+  new Gauge({
+    name: 'isek_p2p_streams',
+    help: 'Open streams on all connections.',
+    registers,
+    collect() {
+      this.set(libp2p.getConnections().reduce((sum, connection) => sum + connection.streams.length, 0))
+    }
+  })
+  return {
+    callStarted(direction) {
+      running.inc({ direction })
+      const stopTimer = seconds.startTimer({ direction })
+      return (outcome) => {
+        stopTimer()
+        running.dec({ direction })
+        calls.inc({ direction, outcome })
+      }
+    },
+    gateAsked: (answer) => gate.inc({ answer }),
+    expose: async () => ({ contentType: registry.contentType, body: await registry.metrics() })
+  }
+}

@@ -1,0 +1,148 @@
+/** Answers `POST /call_peer`: carries one HTTP request to a peer and its answer back. */
+
+import { Agent, type ClientRequestArgs, type IncomingMessage, type RequestOptions, type ServerResponse } from 'node:http'
+import type { Duplex } from 'node:stream'
+import type { Connection, Libp2p, PeerId, Stream } from '@libp2p/interface'
+import { peerIdFromString } from '@libp2p/peer-id'
+import { type Multiaddr, multiaddr } from '@multiformats/multiaddr'
+import { carry, type Outcome } from './carry.ts'
+import { reasonOf, SidecarError } from './errors.ts'
+import { timeoutOf } from './headers.ts'
+import { HTTP_PROTOCOL, MAX_STREAMS } from './libp2p.ts'
+import { checkPath } from './paths.ts'
+import { StreamSocket } from './stream-socket.ts'
+
+/** Idle streams are kept so briefly that one taken from the pool is alive; a new one proves by its handshake that the peer is. */
+const IDLE_STREAM_MS = 10_000
+/** Idle streams kept for each peer. */
+const IDLE_STREAMS = 64
+/** A peer that does not answer the handshake of a stream (under 1 ms usually) for so long is taken for dead. */
+const STREAM_TIMEOUT_MS = 3_000
+
+const METHODS = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'])
+
+export interface PeerCaller {
+  /**
+   * Carries the request of the local API that names peer, path and method in its query.
+   *
+   * @throws SidecarError BadAddress, InvalidRequest, PathNotAllowed; all else is answered
+   */
+  call(query: URLSearchParams, incoming: IncomingMessage, outgoing: ServerResponse): Promise<Outcome>
+  /** Closes the idle streams. */
+  stop(): void
+}
+
+export function createPeerCaller({ libp2p }: { libp2p: Libp2p }): PeerCaller {
+  const agent = new StreamAgent(libp2p)
+
+  return {
+    async call(query, incoming, outgoing) {
+      const { address, peerId } = parseAddress(query.get('p2p_address'), libp2p.peerId)
+      const path = query.get('path') ?? '/'
+      checkPath(path)
+      const method = (query.get('method') ?? 'POST').toUpperCase()
+      if (!METHODS.has(method)) {
+        throw new SidecarError(
+          'InvalidRequest',
+          `method ${JSON.stringify(method)} cannot be called`,
+          `use one of ${[...METHODS].join(', ')}`
+        )
+      }
+      const over = new AbortController()
+      const to: PeerRequestOptions = { agent, host: peerId, method, path, address, dialSignal: over.signal }
+      return await carry({
+        incoming,
+        outgoing,
+        to,
+        headers: {},
+        dropped: ['authorization'], // that of the local API
+        deadline: performance.now() + timeoutOf(incoming.headers),
+        over,
+        toSidecar: true,
+        unanswered: (error) => unreachable(peerId, error)
+      })
+    },
+    stop: () => agent.destroy()
+  }
+}
+
+/** The peer id stands in for the host, so that the agent pools streams by peer. */
+interface PeerRequestOptions extends RequestOptions {
+  address: Multiaddr
+  dialSignal: AbortSignal
+}
+
+/** An HTTP agent whose sockets are streams to peers. */
+class StreamAgent extends Agent {
+  readonly #libp2p: Libp2p
+
+  constructor(libp2p: Libp2p) {
+    super({ keepAlive: true, maxSockets: MAX_STREAMS, maxFreeSockets: IDLE_STREAMS, timeout: IDLE_STREAM_MS, scheduling: 'lifo' })
+    this.#libp2p = libp2p
+  }
+
+  override createConnection(options: ClientRequestArgs, callback: (error: Error | null, socket: Duplex) => void): undefined {
+    const { address, dialSignal } = options as PeerRequestOptions
+    openStream(this.#libp2p, address, dialSignal).then(
+      (socket) => callback(null, socket),
+      (error) => callback(error, undefined as never)
+    )
+  }
+}
+
+/** Opens a stream on the connection there is; where that proves dead, once more on a new one: nothing was sent yet. */
+async function openStream(libp2p: Libp2p, address: Multiaddr, signal: AbortSignal): Promise<StreamSocket> {
+  const reusable = new Set(libp2p.getConnections())
+  const connection = await libp2p.dial(address, { signal })
+  try {
+    return new StreamSocket(await newStream(connection, signal), connection)
+  } catch (error) {
+    const dead = reusable.has(connection) && !signal.aborted && !isAboutProtocol(error)
+    if (!dead) {
+      throw error
+    }
+    connection.abort(error as Error)
+    const fresh = await libp2p.dial(address, { signal })
+    return new StreamSocket(await newStream(fresh, signal), fresh)
+  }
+}
+
+async function newStream(connection: Connection, signal: AbortSignal): Promise<Stream> {
+  return await connection.newStream(HTTP_PROTOCOL, {
+    signal: AbortSignal.any([signal, AbortSignal.timeout(STREAM_TIMEOUT_MS)]),
+    maxOutboundStreams: MAX_STREAMS
+  })
+}
+
+/** Such an error says that the peer is alive. */
+function isAboutProtocol(error: unknown): boolean {
+  return error instanceof Error && ['UnsupportedProtocolError', 'TooManyOutboundProtocolStreamsError'].includes(error.name)
+}
+
+function parseAddress(text: string | null, self: PeerId): { address: Multiaddr; peerId: string } {
+  const hint = 'give the p2pAddress of its registry record, for example /ip4/10.0.0.7/tcp/9000/p2p/12D3...'
+  const peerId = /^\/(?:ip4|ip6|dns4|dns6|dns)\/[^/]+\/tcp\/\d+\/p2p\/(\w+)$/.exec(text ?? '')?.[1]
+  let address: Multiaddr
+  try {
+    if (text === null || peerId === undefined) {
+      throw new Error('it is not of the form /ip4/HOST/tcp/PORT/p2p/PEER_ID')
+    }
+    address = multiaddr(text)
+    peerIdFromString(peerId)
+  } catch (error) {
+    throw new SidecarError('BadAddress', `p2p_address ${JSON.stringify(text)} cannot be used: ${reasonOf(error)}`, hint)
+  }
+  if (self.toString() === peerId) {
+    throw new SidecarError('BadAddress', 'p2p_address is the address of this sidecar itself', 'call the own node directly')
+  }
+  return { address, peerId }
+}
+
+function unreachable(peerId: string, error: Error): SidecarError {
+  return new SidecarError(
+    'PeerUnreachable',
+    `peer ${peerId} cannot be reached: ${reasonOf(error)}`,
+    'try another replica; check that it runs, that its port is open and that both have the same private network key',
+    error
+  )
+}

@@ -1,0 +1,100 @@
+/** Serves the calls of peers: checks who calls and where to, and hands the request to the node. */
+
+import { Agent, createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import type { Libp2p } from '@libp2p/interface'
+import { sendError } from './answer.ts'
+import type { Calls } from './calls.ts'
+import { carry } from './carry.ts'
+import { reasonOf, SidecarError } from './errors.ts'
+import type { Gate } from './gate.ts'
+import { timeoutOf } from './headers.ts'
+import { closeConnection, HTTP_PROTOCOL, MAX_STREAMS } from './libp2p.ts'
+import type { Log } from './log.ts'
+import { checkPath } from './paths.ts'
+import { StreamSocket } from './stream-socket.ts'
+
+/** The caller closes idle streams first (after 10 s): one that this side closes could be in use again. */
+const IDLE_STREAM_MS = 75_000
+/** Below the 5 s after which uvicorn closes an idle connection, for the same reason. */
+const IDLE_NODE_CONNECTION_MS = 4_000
+
+export interface PeerServerInit {
+  libp2p: Libp2p
+  gate: Gate
+  nodeUrl: URL
+  token: string
+  calls: Calls
+  log: Log
+}
+
+export interface PeerServer {
+  start(): Promise<void>
+  stop(): void
+}
+
+export function createPeerServer({ libp2p, gate, nodeUrl, token, calls, log }: PeerServerInit): PeerServer {
+  const toNode = new Agent({ keepAlive: true, maxFreeSockets: MAX_STREAMS, timeout: IDLE_NODE_CONNECTION_MS, scheduling: 'lifo' })
+  const server = createServer({ keepAliveTimeout: IDLE_STREAM_MS }, (incoming, outgoing) => {
+    serve(incoming, outgoing).catch((error) => log.error('serving a peer failed', { reason: reasonOf(error) }))
+  })
+
+  async function serve(incoming: IncomingMessage, outgoing: ServerResponse): Promise<void> {
+    const { connection } = incoming.socket as unknown as StreamSocket
+    const peerId = connection.remotePeer.toString()
+    const ended = calls.begin('inbound')
+    const begun = performance.now()
+    try {
+      if (calls.draining) {
+        throw new SidecarError('PeerUnreachable', 'the peer is shutting down', 'try another replica')
+      }
+      const path = incoming.url ?? ''
+      checkPath(path)
+      const timeout = timeoutOf(incoming.headers)
+      await gate.admit(connection)
+      ended(
+        await carry({
+          incoming,
+          outgoing,
+          to: { agent: toNode, host: nodeUrl.hostname, port: nodeUrl.port, method: incoming.method ?? 'POST', path },
+          headers: { 'Isek-Token': token, 'Isek-Peer-Id': peerId },
+          deadline: begun + timeout,
+          over: new AbortController(),
+          toSidecar: false,
+          unanswered: nodeUnavailable
+        })
+      )
+    } catch (error) {
+      if (!(error instanceof SidecarError)) {
+        throw error
+      }
+      if (error.code === 'PeerRefused') {
+        log.warning('a peer was refused', { peer: peerId })
+        outgoing.once('close', () => void closeConnection(connection))
+      }
+      sendError(outgoing, error)
+      ended(error.code)
+    }
+  }
+
+  return {
+    async start() {
+      await libp2p.handle(HTTP_PROTOCOL, (stream, connection) => void server.emit('connection', new StreamSocket(stream, connection)), {
+        maxInboundStreams: MAX_STREAMS,
+        maxOutboundStreams: MAX_STREAMS
+      })
+    },
+    stop() {
+      server.closeAllConnections()
+      toNode.destroy()
+    }
+  }
+}
+
+function nodeUnavailable(error: Error): SidecarError {
+  return new SidecarError(
+    'PeerNodeUnavailable',
+    `the sidecar of the peer cannot reach its node: ${reasonOf(error)}`,
+    'try another replica, or again once the node is ready',
+    error
+  )
+}

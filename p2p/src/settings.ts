@@ -1,0 +1,83 @@
+/** The settings of the sidecar: environment variables, checked once at start. */
+
+import { isIP } from 'node:net'
+import { StartError } from './errors.ts'
+import type { LogFormat, LogLevel } from './log.ts'
+
+export interface Settings {
+  listenHost: string
+  /** 0: any free port, as for the other ports. */
+  listenPort: number
+  /** The IP address that peers are to dial; none: taken from what libp2p listens on. */
+  announceHost: string | undefined
+  apiPort: number
+  healthHost: string
+  healthPort: number
+  nodeUrl: URL
+  stateDir: string
+  privateNetworkKeyFile: string | undefined
+  logFormat: LogFormat
+  logLevel: LogLevel
+}
+
+type Environment = Record<string, string | undefined>
+
+/** @throws StartError that names the variable and how to mend it */
+export function readSettings(env: Environment): Settings {
+  return {
+    listenHost: ip(env, 'ISEK_P2P_LISTEN_HOST', '0.0.0.0'),
+    listenPort: port(env, 'ISEK_P2P_LISTEN_PORT', 9000),
+    announceHost: value(env, 'ISEK_P2P_ANNOUNCE_HOST') && ip(env, 'ISEK_P2P_ANNOUNCE_HOST', ''),
+    apiPort: port(env, 'ISEK_P2P_API_PORT', 9001),
+    healthHost: ip(env, 'ISEK_P2P_HEALTH_HOST', '0.0.0.0'),
+    healthPort: port(env, 'ISEK_P2P_HEALTH_PORT', 9002),
+    nodeUrl: httpUrl(env, 'ISEK_P2P_NODE_URL', 'http://127.0.0.1:8080'),
+    stateDir: value(env, 'ISEK_P2P_STATE_DIR') ?? '/var/run/isek/p2p',
+    privateNetworkKeyFile: value(env, 'ISEK_P2P_PRIVATE_NETWORK_KEY_FILE'),
+    logFormat: oneOf(env, 'ISEK_LOG_FORMAT', ['Text', 'JSON'], 'Text'),
+    logLevel: oneOf(env, 'ISEK_LOG_LEVEL', ['debug', 'info', 'warning', 'error'], 'info')
+  }
+}
+
+function value(env: Environment, name: string): string | undefined {
+  return env[name]?.trim() || undefined
+}
+
+function port(env: Environment, name: string, fallback: number): number {
+  const text = value(env, name) ?? String(fallback)
+  const number = Number(text)
+  if (!/^\d+$/.test(text) || number > 65535) {
+    throw new StartError(`${name} is ${quote(text)}; set it to a port from 0 (any free one) to 65535`)
+  }
+  return number
+}
+
+function ip(env: Environment, name: string, fallback: string): string {
+  const text = value(env, name) ?? fallback
+  if (isIP(text) === 0) {
+    throw new StartError(`${name} is ${quote(text)}; set it to an IP address, for example 127.0.0.1`)
+  }
+  return text
+}
+
+function httpUrl(env: Environment, name: string, fallback: string): URL {
+  const text = value(env, name) ?? fallback
+  const url = URL.canParse(text) ? new URL(text) : undefined
+  if (url?.protocol !== 'http:' || url.pathname !== '/' || url.search !== '' || url.username !== '') {
+    throw new StartError(`${name} is ${quote(text)}; set it to http://HOST:PORT, for example http://127.0.0.1:8080`)
+  }
+  return url
+}
+
+function oneOf<T extends string>(env: Environment, name: string, choices: readonly T[], fallback: T): T {
+  const text = value(env, name) ?? fallback
+  const found = choices.find((choice) => choice.toLowerCase() === text.toLowerCase())
+  if (found === undefined) {
+    throw new StartError(`${name} is ${quote(text)}; set it to one of ${choices.join(', ')}`)
+  }
+  return found
+}
+
+function quote(text: string): string {
+  return JSON.stringify(text)
+}

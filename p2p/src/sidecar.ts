@@ -1,0 +1,112 @@
+/** The whole sidecar: its parts made, started in order and stopped in order. */
+
+import type { Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { join } from 'node:path'
+import { createCalls } from './calls.ts'
+import { reasonOf, StartError } from './errors.ts'
+import { createGate } from './gate.ts'
+import { createHealth } from './health.ts'
+import { loadIdentity } from './identity.ts'
+import { createHost, peerAddress } from './libp2p.ts'
+import { createLocalApi } from './local-api.ts'
+import type { Log } from './log.ts'
+import { createMetrics } from './metrics.ts'
+import { createPeerCaller } from './peer-caller.ts'
+import { createPeerServer } from './peer-server.ts'
+import { readPrivateNetworkKey } from './private-network.ts'
+import type { Settings } from './settings.ts'
+import { writeAtomically } from './state-file.ts'
+import { createTokenCheck, loadToken } from './token.ts'
+
+/** How long running calls may take to end after `stop`. */
+const DRAIN_MS = 30_000
+
+/** Where a running sidecar can be reached; written to `endpoints.json` for whoever let it choose its ports. */
+export interface Endpoints {
+  api: string
+  health: string
+  p2p_address: string
+  peer_id: string
+}
+
+export interface Sidecar {
+  endpoints: Endpoints
+  /** Takes no new calls, lets the running ones end (30 s at most), then closes everything. */
+  stop(): Promise<void>
+}
+
+/** @throws StartError */
+export async function startSidecar(settings: Settings, log: Log): Promise<Sidecar> {
+  const token = await loadToken(settings.stateDir)
+  const privateKey = await loadIdentity(settings.stateDir)
+  const privateNetworkKey = settings.privateNetworkKeyFile && (await readPrivateNetworkKey(settings.privateNetworkKeyFile))
+  if (!privateNetworkKey) {
+    log.warning('no private network: set ISEK_P2P_PRIVATE_NETWORK_KEY_FILE so that only holders of its key can connect')
+  }
+
+  let refuseConnections = false
+  const libp2p = await createHost({
+    privateKey,
+    listenHost: settings.listenHost,
+    listenPort: settings.listenPort,
+    privateNetworkKey: privateNetworkKey || undefined,
+    refuseConnections: () => refuseConnections
+  })
+  const metrics = createMetrics(libp2p)
+  const calls = createCalls(metrics)
+  const gate = createGate({ nodeUrl: settings.nodeUrl, token, asked: metrics.gateAsked })
+  const server = createPeerServer({ libp2p, gate, nodeUrl: settings.nodeUrl, token, calls, log })
+  const caller = createPeerCaller({ libp2p })
+
+  await server.start()
+  await naming('ISEK_P2P_LISTEN_PORT', async () => libp2p.start())
+  const context = { peer_id: libp2p.peerId.toString(), p2p_address: peerAddress(libp2p, settings.announceHost) }
+  const api = createLocalApi({ caller, context, isAuthorized: createTokenCheck(token), calls, log })
+  const health = createHealth({ ready: () => libp2p.status === 'started' && !calls.draining, metrics })
+  const endpoints: Endpoints = {
+    api: await listen('ISEK_P2P_API_PORT', api, settings.apiPort, '127.0.0.1'),
+    health: await listen('ISEK_P2P_HEALTH_PORT', health, settings.healthPort, settings.healthHost),
+    ...context
+  }
+  await writeAtomically(join(settings.stateDir, 'endpoints.json'), JSON.stringify(endpoints), 0o644)
+  log.info('listening', { ...endpoints })
+
+  return {
+    endpoints,
+    async stop() {
+      refuseConnections = true
+      log.info('stopping: running calls may end')
+      if (!(await calls.drain(DRAIN_MS))) {
+        log.warning('calls still running are cut off', { afterSeconds: DRAIN_MS / 1000 })
+      }
+      caller.stop()
+      server.stop()
+      for (const open of [api, health]) {
+        open.close()
+        open.closeAllConnections()
+      }
+      await libp2p.stop()
+      log.info('stopped')
+    }
+  }
+}
+
+async function listen(variable: string, server: Server, port: number, host: string): Promise<string> {
+  await naming(variable, async () => {
+    await new Promise<void>((resolve, reject) => {
+      server.once('error', reject).listen(port, host, resolve)
+    })
+  })
+  const { address, port: actual, family } = server.address() as AddressInfo
+  return `http://${family === 'IPv6' ? `[${address}]` : address}:${actual}`
+}
+
+/** Turns a failure to listen into one line that names what to change. */
+async function naming(variable: string, start: () => Promise<void>): Promise<void> {
+  try {
+    await start()
+  } catch (error) {
+    throw new StartError(`${variable}: ${reasonOf(error)}; choose another port or stop what listens there`)
+  }
+}
