@@ -97,7 +97,7 @@ def _flattened(manifests: Iterable[Any]) -> Iterator[Any]:
 def _object(manifest: Any, source: str, number: int, namespace: str) -> Resource | Document:
     if not isinstance(manifest, dict) or not isinstance(manifest.get("kind"), str):
         raise DocumentError(
-            f"{source}: document {number}: is no Kubernetes object; it needs apiVersion, kind and metadata"
+            f"{source}: document {number}: no Kubernetes object; it needs apiVersion, kind and metadata"
         )
     api_version, kind = str(manifest.get("apiVersion", "")), manifest["kind"]
     if api_version.partition("/")[0] != GROUP:

