@@ -56,15 +56,11 @@ RULES = [
         example
         for make in KINDS.values()
         for example in (
+            RuleExample("replicas must be 1 beside nodeRef", make(**HOSTED, replicas=2), make(**HOSTED, replicas=1)),
             RuleExample(
-                "replicas must be 1 beside nodeRef", make(**ONE_NODE, replicas=2), make(**ONE_NODE, replicas=1)
+                "template has no effect beside nodeRef", make(**HOSTED, template={"image": "x"}), make(**HOSTED)
             ),
-            RuleExample(
-                "template has no effect beside nodeRef", make(**ONE_NODE, template={"image": "x"}), make(**ONE_NODE)
-            ),
-            RuleExample(
-                "meshRef has no effect beside nodeRef", make(**ONE_NODE, meshRef={"name": "m"}), make(**ONE_NODE)
-            ),
+            RuleExample("meshRef has no effect beside nodeRef", make(**HOSTED, meshRef={"name": "m"}), make(**HOSTED)),
         )
     ),
     RuleExample(
