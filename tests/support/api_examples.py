@@ -40,7 +40,7 @@ class RuleExample:
         return f"{self.refused['kind']}: {self.message}"
 
 
-HOSTED = {"nodeRef": {"name": "shared"}}
+HOSTED: dict[str, Any] = {"nodeRef": {"name": "shared"}}
 KINDS = {"IsekAgent": agent, "IsekTeam": team}
 
 RULES = [

@@ -9,6 +9,8 @@ from pydantic.alias_generators import to_camel
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
+from isek.api.fields import DNS_LABEL
+
 
 @dataclass(frozen=True)
 class Rule:
@@ -75,4 +77,6 @@ def explain(error: ValidationError) -> Iterable[str]:
             message = "no such field"
         elif problem["type"] == "missing":
             message = "is required"
+        elif problem.get("ctx", {}).get("pattern") == DNS_LABEL:
+            message = "must be a DNS label: a-z, 0-9 and -, beginning and ending with a letter or a digit"
         yield f"{path}: {message}" if path else message
