@@ -62,7 +62,7 @@ format: $(VENV)/.ready ## Format the Python code
 
 ##@ Generated files
 .PHONY: generate
-generate: $(VENV)/.ready ## Write the generated files: CRDs, their copy in the chart, the reference of reasons
+generate: $(VENV)/.ready ## Write the generated files: the CRDs and their copy in the chart
 	$(BIN)/python -m isek.api.crd crds
 
 .PHONY: verify
