@@ -74,6 +74,8 @@ requirements: $(VENV)/.ready ## Resolve the dependencies of pyproject.toml anew 
 	$(LOCK) $(if $(UPGRADE),--upgrade) --all-extras --group dev pyproject.toml -o requirements/dev.txt
 	for extra in operator node; do \
 	  $(LOCK) --extra $$extra -c requirements/dev.txt pyproject.toml -o requirements/$$extra.txt; done
+	for tool in uv hatchling; do \
+	  echo $$tool | $(LOCK) -c requirements/dev.txt - -o requirements/$$tool.txt; done
 
 .PHONY: manifests
 manifests: $(VENV)/.ready ## Render the chart as build/isek-operator.yaml, for kubectl apply --server-side
@@ -115,7 +117,7 @@ $(VENV)/.ready: requirements/uv.txt requirements/dev.txt pyproject.toml
 	@echo "installing the Python packages into $(VENV)" >&2
 	@$(PYTHON) -m venv $(VENV)
 	@$(BIN)/pip install --quiet --require-hashes -r requirements/uv.txt
-	@$(BIN)/uv pip sync --quiet --require-hashes requirements/uv.txt requirements/dev.txt
+	@$(BIN)/uv pip sync --quiet --require-hashes requirements/dev.txt
 	@$(BIN)/uv pip install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
 
