@@ -1,0 +1,31 @@
+{{/* Name of everything that belongs to the operator: release "isek" makes "isek-operator". */}}
+{{- define "isek.name" -}}
+{{- $name := .Release.Name | trunc 50 | trimSuffix "-" -}}
+{{- hasSuffix "operator" $name | ternary $name (printf "%s-operator" $name) -}}
+{{- end }}
+
+{{- define "isek.selector" -}}
+app.kubernetes.io/name: {{ .Chart.Name }}
+app.kubernetes.io/instance: {{ .Release.Name }}
+{{- end }}
+
+{{- define "isek.labels" -}}
+{{ include "isek.selector" . }}
+app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
+app.kubernetes.io/part-of: isek
+app.kubernetes.io/managed-by: {{ .Release.Service }}
+helm.sh/chart: {{ printf "%s-%s" .Chart.Name (.Chart.Version | replace "+" "_") }}
+{{- end }}
+
+{{/* An image: include "isek.image" (list $ .Values.nodeImage) */}}
+{{- define "isek.image" -}}
+{{- $root := index . 0 }}{{ $image := index . 1 -}}
+{{ $image.repository }}:{{ $image.tag | default $root.Chart.AppVersion }}
+{{- end }}
+
+{{/* Who is bound to the operator's roles. */}}
+{{- define "isek.subjects" -}}
+- kind: ServiceAccount
+  name: {{ include "isek.name" . }}
+  namespace: {{ .Release.Namespace }}
+{{- end }}

@@ -1,0 +1,30 @@
+"""The Helm chart as Helm renders it."""
+
+import functools
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from tests.support.cluster_tools import cluster_tool
+
+CHART = Path(__file__).parents[2] / "charts" / "isek-operator"
+
+Manifest = dict[str, Any]
+
+
+def helm(command: str, *arguments: str) -> "subprocess.CompletedProcess[str]":
+    """Run ``helm <command> <the chart> <arguments>``."""
+    return subprocess.run(
+        [cluster_tool("helm"), *command.split(), CHART, *arguments], capture_output=True, text=True, check=False
+    )
+
+
+@functools.cache
+def render(*values: str) -> tuple[Manifest, ...]:
+    """Render the chart as release ``isek`` in ``isek-system``, with values as ``--set`` takes them."""
+    setting = [argument for value in values for argument in ("--set", value)]
+    answer = helm("template isek", "--namespace", "isek-system", *setting)
+    assert not answer.returncode, answer.stderr
+    return tuple(document for document in yaml.safe_load_all(answer.stdout) if document)

@@ -1,0 +1,145 @@
+import tomllib
+from pathlib import Path
+
+import kubernetes_validate
+import pytest
+import yaml
+
+from tests.support.chart import CHART, Manifest, helm, render
+
+TOP = Path(__file__).parents[3]
+
+
+def rendered(kind: str, *values: str) -> list[Manifest]:
+    return [manifest for manifest in render(*values) if manifest["kind"] == kind]
+
+
+def test_helm_has_nothing_to_object_to() -> None:
+    answer = helm("lint --strict")
+
+    assert "0 chart(s) failed" in answer.stdout, answer.stdout + answer.stderr
+
+
+def test_all_that_is_rendered_is_valid_for_kubernetes() -> None:
+    manifests = render("namespace.create=true", "watchNamespaces={a,b}", "image.pullSecrets[0].name=registry")
+
+    for manifest in manifests:
+        if manifest["kind"] != "CustomResourceDefinition":  # a real API server has these in the integration tests
+            kubernetes_validate.validate(manifest, "1.36", strict=True)
+    assert {manifest["kind"] for manifest in manifests} >= {"Namespace", "RoleBinding", "Deployment", "Service"}
+
+
+def test_the_application_is_of_the_version_of_the_project() -> None:
+    project = tomllib.loads((TOP / "pyproject.toml").read_text())["project"]
+    chart = yaml.safe_load((CHART / "Chart.yaml").read_text())
+
+    assert chart["appVersion"] == project["version"]
+
+
+def test_the_chart_defines_the_kinds_as_they_are_generated() -> None:
+    generated = [yaml.safe_load(path.read_text()) for path in sorted((TOP / "crds").iterdir())]
+
+    assert [crd["spec"] for crd in rendered("CustomResourceDefinition")] == [crd["spec"] for crd in generated]
+
+
+def test_the_kinds_outlive_the_release_unless_told_otherwise() -> None:
+    policy = {"helm.sh/resource-policy": "keep"}
+
+    assert all(crd["metadata"]["annotations"] == policy for crd in rendered("CustomResourceDefinition"))
+    assert not any("annotations" in crd["metadata"] for crd in rendered("CustomResourceDefinition", "crds.keep=false"))
+    assert rendered("CustomResourceDefinition", "crds.install=false") == []
+
+
+def test_no_rule_holds_a_wildcard_or_lets_the_operator_hand_out_rights() -> None:
+    roles = rendered("ClusterRole")
+    granted = [item for role in roles for rule in role["rules"] for items in rule.values() for item in items]
+
+    assert roles
+    assert not [item for item in granted if "*" in item]
+    assert not {"bind", "escalate", "impersonate"} & set(granted)
+    assert not {"pods/exec", "roles", "rolebindings", "clusterroles", "clusterrolebindings"} & set(granted)
+
+
+def test_with_namespaces_named_the_operator_has_rights_over_workloads_in_these_alone() -> None:
+    press_and_lab = "watchNamespaces={press,lab}"
+
+    bound = {binding["metadata"]["namespace"] for binding in rendered("RoleBinding", press_and_lab)}
+    assert bound == {"press", "lab"}
+    (cluster_wide,) = rendered("ClusterRoleBinding", press_and_lab)
+    roles = {role["metadata"]["name"]: role for role in rendered("ClusterRole", press_and_lab)}
+    role = roles[cluster_wide["roleRef"]["name"]]
+    assert {verb for rule in role["rules"] for verb in rule["verbs"]} == {"list", "watch"}
+    assert {resource for rule in role["rules"] for resource in rule["resources"]} == {
+        "customresourcedefinitions",
+        "namespaces",
+    }
+
+
+def test_the_operator_fits_pod_security_restricted_and_writes_nothing_to_its_image() -> None:
+    (deployment,) = rendered("Deployment")
+    pod = deployment["spec"]["template"]["spec"]
+    (container,) = pod["containers"]
+
+    assert pod["securityContext"]["runAsNonRoot"]
+    assert pod["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+    assert container["securityContext"] == {
+        "allowPrivilegeEscalation": False,
+        "readOnlyRootFilesystem": True,
+        "capabilities": {"drop": ["ALL"]},
+    }
+
+
+def test_there_is_never_more_than_one_operator() -> None:
+    (deployment,) = rendered("Deployment")
+
+    assert deployment["spec"]["replicas"] == 1
+    assert deployment["spec"]["strategy"] == {"type": "Recreate"}
+
+
+def test_images_without_a_tag_are_of_the_version_of_the_chart() -> None:
+    version = yaml.safe_load((CHART / "Chart.yaml").read_text())["appVersion"]
+    (deployment,) = rendered("Deployment", "nodeImage.tag=next", "p2pImage.repository=registry.local/p2p")
+    (container,) = deployment["spec"]["template"]["spec"]["containers"]
+    environment = {variable["name"]: variable["value"] for variable in container["env"]}
+
+    assert container["image"] == f"isek/operator:{version}"
+    assert environment["ISEK_OPERATOR_NODE_IMAGE"] == "isek/node:next"
+    assert environment["ISEK_OPERATOR_P2P_IMAGE"] == f"registry.local/p2p:{version}"
+
+
+@pytest.mark.parametrize(
+    ("value", "complaint"),
+    [
+        ("image.repo=elsewhere", "at '/image': additional properties 'repo' not allowed"),
+        ("logs.format=JSON", "additional properties 'logs' not allowed"),
+        ("log.format=json", "at '/log/format': value must be one of 'Text', 'JSON'"),
+        ("watchNamespaces=press", "at '/watchNamespaces': got string, want array"),
+    ],
+)
+def test_a_value_that_does_not_exist_or_fit_is_refused_by_name(value: str, complaint: str) -> None:
+    answer = helm("template isek", "--set", value)
+
+    assert answer.returncode == 1
+    assert complaint in answer.stderr
+
+
+def test_the_schema_knows_each_value() -> None:
+    schema = yaml.safe_load((CHART / "values.schema.json").read_text())["properties"]
+    values = yaml.safe_load((CHART / "values.yaml").read_text())
+
+    assert set(schema) - {"global"} == set(values)
+
+
+def test_what_users_may_do_with_the_kinds_is_added_to_view_edit_and_admin() -> None:
+    def allowed(role: str) -> set[str]:
+        label = f"rbac.authorization.k8s.io/aggregate-to-{role}"
+        return {
+            verb
+            for found in rendered("ClusterRole")
+            if found["metadata"]["labels"].get(label) == "true"
+            for rule in found["rules"]
+            for verb in rule["verbs"]
+        }
+
+    assert allowed("view") == {"get", "list", "watch"}
+    assert allowed("edit") == allowed("admin") > {"create", "update", "patch", "delete"}
