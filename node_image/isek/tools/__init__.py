@@ -1,1 +1,5 @@
-"""tools"""
+"""What an agent's model may call."""
+
+from isek.tools.base import Tool, ToolError
+
+__all__ = ["Tool", "ToolError"]

@@ -1,0 +1,47 @@
+"""From the ``model`` of a resource to the model."""
+
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+from isek.api.agent import ModelSpec
+from isek.api.workload import SecretKeySelector
+from isek.errors import RunError
+from isek.models.base import Model
+from isek.models.echo import EchoModel
+from isek.models.scripted import ScriptedModel
+
+
+def build_model(spec: ModelSpec, secrets_dir: Path) -> Model:
+    """The model that ``spec`` describes. Secrets are files ``<secrets_dir>/<name>/<key>``, read when needed."""
+    if spec.provider == "Echo":
+        return EchoModel()
+    if spec.provider == "Scripted":
+        return ScriptedModel(spec.script or (), timeout_seconds=spec.timeout_seconds)
+
+    from isek.models.openai import OpenAIModel  # noqa: PLC0415  (1 s and 40 MB that other nodes need not spend)
+
+    return OpenAIModel(
+        spec.name or "",
+        base_url=spec.base_url,
+        api_key=_secret_reader(spec.api_key.secret_key_ref, secrets_dir) if spec.api_key else None,
+        parameters=spec.parameters,
+        timeout_seconds=spec.timeout_seconds,
+        max_retries=spec.max_retries,
+    )
+
+
+def _secret_reader(reference: SecretKeySelector, secrets_dir: Path) -> Callable[[], Awaitable[str]]:
+    path = secrets_dir / reference.name / reference.key
+
+    async def read() -> str:
+        try:
+            return path.read_text().strip()
+        except (OSError, UnicodeDecodeError):
+            raise RunError(
+                "ModelAuthenticationFailed",
+                f"key {reference.key!r} of Secret {reference.name!r} cannot be read",
+                hint=f"create the Secret with that key; the node reads it from {path}",
+                status=502,
+            ) from None
+
+    return read
