@@ -44,10 +44,14 @@ export class StartError extends Error {
   override readonly name = 'StartError'
 }
 
-/** The innermost message of an error: libp2p wraps those of the operating system. */
+/** The message of an error on one line: libp2p's come in several, with stacks in them. */
 export function reasonOf(error: unknown): string {
   if (error instanceof AggregateError && error.errors.length > 0) {
     return reasonOf(error.errors[0])
   }
-  return error instanceof Error ? error.message : String(error)
+  const message = error instanceof Error ? error.message : String(error)
+  return message
+    .replace(/\n\s+at .*$/gm, '')
+    .replace(/\s+/g, ' ')
+    .trim()
 }

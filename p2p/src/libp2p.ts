@@ -14,6 +14,9 @@ export const HTTP_PROTOCOL = '/http/1.1'
 /** Calls that two peers may have running at once in one direction; libp2p's own limit of 32 is less than one busy team. */
 export const MAX_STREAMS = 1024
 
+/** What a slow reader may cost for each stream; enough for 100 MB/s over 10 ms. */
+const MAX_STREAM_WINDOW_BYTES = 1024 * 1024
+
 /** A dial within a cluster takes milliseconds; the default of 10 s would eat a caller's time for a pod that is gone. */
 const DIAL_TIMEOUT_MS = 5_000
 
@@ -35,7 +38,17 @@ export async function createHost(init: HostInit): Promise<Libp2p> {
     addresses: { listen: [`/${family(init.listenHost)}/${init.listenHost}/tcp/${init.listenPort}`] },
     transports: [tcp()],
     connectionEncrypters: [noise()],
-    streamMuxers: [yamux({ maxInboundStreams: 2 * MAX_STREAMS, maxOutboundStreams: 2 * MAX_STREAMS })],
+    streamMuxers: [
+      yamux({
+        maxInboundStreams: 2 * MAX_STREAMS,
+        maxOutboundStreams: 2 * MAX_STREAMS,
+        streamOptions: {
+          // windows may grow to 16 MiB, but a paused reader's buffer only to 4 MiB, at which the stream is reset
+          maxStreamWindowSize: MAX_STREAM_WINDOW_BYTES,
+          maxReadBufferLength: 2 * MAX_STREAM_WINDOW_BYTES
+        }
+      })
+    ],
     ...(key === undefined ? {} : { connectionProtector: preSharedKey({ psk: key }) }),
     connectionGater: { denyInboundConnection: init.refuseConnections },
     connectionManager: {
@@ -50,7 +63,7 @@ export async function createHost(init: HostInit): Promise<Libp2p> {
       inboundUpgradeTimeout: DIAL_TIMEOUT_MS
     },
     // closes connections to hosts that vanished without a word; each ping is a stream, so not every 10 s in a large mesh
-    connectionMonitor: { pingInterval: 30_000 }
+    connectionMonitor: { pingInterval: 15_000 }
   })
 }
 

@@ -2,14 +2,14 @@
 
 import { Agent, type ClientRequestArgs, type IncomingMessage, type RequestOptions, type ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
-import type { Connection, Libp2p, PeerId, Stream } from '@libp2p/interface'
-import { peerIdFromString } from '@libp2p/peer-id'
-import { type Multiaddr, multiaddr } from '@multiformats/multiaddr'
+import type { Connection, Libp2p, Stream } from '@libp2p/interface'
+import type { Multiaddr } from '@multiformats/multiaddr'
 import { carry, type Outcome } from './carry.ts'
 import { reasonOf, SidecarError } from './errors.ts'
 import { timeoutOf } from './headers.ts'
 import { HTTP_PROTOCOL, MAX_STREAMS } from './libp2p.ts'
 import { checkPath } from './paths.ts'
+import { parsePeerAddress } from './peer-address.ts'
 import { StreamSocket } from './stream-socket.ts'
 
 /** Idle streams are kept so briefly that one taken from the pool is alive; a new one proves by its handshake that the peer is. */
@@ -34,10 +34,14 @@ export interface PeerCaller {
 
 export function createPeerCaller({ libp2p }: { libp2p: Libp2p }): PeerCaller {
   const agent = new StreamAgent(libp2p)
+  const self = libp2p.peerId.toString()
 
   return {
     async call(query, incoming, outgoing) {
-      const { address, peerId } = parseAddress(query.get('p2p_address'), libp2p.peerId)
+      const { multiaddr, peerId } = parsePeerAddress(query.get('p2p_address'))
+      if (peerId === self) {
+        throw new SidecarError('BadAddress', 'p2p_address is the address of this sidecar itself', 'call the own node directly')
+      }
       const path = query.get('path') ?? '/'
       checkPath(path)
       const method = (query.get('method') ?? 'POST').toUpperCase()
@@ -49,7 +53,7 @@ export function createPeerCaller({ libp2p }: { libp2p: Libp2p }): PeerCaller {
         )
       }
       const over = new AbortController()
-      const to: PeerRequestOptions = { agent, host: peerId, method, path, address, dialSignal: over.signal }
+      const to: PeerRequestOptions = { agent, host: peerId, method, path, multiaddr, dialSignal: over.signal }
       return await carry({
         incoming,
         outgoing,
@@ -68,7 +72,7 @@ export function createPeerCaller({ libp2p }: { libp2p: Libp2p }): PeerCaller {
 
 /** The peer id stands in for the host, so that the agent pools streams by peer. */
 interface PeerRequestOptions extends RequestOptions {
-  address: Multiaddr
+  multiaddr: Multiaddr
   dialSignal: AbortSignal
 }
 
@@ -82,8 +86,8 @@ class StreamAgent extends Agent {
   }
 
   override createConnection(options: ClientRequestArgs, callback: (error: Error | null, socket: Duplex) => void): undefined {
-    const { address, dialSignal } = options as PeerRequestOptions
-    openStream(this.#libp2p, address, dialSignal).then(
+    const { multiaddr, dialSignal } = options as PeerRequestOptions
+    openStream(this.#libp2p, multiaddr, dialSignal).then(
       (socket) => callback(null, socket),
       (error) => callback(error, undefined as never)
     )
@@ -92,13 +96,13 @@ class StreamAgent extends Agent {
 
 /** Opens a stream on the connection there is; where that proves dead, once more on a new one: nothing was sent yet. */
 async function openStream(libp2p: Libp2p, address: Multiaddr, signal: AbortSignal): Promise<StreamSocket> {
-  const reusable = new Set(libp2p.getConnections())
+  const begun = Date.now()
   const connection = await libp2p.dial(address, { signal })
   try {
     return new StreamSocket(await newStream(connection, signal), connection)
   } catch (error) {
-    const dead = reusable.has(connection) && !signal.aborted && !isAboutProtocol(error)
-    if (!dead) {
+    const wasThere = connection.timeline.open < begun
+    if (!wasThere || signal.aborted || isAboutProtocol(error)) {
       throw error
     }
     connection.abort(error as Error)
@@ -117,25 +121,6 @@ async function newStream(connection: Connection, signal: AbortSignal): Promise<S
 /** Such an error says that the peer is alive. */
 function isAboutProtocol(error: unknown): boolean {
   return error instanceof Error && ['UnsupportedProtocolError', 'TooManyOutboundProtocolStreamsError'].includes(error.name)
-}
-
-function parseAddress(text: string | null, self: PeerId): { address: Multiaddr; peerId: string } {
-  const hint = 'give the p2pAddress of its registry record, for example /ip4/10.0.0.7/tcp/9000/p2p/12D3...'
-  const peerId = /^\/(?:ip4|ip6|dns4|dns6|dns)\/[^/]+\/tcp\/\d+\/p2p\/(\w+)$/.exec(text ?? '')?.[1]
-  let address: Multiaddr
-  try {
-    if (text === null || peerId === undefined) {
-      throw new Error('it is not of the form /ip4/HOST/tcp/PORT/p2p/PEER_ID')
-    }
-    address = multiaddr(text)
-    peerIdFromString(peerId)
-  } catch (error) {
-    throw new SidecarError('BadAddress', `p2p_address ${JSON.stringify(text)} cannot be used: ${reasonOf(error)}`, hint)
-  }
-  if (self.toString() === peerId) {
-    throw new SidecarError('BadAddress', 'p2p_address is the address of this sidecar itself', 'call the own node directly')
-  }
-  return { address, peerId }
 }
 
 function unreachable(peerId: string, error: Error): SidecarError {

@@ -1,0 +1,147 @@
+/**
+ * What two sidecars add to a call: the same no-op node called directly and through them, side by side.
+ *
+ * Every part is a process of its own, as in a mesh; the sidecars are the bundle in dist/.
+ */
+
+import { type ChildProcess, spawn } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
+import { once } from 'node:events'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { Agent, request } from 'node:http'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import type { Endpoints } from '../src/sidecar.ts'
+
+const SECONDS_EACH = 2
+const WARM_UP_CALLS = 500
+const CALLERS = [1, 8, 64]
+
+const body = JSON.stringify({ sender_node_id: 'bench', message: 'hello' })
+const work = await mkdtemp(join(tmpdir(), 'isek-p2p-bench-'))
+const children: ChildProcess[] = []
+
+try {
+  const node = spawnPart([join(import.meta.dirname, 'node.ts')])
+  const nodeUrl = await firstLine(node)
+  const keyFile = join(work, 'private-network.key')
+  await writeFile(keyFile, `/key/swarm/psk/1.0.0/\n/base16/\n${randomBytes(32).toString('hex')}\n`)
+  const near = await spawnSidecar('near', nodeUrl, keyFile)
+  const far = await spawnSidecar('far', nodeUrl, keyFile)
+  const token = await readFile(join(work, 'near', 'token'), 'utf8')
+
+  const direct: Target = { url: new URL(nodeUrl), headers: {} }
+  const query = new URLSearchParams({ p2p_address: far.endpoints.p2p_address })
+  const peer: Target = { url: new URL(`${near.endpoints.api}/call_peer?${query}`), headers: { authorization: `Bearer ${token}` } }
+
+  console.log('| callers | way | calls/s | p50 ms | p99 ms | added p50 ms | throughput of direct |')
+  console.log('|---|---|---|---|---|---|---|')
+  for (const callers of CALLERS) {
+    const floor = await measure(direct, callers)
+    const through = await measure(peer, callers)
+    console.log(`| ${callers} | direct HTTP | ${row(floor)} | | |`)
+    const added = (through.p50 - floor.p50).toFixed(2)
+    console.log(`| ${callers} | two sidecars | ${row(through)} | ${added} | ${((100 * through.rate) / floor.rate).toFixed(0)} % |`)
+  }
+  console.log(`\nRSS after it: near ${await rss(near.endpoints)} MB, far ${await rss(far.endpoints)} MB`)
+} finally {
+  for (const child of children) {
+    child.kill()
+  }
+  await Promise.all(children.map((child) => child.exitCode ?? once(child, 'exit')))
+  await rm(work, { recursive: true })
+}
+
+interface Target {
+  url: URL
+  headers: Record<string, string>
+}
+
+interface Result {
+  rate: number
+  p50: number
+  p99: number
+}
+
+async function measure(target: Target, callers: number): Promise<Result> {
+  const agent = new Agent({ keepAlive: true, maxSockets: callers })
+  for (let warm = 0; warm < WARM_UP_CALLS; warm += callers) {
+    await Promise.all(Array.from({ length: callers }, () => call(target, agent)))
+  }
+  const times: number[] = []
+  const begun = performance.now()
+  const end = begun + SECONDS_EACH * 1000
+  await Promise.all(
+    Array.from({ length: callers }, async () => {
+      while (performance.now() < end) {
+        const start = performance.now()
+        await call(target, agent)
+        times.push(performance.now() - start)
+      }
+    })
+  )
+  const seconds = (performance.now() - begun) / 1000
+  agent.destroy()
+  times.sort((one, other) => one - other)
+  const at = (share: number) => times[Math.floor(times.length * share)] ?? Number.NaN
+  return { rate: times.length / seconds, p50: at(0.5), p99: at(0.99) }
+}
+
+async function call({ url, headers }: Target, agent: Agent): Promise<void> {
+  await new Promise<void>((resolve, reject) => {
+    const sent = request(url, {
+      agent,
+      method: 'POST',
+      headers: { ...headers, 'content-type': 'application/json', 'content-length': body.length }
+    })
+    sent.on('error', reject)
+    sent.on('response', (response) => {
+      response.resume().on('end', () => (response.statusCode === 200 ? resolve() : reject(new Error(`status ${response.statusCode}`))))
+    })
+    sent.end(body)
+  })
+}
+
+function row({ rate, p50, p99 }: Result): string {
+  return `${rate.toFixed(0)} | ${p50.toFixed(2)} | ${p99.toFixed(2)}`
+}
+
+async function spawnSidecar(name: string, nodeUrl: string, keyFile: string): Promise<{ endpoints: Endpoints }> {
+  const child = spawnPart([join(import.meta.dirname, '../dist/p2p.mjs')], {
+    ISEK_P2P_LISTEN_HOST: '127.0.0.1',
+    ISEK_P2P_LISTEN_PORT: '0',
+    ISEK_P2P_API_PORT: '0',
+    ISEK_P2P_HEALTH_HOST: '127.0.0.1',
+    ISEK_P2P_HEALTH_PORT: '0',
+    ISEK_P2P_NODE_URL: nodeUrl,
+    ISEK_P2P_STATE_DIR: join(work, name),
+    ISEK_P2P_PRIVATE_NETWORK_KEY_FILE: keyFile,
+    ISEK_LOG_FORMAT: 'JSON'
+  })
+  return { endpoints: JSON.parse(await firstLine(child)) as Endpoints }
+}
+
+function spawnPart(args: string[], env: Record<string, string> = {}): ChildProcess {
+  const child = spawn(process.execPath, args, { env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'pipe'] })
+  children.push(child)
+  return child
+}
+
+/** The line by which a part says that it listens. */
+async function firstLine(child: ChildProcess): Promise<string> {
+  const output = child.stdout && child.stderr ? [child.stdout, child.stderr] : []
+  const [line] = (await Promise.race([...output.map((stream) => once(createInterface(stream), 'line')), failed(child)])) as [string]
+  return line
+}
+
+async function failed(child: ChildProcess): Promise<never> {
+  const [code] = await once(child, 'exit')
+  throw new Error(`a part ended with exit code ${code} before it listened`)
+}
+
+async function rss({ health }: Endpoints): Promise<string> {
+  const metrics = await (await fetch(`${health}/metrics`)).text()
+  const bytes = Number(/^process_resident_memory_bytes (\S+)$/m.exec(metrics)?.[1])
+  return (bytes / 1e6).toFixed(0)
+}

@@ -1,0 +1,60 @@
+/** The bundle as a process of its own, as it runs in a pod. */
+
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { TestContext } from 'node:test'
+import { readSettings } from '../../src/settings.ts'
+import type { Endpoints } from '../../src/sidecar.ts'
+import { loopback, type Peer, peerAt, temporaryDirectory } from './mesh.ts'
+import { until } from './until.ts'
+
+const BUNDLE = join(import.meta.dirname, '../../dist/p2p.mjs')
+
+export interface Exit {
+  code: number | null
+  stderr: string
+}
+
+export interface Running {
+  child: ChildProcess
+  exited: Promise<Exit>
+}
+
+export function run(t: TestContext, env: Record<string, string>): Running {
+  const child = spawn(process.execPath, [BUNDLE], { env, stdio: ['ignore', 'ignore', 'pipe'] })
+  let stderr = ''
+  child.stderr?.setEncoding('utf8').on('data', (text: string) => {
+    stderr += text
+  })
+  const exited = once(child, 'close').then(([code]) => ({ code: code as number | null, stderr }))
+  t.after(async () => {
+    child.kill('SIGKILL')
+    await exited
+  })
+  return { child, exited }
+}
+
+export async function runPeer(t: TestContext, nodeUrl: string, env: Record<string, string> = {}): Promise<Peer & Running> {
+  const complete = { ...loopback(nodeUrl, await temporaryDirectory(t)), ...env }
+  const stateDir = readSettings(complete).stateDir
+  const running = run(t, complete)
+  let endpoints: Endpoints | undefined
+  await until('the sidecar listens', async () => {
+    const text = await readFile(join(stateDir, 'endpoints.json'), 'utf8').catch(() => undefined)
+    endpoints = text === undefined ? undefined : (JSON.parse(text) as Endpoints)
+    return (
+      endpoints !== undefined &&
+      (await fetch(`${endpoints.health}/readyz`).then(
+        (response) => response.ok,
+        () => false
+      ))
+    )
+  })
+  const stop = async () => {
+    running.child.kill('SIGTERM')
+    await running.exited
+  }
+  return { ...(await peerAt(endpoints as Endpoints, stateDir, stop)), ...running }
+}
