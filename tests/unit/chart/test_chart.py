@@ -4,6 +4,7 @@ from pathlib import Path
 import kubernetes_validate
 import pytest
 import yaml
+from isek_operator.settings import PREFIX, OperatorSettings
 
 from tests.support.chart import CHART, Manifest, helm, render
 
@@ -96,13 +97,36 @@ def test_there_is_never_more_than_one_operator() -> None:
     assert deployment["spec"]["strategy"] == {"type": "Recreate"}
 
 
+def operator_environment(*values: str) -> dict[str, str]:
+    (deployment,) = rendered("Deployment", *values)
+    (container,) = deployment["spec"]["template"]["spec"]["containers"]
+    return {variable["name"]: variable["value"] for variable in container["env"]}
+
+
+def test_the_operator_understands_what_the_chart_tells_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    told = operator_environment("watchNamespaces={press,lab}", "log.format=JSON", "log.level=debug")
+    for name, value in told.items():
+        monkeypatch.setenv(name, value)
+
+    settings = OperatorSettings()
+
+    assert settings.watch_namespaces == ("press", "lab")
+    assert (settings.log_format, settings.log_level) == ("JSON", "debug")
+    assert {name.removeprefix(PREFIX).lower() for name in told} <= set(OperatorSettings.model_fields)
+
+
+def test_the_default_values_are_the_defaults_of_the_operator(monkeypatch: pytest.MonkeyPatch) -> None:
+    defaults = OperatorSettings()
+    for name, value in operator_environment().items():
+        monkeypatch.setenv(name, value)
+
+    assert OperatorSettings() == defaults
+
+
 def test_images_without_a_tag_are_of_the_version_of_the_chart() -> None:
     version = yaml.safe_load((CHART / "Chart.yaml").read_text())["appVersion"]
-    (deployment,) = rendered("Deployment", "nodeImage.tag=next", "p2pImage.repository=registry.local/p2p")
-    (container,) = deployment["spec"]["template"]["spec"]["containers"]
-    environment = {variable["name"]: variable["value"] for variable in container["env"]}
+    environment = operator_environment("nodeImage.tag=next", "p2pImage.repository=registry.local/p2p")
 
-    assert container["image"] == f"isek/operator:{version}"
     assert environment["ISEK_OPERATOR_NODE_IMAGE"] == "isek/node:next"
     assert environment["ISEK_OPERATOR_P2P_IMAGE"] == f"registry.local/p2p:{version}"
 
