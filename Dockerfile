@@ -9,12 +9,9 @@ ENV COMPILE="python -m compileall -q -j 0 --invalidation-mode unchecked-hash -x 
 RUN python -m venv --without-pip /app
 
 FROM python-build AS wheel
-COPY requirements/dev.txt /requirements/
-# hatchling and what it needs, pinned as everywhere
-RUN awk '/^[^ #]/ {keep = /^(hatchling|packaging|pathspec|pluggy|tomlkit|trove-classifiers)==/} keep' \
-    /requirements/dev.txt >/requirements/build.txt
+COPY requirements/hatchling.txt /requirements/
 RUN --mount=type=cache,target=/root/.cache/pip python -m venv /build && \
-    /build/bin/pip install --quiet --require-hashes --requirement /requirements/build.txt
+    /build/bin/pip install --quiet --require-hashes --requirement /requirements/hatchling.txt
 WORKDIR /src
 COPY pyproject.toml README.md LICENSE ./
 COPY operator operator
