@@ -1,8 +1,8 @@
 """What a node tells its mesh about itself."""
 
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic.alias_generators import to_camel
 
 MAX_RECORD_BYTES = 4096
@@ -37,7 +37,7 @@ class NodeRecord(BaseModel):
     host: str
     port: int
     peer_id: str | None = None
-    p2p_address: str | None = None
+    p2p_address: Annotated[str | None, Field(alias="p2pAddress")] = None
     agents: tuple[AgentRecord, ...] = ()
 
     @property

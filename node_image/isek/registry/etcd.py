@@ -1,0 +1,19 @@
+"""The registry of a mesh in etcd."""
+
+from collections.abc import Sequence
+
+from isek.registry.etcd_client import EtcdClient
+from isek.registry.registry import Registry
+
+
+class EtcdRegistry(Registry):
+    """Discovery through etcd.
+
+    Args:
+        endpoints: ``host:port`` of one or more members.
+        mesh_id: the mesh's name in etcd.
+        ttl_seconds: after so long the registry forgets a node that was killed.
+    """
+
+    def __init__(self, endpoints: Sequence[str], *, mesh_id: str, ttl_seconds: int = 15) -> None:
+        super().__init__(EtcdClient(endpoints), mesh_id=mesh_id, ttl_seconds=ttl_seconds)

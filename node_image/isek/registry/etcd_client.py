@@ -1,0 +1,190 @@
+"""A thin asyncio client of etcd's v3 API, on the gRPC stubs that aetcd generates.
+
+It knows what a registry needs: several endpoints, keep-alive pings, leases, watches that end when their member has lost
+its leader. https://etcd.io/docs/v3.6/learning/api/
+"""
+
+import asyncio
+import random
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import grpc  # type: ignore[import-untyped]
+from aetcd import rpc
+from typing_extensions import override
+
+from isek.registry.store import (
+    Changes,
+    HistoryLostError,
+    LeaseNotFoundError,
+    Listing,
+    Position,
+    Store,
+    StoreUnavailableError,
+)
+
+CALL_SECONDS = 2.0
+LIST_SECONDS = 10.0
+CHANNEL_OPTIONS = (
+    ("grpc.keepalive_time_ms", 10_000),  # etcd refuses pings more often than every 5 s
+    ("grpc.keepalive_timeout_ms", 3_000),
+    ("grpc.initial_reconnect_backoff_ms", 100),
+    ("grpc.min_reconnect_backoff_ms", 100),
+    ("grpc.max_reconnect_backoff_ms", 1_000),
+    ("grpc.max_receive_message_length", -1),  # a list of 5,000 nodes is larger than gRPC's 4 MiB
+    ("grpc.use_local_subchannel_pool", 1),
+)
+HAS_LEADER = (("hasleader", "true"),)
+FAILURES = (grpc.aio.AioRpcError, asyncio.InvalidStateError, TimeoutError)
+
+
+@dataclass(frozen=True)
+class _Endpoint:
+    channel: grpc.aio.Channel
+    kv: Any
+    lease: Any
+    watch: Any
+
+
+class EtcdClient(Store):
+    """The keys and leases of an etcd cluster. It stays with one endpoint until that fails, then takes the next.
+
+    Args:
+        endpoints: ``host:port`` of each member, or of a Service in front of them.
+        credentials: of a TLS channel; None: plain text.
+    """
+
+    def __init__(self, endpoints: Sequence[str], credentials: grpc.ChannelCredentials | None = None) -> None:
+        self._names = tuple(endpoints)
+        self._credentials = credentials
+        self._endpoints: list[_Endpoint] = []
+        self._current = random.randrange(len(self._names))  # noqa: S311  (spreads the load, no secret)
+
+    @override
+    async def grant(self, ttl_seconds: int) -> int:
+        request = rpc.LeaseGrantRequest(TTL=ttl_seconds)
+        answer = await self._call(lambda at: at.lease.LeaseGrant(request, timeout=CALL_SECONDS))
+        return int(answer.ID)
+
+    @override
+    async def keep_alive(self, lease: int) -> None:
+        async def once(at: _Endpoint) -> Any:
+            stream = at.lease.LeaseKeepAlive(timeout=CALL_SECONDS)
+            try:
+                await stream.write(rpc.LeaseKeepAliveRequest(ID=lease))
+                return await _read(stream)
+            finally:
+                stream.cancel()
+
+        answer = await self._call(once)
+        if answer.TTL <= 0:
+            raise LeaseNotFoundError(f"lease {lease:x} has run out")
+
+    @override
+    async def revoke(self, lease: int) -> None:
+        try:
+            await self._call(lambda at: at.lease.LeaseRevoke(rpc.LeaseRevokeRequest(ID=lease), timeout=CALL_SECONDS))
+        except LeaseNotFoundError:
+            return
+
+    @override
+    async def put(self, key: str, value: bytes, lease: int) -> None:
+        request = rpc.PutRequest(key=key.encode(), value=value, lease=lease)
+        await self._call(lambda at: at.kv.Put(request, timeout=CALL_SECONDS))
+
+    @override
+    async def list(self, prefix: str) -> Listing:
+        request = rpc.RangeRequest(key=prefix.encode(), range_end=_end(prefix))
+        answer = await self._call(lambda at: at.kv.Range(request, timeout=LIST_SECONDS))
+        position = Position(answer.header.cluster_id, answer.header.revision)
+        return Listing(position, {_text(item.key): item.value for item in answer.kvs})
+
+    @override
+    async def watch(self, prefix: str, after: int) -> AsyncGenerator[Changes, None]:
+        endpoint = self._endpoint()
+        stream = endpoint.watch.Watch(metadata=HAS_LEADER)
+        create = rpc.WatchCreateRequest(
+            key=prefix.encode(), range_end=_end(prefix), start_revision=after + 1, progress_notify=True
+        )
+        try:
+            async with asyncio.timeout(CALL_SECONDS):
+                await stream.write(rpc.WatchRequest(create_request=create))
+                created = await _read(stream)
+            # its header may be ahead of what was delivered, and behind when the history is another one
+            yield Changes(Position(created.header.cluster_id, min(after, created.header.revision)))
+            while True:
+                yield _changes(await _read(stream))
+        except FAILURES as error:
+            raise self._failed(endpoint, error) from None
+        finally:
+            stream.cancel()
+
+    @override
+    async def close(self) -> None:
+        for endpoint in self._endpoints:
+            await endpoint.channel.close()
+        self._endpoints.clear()
+
+    async def _call(self, call: Callable[[_Endpoint], Awaitable[Any]]) -> Any:
+        """Call one endpoint after the other until one answers. All calls here may be done twice."""
+        failure = StoreUnavailableError("etcd has no endpoints")
+        for _ in self._names:
+            endpoint = self._endpoint()
+            try:
+                return await call(endpoint)
+            except FAILURES as error:
+                if _code(error) == grpc.StatusCode.NOT_FOUND:  # a lease is the only thing asked for that may be missing
+                    raise LeaseNotFoundError(str(error)) from None
+                failure = self._failed(endpoint, error)
+        raise failure
+
+    def _endpoint(self) -> _Endpoint:
+        if not self._endpoints:  # channels belong to the event loop that runs now
+            self._endpoints = [self._open(name) for name in self._names]
+        return self._endpoints[self._current]
+
+    def _open(self, name: str) -> _Endpoint:
+        if self._credentials is None:
+            channel = grpc.aio.insecure_channel(name, options=CHANNEL_OPTIONS)
+        else:
+            channel = grpc.aio.secure_channel(name, self._credentials, options=CHANNEL_OPTIONS)
+        return _Endpoint(channel, rpc.KVStub(channel), rpc.LeaseStub(channel), rpc.WatchStub(channel))
+
+    def _failed(self, endpoint: _Endpoint, error: Exception) -> StoreUnavailableError:
+        index = self._endpoints.index(endpoint) if endpoint in self._endpoints else self._current
+        if index == self._current:
+            self._current = (index + 1) % len(self._names)
+        reason = error.details() if isinstance(error, grpc.aio.AioRpcError) else repr(error)
+        return StoreUnavailableError(f"etcd at {self._names[index]} does not answer: {reason}")
+
+
+async def _read(stream: Any) -> Any:
+    answer = await stream.read()
+    if answer is grpc.aio.EOF:
+        raise TimeoutError("etcd ended the stream")
+    return answer
+
+
+def _changes(answer: Any) -> Changes:
+    if answer.canceled:
+        raise HistoryLostError(answer.cancel_reason or f"compacted at revision {answer.compact_revision}")
+    items = tuple(
+        (_text(event.kv.key), event.kv.value if event.type == rpc.Event.PUT else None) for event in answer.events
+    )
+    revision = answer.events[-1].kv.mod_revision if answer.events else answer.header.revision
+    return Changes(Position(answer.header.cluster_id, revision), items)
+
+
+def _code(error: Exception) -> grpc.StatusCode | None:
+    return error.code() if isinstance(error, grpc.aio.AioRpcError) else None
+
+
+def _text(key: bytes) -> str:
+    return key.decode(errors="replace")
+
+
+def _end(prefix: str) -> bytes:
+    """The first key after all those with the prefix, which ends in a slash."""
+    start = prefix.encode()
+    return start[:-1] + bytes([start[-1] + 1])

@@ -1,0 +1,125 @@
+"""Keeping one node registered for as long as it lives."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+from contextlib import suppress
+
+from isek.registry.backoff import Backoff
+from isek.registry.record import NodeRecord
+from isek.registry.store import LeaseNotFoundError, Store, StoreUnavailableError
+
+LEAVE_SECONDS = 3.0
+
+log = logging.getLogger(__name__)
+
+
+class Registration:
+    """A node's record under a lease that is renewed three times within its time.
+
+    Whatever is lost (the lease, the key, the whole store) is written again as soon as the store answers.
+    """
+
+    def __init__(
+        self, store: Store, mesh_id: str, record: NodeRecord, ttl_seconds: int, on_lease_lost: Callable[[], None]
+    ) -> None:
+        self._store = store
+        self._key = record.key(mesh_id)
+        self._record = record
+        self._wished = record.encode()
+        self._written: bytes | None = None
+        self._ttl_seconds = ttl_seconds
+        self._lease: int | None = None
+        self._renew_at = 0.0
+        self._on_lease_lost = on_lease_lost
+        self._wake = asyncio.Event()
+        self._first_written = asyncio.Event()
+        self._keeping = asyncio.create_task(self._keep(), name=f"registration of {record.node_id}")
+
+    @property
+    def record(self) -> NodeRecord:
+        """What the node tells about itself."""
+        return self._record
+
+    @property
+    def key(self) -> str:
+        """Where the record stands."""
+        return self._key
+
+    @property
+    def registered(self) -> bool:
+        """Whether the record stands in the registry, as far as is known."""
+        return self._written == self._wished
+
+    async def established(self) -> None:
+        """Wait until the record was written for the first time."""
+        await self._first_written.wait()
+
+    async def update(self, record: NodeRecord) -> None:
+        """Tell something new about the same node.
+
+        Raises:
+            RecordError: the record is too large.
+        """
+        self._record, self._wished = record, record.encode()
+        self._wake.set()
+
+    async def leave(self) -> None:
+        """Be forgotten by the peers at once. A store that does not answer forgets the node when its lease runs out."""
+        self._keeping.cancel()
+        with suppress(asyncio.CancelledError):
+            await self._keeping
+        lease, self._lease, self._written = self._lease, None, None
+        if lease is None:
+            return
+        try:
+            async with asyncio.timeout(LEAVE_SECONDS):
+                await self._store.revoke(lease)
+        except (StoreUnavailableError, TimeoutError) as error:
+            log.warning("%s could not leave the registry, which forgets it later: %s", self._record.node_id, error)
+
+    def missing(self) -> None:
+        """The registry says that the key is not there (any more)."""
+        if self._lease is not None and self._written is not None:
+            self._written = None
+            self._wake.set()
+
+    async def _keep(self) -> None:
+        backoff = Backoff()
+        while True:
+            try:
+                await self._grant_write_renew()
+                backoff.reset()
+                await self._woken(within=self._renew_at - time.monotonic())
+            except LeaseNotFoundError:
+                log.warning("%s was forgotten by the registry; it registers again", self._record.node_id)
+                self._lease = self._written = None
+                self._on_lease_lost()
+                await backoff.wait()
+            except StoreUnavailableError as error:
+                log.debug("%s is not kept registered: %s", self._record.node_id, error)
+                await backoff.wait()
+
+    async def _grant_write_renew(self) -> None:
+        """Do what is due of these."""
+        if self._lease is None:
+            self._lease = await self._store.grant(self._ttl_seconds)
+            self._renewed()
+        if not self.registered:
+            wished = self._wished
+            await self._store.put(self._key, wished, self._lease)
+            self._written = wished
+            self._first_written.set()
+        if time.monotonic() >= self._renew_at:
+            await self._store.keep_alive(self._lease)
+            self._renewed()
+
+    def _renewed(self) -> None:
+        self._renew_at = time.monotonic() + self._ttl_seconds / 3
+
+    async def _woken(self, *, within: float) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(within):
+                await self._wake.wait()
+        self._wake.clear()

@@ -1,0 +1,207 @@
+"""Discovery: who is in the mesh, and being in it oneself."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from contextlib import aclosing, suppress
+from typing import Self, TypeVar
+
+from isek.registry.backoff import Backoff
+from isek.registry.record import NodeRecord, RecordError, nodes_prefix
+from isek.registry.registration import Registration
+from isek.registry.store import HistoryLostError, Listing, Position, Store, StoreUnavailableError
+from isek.registry.view import View
+
+T = TypeVar("T")
+
+log = logging.getLogger(__name__)
+
+
+class Registry:
+    """The nodes of one mesh, as its store tells: listed once, then watched.
+
+    A store that does not answer takes nothing away: the last known peers stay.
+    Use it as an async context manager, or call ``start`` and ``close``.
+    """
+
+    def __init__(self, store: Store, *, mesh_id: str, ttl_seconds: int) -> None:
+        self._store = store
+        self._mesh_id = mesh_id
+        self._ttl_seconds = ttl_seconds
+        self._prefix = nodes_prefix(mesh_id)
+        self._view = View()
+        self._loaded = asyncio.Event()
+        self._position: Position | None = None
+        """Where the watch goes on; None: list first."""
+        self._last_listed: Position | None = None
+        self._unconfirmed: set[str] = set()
+        """Known from a store that was replaced by another."""
+        self._following: asyncio.Task[None] | None = None
+        self._registrations: list[Registration] = []
+        self._connected = False
+        self._forgetting: asyncio.TimerHandle | None = None
+
+    async def start(self) -> None:
+        """Begin to watch; does not wait for the store."""
+        self._following = asyncio.create_task(self._follow(), name=f"watch of {self._mesh_id}")
+
+    async def close(self) -> None:
+        """Leave, and stop to watch."""
+        for registration in self._registrations:
+            await registration.leave()
+        self._registrations.clear()
+        if self._following is not None:
+            self._following.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._following
+        if self._forgetting is not None:
+            self._forgetting.cancel()
+        await self._store.close()
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    async def register(self, record: NodeRecord) -> Registration:
+        """Make a node known until it leaves, and keep it known.
+
+        Returns once the record is written and the peers are known, however long the store takes to answer;
+        cancelled before that, it leaves again.
+
+        Raises:
+            RecordError: the record is too large.
+        """
+        registration = Registration(self._store, self._mesh_id, record, self._ttl_seconds, self._list_again)
+        self._registrations.append(registration)
+        try:
+            await registration.established()
+            await self._loaded.wait()
+        except BaseException:
+            self._registrations.remove(registration)
+            await registration.leave()
+            raise
+        return registration
+
+    @property
+    def mesh_id(self) -> str:
+        """The mesh's name in its registry."""
+        return self._mesh_id
+
+    @property
+    def connected(self) -> bool:
+        """Whether the watch runs: False means that the peers are those last known."""
+        return self._connected
+
+    def peers(self) -> tuple[NodeRecord, ...]:
+        """All known nodes, the own one among them."""
+        return self._view.records()
+
+    def find(self, address: str) -> tuple[NodeRecord, ...]:
+        """The nodes that host ``<agent>.<namespace>``."""
+        return self._view.at(address)
+
+    def addresses(self) -> list[str]:
+        """The addresses of all agents in the mesh, sorted."""
+        return self._view.addresses()
+
+    async def changed(self) -> None:
+        """Wait until the peers change."""
+        await self._view.changed()
+
+    async def wait_for(self, condition: Callable[[], T], within: float) -> T:
+        """Wait until what ``condition`` returns is true, ``within`` seconds at most; its last value is returned."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(within):
+                while not condition():
+                    await self._view.changed()
+        return condition()
+
+    async def knows_peer(self, peer_id: str, within: float = 1.0) -> bool:
+        """Whether a node of this libp2p peer id is in the mesh, giving the watch some seconds to tell."""
+        return await self.wait_for(lambda: self._view.has_peer(peer_id), within)
+
+    def _list_again(self) -> None:
+        """A lease was lost: the store may be another one, with a history that only looks like the one known."""
+        self._position = None
+        if self._following is not None:
+            self._following.cancel()
+        self._following = asyncio.create_task(self._follow(), name=f"watch of {self._mesh_id}")
+
+    async def _follow(self) -> None:
+        backoff = Backoff()
+        while True:
+            try:
+                await self._list_and_watch(backoff)
+            except HistoryLostError as error:
+                log.info("registry: listing the nodes again: %s", error)
+                self._position = None
+            except StoreUnavailableError as error:
+                if self._connected or not self._loaded.is_set():
+                    log.warning("registry: %s; the last known %d nodes stay known", error, len(self.peers()))
+                self._connected = False
+            await backoff.wait()
+
+    async def _list_and_watch(self, backoff: Backoff) -> None:
+        before = self._position
+        if before is None:
+            listing = await self._store.list(self._prefix)
+            self._take(listing)
+            before = self._position = listing.position
+        async with aclosing(self._store.watch(self._prefix, before.revision)) as watch:
+            async for changes in watch:
+                if not changes.position.continues(before):
+                    raise HistoryLostError(f"{changes.position} does not continue {before}")
+                self._connected = True
+                self._loaded.set()
+                backoff.reset()
+                for key, value in changes.items:
+                    self._apply(key, value)
+                if changes.items:
+                    self._view.notify()
+                before = self._position = changes.position
+
+    def _take(self, listing: Listing) -> None:
+        gone = self._view.keys() - set(listing.items)
+        replaced = self._last_listed is not None and not listing.position.continues(self._last_listed)
+        self._last_listed = listing.position
+        for key, value in listing.items.items():
+            self._apply(key, value)
+        for registration in self._registrations:
+            if registration.key not in listing.items:
+                registration.missing()
+        if replaced:
+            self._forget_unless_confirmed(gone)
+        else:
+            for key in gone:
+                self._view.remove(key)
+        self._view.notify()
+
+    def _apply(self, key: str, value: bytes | None) -> None:
+        self._unconfirmed.discard(key)
+        if value is None:
+            self._view.remove(key)
+            for registration in self._registrations:
+                if registration.key == key:
+                    registration.missing()
+            return
+        try:
+            self._view.put(key, NodeRecord.decode(key, value))
+        except RecordError as error:
+            log.warning("registry: passed over: %s", error)
+            self._view.remove(key)
+
+    def _forget_unless_confirmed(self, keys: set[str]) -> None:
+        """The store lost everything: those who live register again within their time, and are peers until then."""
+        self._unconfirmed = keys
+        if self._forgetting is not None:
+            self._forgetting.cancel()
+        self._forgetting = asyncio.get_running_loop().call_later(self._ttl_seconds, self._forget_unconfirmed)
+
+    def _forget_unconfirmed(self) -> None:
+        for key in self._unconfirmed:
+            self._view.remove(key)
+        self._unconfirmed = set()
+        self._view.notify()

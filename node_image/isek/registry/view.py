@@ -1,0 +1,72 @@
+"""What a registry knows of its mesh at this moment, with indexes for the hot path."""
+
+import asyncio
+from collections.abc import Iterator
+
+from isek.registry.record import NodeRecord
+
+
+class View:
+    """Records by key, found by the address of an agent or by a peer id in constant time."""
+
+    def __init__(self) -> None:
+        self._records: dict[str, NodeRecord] = {}
+        self._index: dict[str, dict[str, NodeRecord]] = {}
+        self._change = asyncio.Event()
+
+    def __contains__(self, key: str) -> bool:
+        return key in self._records
+
+    def keys(self) -> set[str]:
+        """Where the known records stand."""
+        return set(self._records)
+
+    def records(self) -> tuple[NodeRecord, ...]:
+        """All known records."""
+        return tuple(self._records.values())
+
+    def at(self, address: str) -> tuple[NodeRecord, ...]:
+        """The nodes that host ``<agent>.<namespace>``."""
+        return tuple(self._index.get(f"agent:{address}", {}).values())
+
+    def has_peer(self, peer_id: str) -> bool:
+        """Whether a node has this libp2p peer id."""
+        return f"peer:{peer_id}" in self._index
+
+    def addresses(self) -> list[str]:
+        """All agents' addresses."""
+        return sorted(name.removeprefix("agent:") for name in self._index if name.startswith("agent:"))
+
+    def put(self, key: str, record: NodeRecord) -> None:
+        """Know a record, in the place of what stood at the key."""
+        self.remove(key)
+        self._records[key] = record
+        for name in _names(record):
+            self._index.setdefault(name, {})[key] = record
+
+    def remove(self, key: str) -> None:
+        """Forget a record; one that is not known is no error."""
+        record = self._records.pop(key, None)
+        if record is None:
+            return
+        for name in set(_names(record)):
+            found = self._index[name]
+            del found[key]
+            if not found:
+                del self._index[name]
+
+    def notify(self) -> None:
+        """Wake those who wait for a change."""
+        self._change.set()
+        self._change = asyncio.Event()
+
+    async def changed(self) -> None:
+        """Wait for the next change."""
+        await self._change.wait()
+
+
+def _names(record: NodeRecord) -> Iterator[str]:
+    for agent in record.agents:
+        yield f"agent:{agent.name}.{record.namespace}"
+    if record.peer_id:
+        yield f"peer:{record.peer_id}"
