@@ -3,7 +3,7 @@
 import { type ClientRequest, type IncomingMessage, type RequestOptions, request, type ServerResponse } from 'node:http'
 import { pipeline } from 'node:stream'
 import { sendError } from './answer.ts'
-import { SidecarError } from './errors.ts'
+import { type Delivered, SidecarError } from './errors.ts'
 import { ERROR, endToEnd, TIMEOUT } from './headers.ts'
 
 /** The largest request body, in bytes. Answers have no limit. */
@@ -28,7 +28,7 @@ export interface Hop {
   /** Whether the next hop is a sidecar, whose word about an error of its own is passed on. */
   toSidecar: boolean
   /** What it means that the next hop broke off before it answered. */
-  unanswered: (error: Error) => SidecarError
+  unanswered: (error: Error, delivered: Delivered) => SidecarError
 }
 
 /** `Answered` (with any status), `Cancelled` or the code of the sidecar's own error. */
@@ -102,7 +102,7 @@ export function carry(hop: Hop): Promise<Outcome> {
         if (!settled && !outgoing.headersSent && sent.reusedSocket && repeatable && attempt === 1) {
           send(attempt + 1)
         } else {
-          fail(hop.unanswered(error))
+          fail(hop.unanswered(error, wasConnected(sent, error) ? 'Unknown' : 'No'))
         }
       })
       if (hasBody) {
@@ -138,13 +138,17 @@ export function carry(hop: Hop): Promise<Outcome> {
       setImmediate(() => outgoing.writableEnded || outgoing.flushHeaders())
       pipeline(response, outgoing, (broken) => {
         if (broken) {
-          fail(hop.unanswered(broken))
+          fail(hop.unanswered(broken, 'Unknown'))
         } else if (!settled) {
           settle(error ?? 'Answered')
         }
       })
     }
   })
+}
+
+function wasConnected({ socket }: ClientRequest, error: NodeJS.ErrnoException): boolean {
+  return socket !== null && error.code !== 'ECONNREFUSED'
 }
 
 function deadlineExceeded(): SidecarError {

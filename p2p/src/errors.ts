@@ -17,16 +17,21 @@ export const STATUS = {
 
 export type Code = keyof typeof STATUS
 
-/** A failure with what to do about it; `cause` is for the log alone. */
+/** Whether the far node can have got a request that has no answer: where `Unknown`, only what may be done twice may be sent again. */
+export type Delivered = 'No' | 'Unknown'
+
+/** A failure with what to do about it. */
 export class SidecarError extends Error {
   override readonly name = 'SidecarError'
   readonly code: Code
   readonly hint: string
+  readonly delivered: Delivered | undefined
 
-  constructor(code: Code, message: string, hint: string, cause?: unknown) {
-    super(message, { cause })
+  constructor(code: Code, message: string, hint: string, delivered?: Delivered) {
+    super(message)
     this.code = code
     this.hint = hint
+    this.delivered = delivered
   }
 
   get status(): number {
@@ -34,8 +39,8 @@ export class SidecarError extends Error {
   }
 
   /** The one error shape of Isek's HTTP APIs. */
-  toJSON(): { error: { code: Code; message: string; hint: string } } {
-    return { error: { code: this.code, message: this.message, hint: this.hint } }
+  toJSON(): { error: { code: Code; message: string; hint: string; delivered?: Delivered | undefined } } {
+    return { error: { code: this.code, message: this.message, hint: this.hint, delivered: this.delivered } }
   }
 }
 

@@ -74,7 +74,8 @@ export function createGate({ nodeUrl, token, asked, now = () => performance.now(
       throw new SidecarError(
         'PeerNodeUnavailable',
         `the sidecar's node does not say who its peers are${cause === undefined ? '' : `: ${reasonOf(cause)}`}`,
-        'try another replica, or again once the node is ready'
+        'try another replica, or again once the node is ready',
+        'No'
       )
     }
   }

@@ -5,7 +5,7 @@ import type { Duplex } from 'node:stream'
 import type { Connection, Libp2p, Stream } from '@libp2p/interface'
 import type { Multiaddr } from '@multiformats/multiaddr'
 import { carry, type Outcome } from './carry.ts'
-import { reasonOf, SidecarError } from './errors.ts'
+import { type Delivered, reasonOf, SidecarError } from './errors.ts'
 import { timeoutOf } from './headers.ts'
 import { HTTP_PROTOCOL, MAX_STREAMS } from './libp2p.ts'
 import { checkPath } from './paths.ts'
@@ -63,7 +63,7 @@ export function createPeerCaller({ libp2p }: { libp2p: Libp2p }): PeerCaller {
         deadline: performance.now() + timeoutOf(incoming.headers),
         over,
         toSidecar: true,
-        unanswered: (error) => unreachable(peerId, error)
+        unanswered: (error, delivered) => unreachable(peerId, error, delivered)
       })
     },
     stop: () => agent.destroy()
@@ -123,11 +123,11 @@ function isAboutProtocol(error: unknown): boolean {
   return error instanceof Error && ['UnsupportedProtocolError', 'TooManyOutboundProtocolStreamsError'].includes(error.name)
 }
 
-function unreachable(peerId: string, error: Error): SidecarError {
+function unreachable(peerId: string, error: Error, delivered: Delivered): SidecarError {
   return new SidecarError(
     'PeerUnreachable',
     `peer ${peerId} cannot be reached: ${reasonOf(error)}`,
     'try another replica; check that it runs, that its port is open and that both have the same private network key',
-    error
+    delivered
   )
 }

@@ -5,7 +5,7 @@ import type { Libp2p } from '@libp2p/interface'
 import { sendError } from './answer.ts'
 import type { Calls } from './calls.ts'
 import { carry } from './carry.ts'
-import { reasonOf, SidecarError } from './errors.ts'
+import { type Delivered, reasonOf, SidecarError } from './errors.ts'
 import type { Gate } from './gate.ts'
 import { timeoutOf } from './headers.ts'
 import { closeConnection, HTTP_PROTOCOL, MAX_STREAMS } from './libp2p.ts'
@@ -45,12 +45,12 @@ export function createPeerServer({ libp2p, gate, nodeUrl, token, calls, log }: P
     const begun = performance.now()
     try {
       if (calls.draining) {
-        throw new SidecarError('PeerUnreachable', 'the peer is shutting down', 'try another replica')
+        throw new SidecarError('PeerUnreachable', 'the peer is shutting down', 'try another replica', 'No')
       }
+      await gate.admit(connection)
       const path = incoming.url ?? ''
       checkPath(path)
       const timeout = timeoutOf(incoming.headers)
-      await gate.admit(connection)
       ended(
         await carry({
           incoming,
@@ -90,11 +90,11 @@ export function createPeerServer({ libp2p, gate, nodeUrl, token, calls, log }: P
   }
 }
 
-function nodeUnavailable(error: Error): SidecarError {
+function nodeUnavailable(error: Error, delivered: Delivered): SidecarError {
   return new SidecarError(
     'PeerNodeUnavailable',
     `the sidecar of the peer cannot reach its node: ${reasonOf(error)}`,
     'try another replica, or again once the node is ready',
-    error
+    delivered
   )
 }

@@ -66,17 +66,17 @@ test('a far node that is down is no refusal: the caller may try another replica'
   const { near, far, farNode } = await startPair(t)
   farNode.stop()
 
-  const { status, code } = await errorOf(await near.call(far.p2p_address))
+  const { status, code, delivered } = await errorOf(await near.call(far.p2p_address))
 
-  assert.deepEqual([status, code], [502, 'PeerNodeUnavailable'])
+  assert.deepEqual([status, code, delivered], [502, 'PeerNodeUnavailable', 'No'])
 })
 
 test('a far node that goes down in the middle is named as such', async (t) => {
   const { near, far, farNode } = await startPair(t, () => farNode.stop())
 
-  const { status, code } = await errorOf(await near.call(far.p2p_address))
+  const { status, code, delivered } = await errorOf(await near.call(far.p2p_address))
 
-  assert.deepEqual([status, code], [502, 'PeerNodeUnavailable'])
+  assert.deepEqual([status, code, delivered], [502, 'PeerNodeUnavailable', 'Unknown'])
 })
 
 test('a holder of another private network key cannot speak', async (t) => {

@@ -305,3 +305,25 @@ test('a HEAD request crosses', async (t) => {
   assert.equal(answer.statusCode, 200)
   answer.destroy()
 })
+
+test('callers that go away at any moment leave nothing behind', async (t) => {
+  const { near, far } = await startPair(t, (incoming, outgoing) => {
+    incoming.resume().on('end', () => setTimeout(() => outgoing.end('x'.repeat(100_000)), 5))
+  })
+
+  await Promise.allSettled(
+    Array.from({ length: 300 }, async (_, call) => {
+      const answer = await near.call(far.p2p_address, { body: 'y'.repeat(50_000), signal: AbortSignal.timeout(call % 60) })
+      await answer.text()
+    })
+  )
+
+  for (const [peer, direction] of [
+    [near, 'outbound'],
+    [far, 'inbound']
+  ] as const) {
+    await until(`no ${direction} call runs`, async () => (await peer.metric(`isek_p2p_running_calls{direction="${direction}"}`)) === 0)
+  }
+  assert.equal((await near.call(far.p2p_address, { body: '' })).status, 200)
+  assert.ok((await near.metric('isek_p2p_streams')) <= 70, 'streams of cancelled calls are closed')
+})

@@ -15,9 +15,9 @@ test('a port on which nobody listens is reported at once', async (t) => {
   await gone.stop()
   const begun = performance.now()
 
-  const { status, code, message } = await errorOf(await near.call(gone.p2p_address))
+  const { status, code, message, delivered } = await errorOf(await near.call(gone.p2p_address))
 
-  assert.deepEqual([status, code], [502, 'PeerUnreachable'])
+  assert.deepEqual([status, code, delivered], [502, 'PeerUnreachable', 'No'])
   assert.match(message, /ECONNREFUSED/)
   assert.ok(performance.now() - begun < 1_000)
 })
@@ -69,7 +69,8 @@ test('a connection that went silent is given up for a new one', async (t) => {
     calls.map(({ status }) => status),
     [200, 200]
   )
-  assert.equal((await errorOf(await slow)).code, 'PeerUnreachable', 'what ran over the dead one may have been done: not repeated')
+  const { code, delivered } = await errorOf(await slow)
+  assert.deepEqual([code, delivered], ['PeerUnreachable', 'Unknown'], 'what ran over the dead one may have been done: not repeated')
 })
 
 /** A network between two peers that can lose its connections without a word, as when a host vanishes. */

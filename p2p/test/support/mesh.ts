@@ -146,8 +146,16 @@ export async function startPair(t: TestContext, handler?: RequestListener): Prom
   return { near, far, farNode }
 }
 
-/** The code of an error that a sidecar answered with itself. */
-export async function errorOf(response: Response): Promise<{ status: number; code: string; header: string | null; message: string }> {
-  const { error } = (await response.json()) as { error: { code: string; message: string; hint: string } }
-  return { status: response.status, code: error.code, header: response.headers.get('isek-p2p-error'), message: error.message }
+export interface OwnError {
+  status: number
+  header: string | null
+  code: string
+  message: string
+  delivered?: string
+}
+
+/** The error that a sidecar answered with itself. */
+export async function errorOf(response: Response): Promise<OwnError> {
+  const { error } = (await response.json()) as { error: OwnError }
+  return { ...error, status: response.status, header: response.headers.get('isek-p2p-error') }
 }
