@@ -1,0 +1,97 @@
+"""The node's HTTP API."""
+
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import FastAPI, Request
+from starlette.exceptions import HTTPException
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from isek import __version__
+from isek.errors import CallError, IsekError
+from isek.node.caller import SharedToken
+from isek.node.endpoint import AskEndpoint, failure
+from isek.node.host import Host, unexpected_error
+from isek.node.membership import Membership
+from isek.node.metrics import Metrics
+from isek.node.settings import NodeSettings
+from isek.protocol.a2a_card import agent_card
+
+PROMETHEUS_TEXT = "text/plain; version=0.0.4"
+CARD_PATH = "/.well-known/agent-card.json"
+
+
+def create_app(settings: NodeSettings, host: Host, membership: Membership, metrics: Metrics) -> FastAPI:
+    """The application of one node: what it hosts in ``host``, its place in the mesh in ``membership``."""
+    app = FastAPI(title="Isek node", version=__version__, docs_url=None, redoc_url=None)
+    token = SharedToken(settings.p2p_token_file if settings.p2p_enabled else None)
+    ask = AskEndpoint(host, token, settings.max_body_bytes)
+    app.router.routes += [Route(path, ask, methods=["POST"]) for path in ("/", "/agents/{name}")]
+
+    @app.get("/healthz")
+    async def healthz() -> dict[str, str]:
+        """Whether the process works."""
+        return {"status": "ok"}
+
+    @app.get("/readyz")
+    async def readyz() -> dict[str, str]:
+        """Whether the node can be asked."""
+        if membership.waiting_for is not None:
+            raise CallError("NotReady", f"the node waits for {membership.waiting_for}", status=503)
+        return {"status": "ready"}
+
+    @app.get("/metrics")
+    async def prometheus() -> Response:
+        """The node's metrics in Prometheus' text format."""
+        return Response(metrics.render(), media_type=PROMETHEUS_TEXT)
+
+    @app.get(CARD_PATH)
+    async def default_card(request: Request) -> dict[str, Any]:
+        """The card of the only agent."""
+        return card(request, None)
+
+    @app.get("/agents/{name}" + CARD_PATH)
+    async def named_card(request: Request, name: str) -> dict[str, Any]:
+        """The card of an agent."""
+        return card(request, name)
+
+    def card(request: Request, name: str | None) -> dict[str, Any]:
+        hosted = host.find(name)
+        # As the caller reached the node, be it by a Service, a port-forward or the pod's address.
+        url = f"{request.base_url}agents/{hosted.name}"
+        return agent_card(hosted.name, hosted.resource.spec.description, hosted.capabilities, url)
+
+    @app.get("/isek/peers/{peer_id}")
+    async def peer(request: Request, peer_id: str) -> dict[str, str]:
+        """Whether a libp2p peer belongs to the mesh; for the sidecar."""
+        if not token.stands_in(request.headers):
+            raise CallError("Unauthorized", "only the node's own sidecar may ask this", status=401)
+        if not await membership.knows_peer(peer_id):
+            raise CallError("PeerNotFound", f"no node of the mesh has the peer id {peer_id}", status=404)
+        return {"peerId": peer_id}
+
+    @app.get("/isek/nodes")
+    async def nodes() -> dict[str, Any]:
+        """What this node knows of its mesh."""
+        return {
+            "meshId": settings.mesh_id,
+            "self": settings.node_id,
+            "nodes": [record.model_dump(mode="json", by_alias=True, exclude_none=True) for record in membership.nodes],
+        }
+
+    @app.exception_handler(IsekError)
+    async def known(_: Request, error: IsekError) -> Response:
+        return failure(error)
+
+    @app.exception_handler(HTTPException)
+    async def refused(request: Request, error: HTTPException) -> Response:
+        code = HTTPStatus(error.status_code).phrase.replace(" ", "")
+        body = {"error": {"code": code, "message": f"{request.method} {request.url.path}: {error.detail}", "hint": ""}}
+        return JSONResponse(body, error.status_code, error.headers)
+
+    @app.exception_handler(Exception)
+    async def unexpected(request: Request, _: Exception) -> Response:
+        return failure(unexpected_error(request.url.path))
+
+    return app

@@ -1,0 +1,81 @@
+"""What the headers of a request say about its caller."""
+
+import hmac
+import re
+import secrets
+import time
+from contextlib import suppress
+from pathlib import Path
+
+from starlette.datastructures import Headers
+
+from isek.asking import MAX_CALL_DEPTH, CallContext
+from isek.errors import CallError
+from isek.trace import Path as CallPath
+
+TIMEOUT_HEADER = "Isek-Timeout-Ms"
+DEPTH_HEADER = "Isek-Call-Depth"
+PEER_HEADER = "Isek-Peer-Id"
+TOKEN_HEADER = "Isek-Token"  # noqa: S105  (its name, not its value)
+LOAD_HEADER = "Isek-Load"
+TRACEPARENT = re.compile(r"00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
+
+
+class SharedToken:
+    """The secret that the node shares with its sidecar, which makes it; without one, nobody is the sidecar."""
+
+    def __init__(self, file: Path | None) -> None:
+        self._file = file
+        self._value = b""
+
+    def stands_in(self, headers: Headers) -> bool:
+        """Whether the request comes from the sidecar; compared in constant time."""
+        shown = headers.get(TOKEN_HEADER)
+        if shown is None or not self._known():
+            return False
+        return hmac.compare_digest(shown.encode(), self._value)
+
+    def _known(self) -> bool:
+        if not self._value and self._file is not None:
+            with suppress(OSError):  # not there yet
+                self._value = self._file.read_bytes().strip()
+        return bool(self._value)
+
+
+def call_context(headers: Headers, token: SharedToken) -> tuple[CallContext, CallPath]:
+    """The context of the call, and the path by which it came. Whose peer it is counts only beside the shared token.
+
+    Raises:
+        CallError: ``InvalidRequest``, ``CallDepthExceeded``.
+    """
+    timeout = _whole_number(headers, TIMEOUT_HEADER)
+    depth = _whole_number(headers, DEPTH_HEADER) or 0
+    if depth > MAX_CALL_DEPTH:
+        raise CallError(
+            "CallDepthExceeded",
+            f"the call is {depth} calls deep; {MAX_CALL_DEPTH} are allowed",
+            hint="look for agents that ask each other in a circle",
+            status=508,
+        )
+    peer_id = headers.get(PEER_HEADER) if token.stands_in(headers) else None
+    traceparent = headers.get("traceparent", "")
+    context = CallContext(
+        deadline=float("inf") if timeout is None else time.monotonic() + timeout / 1000,
+        depth=depth,
+        traceparent=traceparent if TRACEPARENT.fullmatch(traceparent) else _new_traceparent(),
+        peer_id=peer_id,
+    )
+    return context, "libp2p" if peer_id else "http"
+
+
+def _whole_number(headers: Headers, name: str) -> int | None:
+    text = headers.get(name)
+    if text is None:
+        return None
+    if not re.fullmatch(r"[0-9]{1,15}", text):
+        raise CallError("InvalidRequest", f"header {name} must be a whole number, not {text!r}", status=400)
+    return int(text)
+
+
+def _new_traceparent() -> str:
+    return f"00-{secrets.token_hex(16)}-{secrets.token_hex(8)}-01"

@@ -1,0 +1,169 @@
+"""Runs what the node hosts: within its limits, traced, counted, and with an orderly end."""
+
+import asyncio
+import logging
+import secrets
+import time
+from collections.abc import Iterable
+
+from isek.asking import Answer, CallContext
+from isek.errors import CallError, IsekError, RunError
+from isek.node.hosted import Hosted
+from isek.node.logs import fields, timestamp
+from isek.node.metrics import OK, Metrics
+from isek.trace import Path, Trace
+
+log = logging.getLogger("isek.node")
+
+
+class Host:
+    """The agents and teams of one node.
+
+    Args:
+        node_id: stands in the traces.
+        metrics: counts the runs.
+    """
+
+    def __init__(self, node_id: str, metrics: Metrics) -> None:
+        self._node_id = node_id
+        self._metrics = metrics
+        self._hosted: dict[str, Hosted] = {}
+        self._idle = asyncio.Event()
+        self._idle.set()
+        self.peer_id: str | None = None
+        """The node's own libp2p peer id, once its sidecar has told it."""
+        self.draining = False
+        """Whether new work is refused."""
+        self.running = 0
+        """Runs right now."""
+
+    def take_in(self, hosted: Iterable[Hosted]) -> None:
+        """Host these from now on."""
+        self._hosted.update((entry.name, entry) for entry in hosted)
+
+    @property
+    def hosted(self) -> tuple[Hosted, ...]:
+        """All that live here."""
+        return tuple(self._hosted.values())
+
+    def find(self, name: str | None) -> Hosted:
+        """The agent or team ``name``; without a name, the only one.
+
+        Raises:
+            CallError: ``AgentNotFound``; the message lists what is there.
+        """
+        if name is None and len(self._hosted) == 1:
+            return next(iter(self._hosted.values()))
+        if name is not None and name in self._hosted:
+            return self._hosted[name]
+        wanted = "a default agent" if name is None else f"an agent {name!r}"
+        raise CallError(
+            "AgentNotFound",
+            f"this node does not host {wanted}; it hosts: {', '.join(sorted(self._hosted)) or 'none'}",
+            hint="use /agents/<name> with one of these names" if self._hosted else "",
+            status=404,
+        )
+
+    async def answer_local(self, name: str, message: str, context: CallContext) -> Answer:
+        """Like :meth:`answer`, for one who asks in process."""
+        return await self.answer(name, message, context, path="local")
+
+    async def answer(self, name: str, message: str, context: CallContext, *, path: Path) -> Answer:
+        """Let an agent answer ``message``.
+
+        Raises:
+            CallError: ``AgentNotFound``, ``TooManyTasks``, ``Draining``.
+            RunError: there is no answer; the error's ``trace`` tells what was asked until then.
+        """
+        hosted = self.find(name)
+        started_at, begun = timestamp(time.time()), time.perf_counter()
+        outcome = OK
+        text, error = "", None
+        try:
+            text = await self._run(hosted, message, context, local=path == "local")
+        except IsekError as known:
+            error, outcome = known, known.code
+        except asyncio.CancelledError:
+            outcome = "Cancelled"
+            raise
+        except Exception:
+            error, outcome = unexpected_error(hosted.address), "InternalError"
+        finally:
+            seconds = time.perf_counter() - begun
+            self._metrics.requests.labels(hosted.name, outcome).inc()
+            self._metrics.durations.labels(hosted.name).observe(seconds)
+            log.info(
+                "asked",
+                extra=fields(
+                    agent=hosted.name,
+                    outcome=outcome,
+                    durationMs=round(seconds * 1000, 1),
+                    path=path,
+                    peerId=context.peer_id,
+                    reason=error.message if error else None,
+                ),
+            )
+        trace = Trace(
+            agent=hosted.address,
+            node=self._node_id,
+            peer_id=self.peer_id,
+            path=path,
+            started_at=started_at,
+            duration_ms=round(seconds * 1000, 3),
+            error=None if error is None else error.code,
+            children=context.children,
+        )
+        if error is not None:
+            error.trace = trace
+            raise error
+        return Answer(text, trace)
+
+    async def idle(self) -> None:
+        """Return once nothing runs."""
+        await self._idle.wait()
+
+    async def aclose(self) -> None:
+        """Let go of what the agents hold open."""
+        for hosted in self._hosted.values():
+            await hosted.runner.aclose()
+
+    async def _run(self, hosted: Hosted, message: str, context: CallContext, *, local: bool) -> str:
+        # What runs here still may ask its neighbours: refusing them would break what the node is to finish.
+        if self.draining and not local:
+            raise CallError(
+                "Draining", f"node {self._node_id} is shutting down", hint="ask again", status=503, retryable=True
+            )
+        limit = hosted.resource.spec.limits.max_concurrent_tasks
+        if hosted.running >= limit:
+            raise CallError(
+                "TooManyTasks",
+                f"{hosted.address} works on {hosted.running} of {limit} tasks already",
+                hint="ask again in a moment, raise limits.maxConcurrentTasks, or add replicas",
+                status=429,
+                retryable=True,
+            )
+        self._count(hosted, +1)
+        try:
+            return (await hosted.runner.run(message, context)).answer()
+        finally:
+            self._count(hosted, -1)
+
+    def _count(self, hosted: Hosted, change: int) -> None:
+        hosted.running += change
+        self.running += change
+        self._metrics.running.labels(hosted.name).set(hosted.running)
+        if self.running:
+            self._idle.clear()
+        else:
+            self._idle.set()
+
+
+def unexpected_error(what: str) -> RunError:
+    """What the caller gets to know of the exception that is being handled; the log has the rest."""
+    reference = secrets.token_hex(4)
+    log.exception("unexpected error in %s", what, extra=fields(id=reference))
+    return RunError(
+        "InternalError",
+        f"something unexpected happened (id {reference})",
+        hint="the node's log has the details under this id",
+    )

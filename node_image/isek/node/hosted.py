@@ -1,0 +1,97 @@
+"""What a node hosts, read from its file."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from isek.agent.build import build_agent
+from isek.agent.run import Runner
+from isek.api import IsekAgent, IsekTeam
+from isek.api.documents import DocumentError, load
+from isek.asking import Asks
+from isek.node.metrics import Metrics
+from isek.team.runner import build_team
+
+Hostable = IsekAgent | IsekTeam
+
+
+@dataclass
+class Hosted:
+    """An agent or a team on this node."""
+
+    resource: Hostable
+    runner: Runner
+    running: int = 0
+    """Runs right now."""
+
+    @property
+    def name(self) -> str:
+        """The name, without the namespace."""
+        return self.resource.name
+
+    @property
+    def address(self) -> str:
+        """``<agent>.<namespace>``."""
+        return f"{self.resource.name}.{self.resource.namespace}"
+
+    @property
+    def kind(self) -> Literal["Agent", "Team"]:
+        """What it is."""
+        return "Agent" if isinstance(self.resource, IsekAgent) else "Team"
+
+    @property
+    def capabilities(self) -> tuple[str, ...]:
+        """What others may ask it for."""
+        return self.resource.spec.capabilities if isinstance(self.resource, IsekAgent) else ()
+
+
+def read_hosted(path: Path, namespace: str) -> list[Hostable]:
+    """The agents and teams in a file, which all live in ``namespace``.
+
+    Raises:
+        DocumentError: the file is wrong; one line for each problem.
+    """
+    hostable: list[Hostable] = []
+    problems: list[str] = []
+    names: set[str] = set()
+    for resource in load([path], namespace=namespace):
+        if not isinstance(resource, IsekAgent | IsekTeam):
+            kind = getattr(resource, "kind", None) or getattr(resource, "manifest", {}).get("kind")
+            problems.append(f"{path}: a node hosts IsekAgent and IsekTeam, not {kind}")
+            continue
+        where = f"{path}: {resource.kind} {resource.name}"
+        if resource.namespace != namespace:
+            problems.append(f"{where}: metadata.namespace: is {resource.namespace!r}; this node hosts {namespace!r}")
+        if resource.name in names:
+            problems.append(f"{where}: metadata.name: is taken already; agents and teams share their names")
+        names.add(resource.name)
+        hostable.append(resource)
+    if problems:
+        raise DocumentError("\n".join(problems))
+    return hostable
+
+
+def build_hosted(
+    resources: list[Hostable], asks: Asks, secrets_dir: Path, metrics: Metrics, *, source: Path
+) -> list[Hosted]:
+    """What runs them; ``asks`` carries what they ask each other and the mesh.
+
+    Raises:
+        DocumentError: a specification does not work out; one line for each problem.
+    """
+    hosted: list[Hosted] = []
+    problems: list[str] = []
+    for resource in resources:
+        try:
+            runner: Runner = (
+                build_agent(resource, asks, secrets_dir, metrics.observer(resource.name))
+                if isinstance(resource, IsekAgent)
+                else build_team(resource, asks)
+            )
+        except ValueError as error:
+            problems.append(f"{source}: {resource.kind} {resource.name}: {error}")
+            continue
+        hosted.append(Hosted(resource, runner))
+    if problems:
+        raise DocumentError("\n".join(problems))
+    return hosted

@@ -1,0 +1,93 @@
+"""The node's place in its mesh: coming in, being ready, leaving."""
+
+import logging
+
+from isek import __version__
+from isek.node.host import Host
+from isek.node.hosted import Hosted
+from isek.node.interim import Sidecar
+from isek.node.logs import fields
+from isek.node.metrics import Metrics
+from isek.node.settings import NodeSettings
+from isek.protocol.a2a_card import card_hash
+from isek.registry import AgentRecord, NodeRecord, Registration, Registry
+
+log = logging.getLogger("isek.node")
+
+
+class Membership:
+    """Registers the node once all it needs is there, and takes it out again.
+
+    Args:
+        sidecar: None, where the node has none.
+    """
+
+    def __init__(
+        self, settings: NodeSettings, registry: Registry, host: Host, sidecar: Sidecar | None, metrics: Metrics
+    ) -> None:
+        self._settings = settings
+        self._registry = registry
+        self._host = host
+        self._sidecar = sidecar
+        self._registration: Registration | None = None
+        self._waiting_for: str | None = "the start"
+        metrics.registered.set_function(lambda: float(self._registration is not None and self._registration.registered))
+        metrics.peers.set_function(lambda: float(sum(record.node_id != settings.node_id for record in self.nodes)))
+
+    @property
+    def waiting_for(self) -> str | None:
+        """What keeps the node from being ready. Once it is, a lost registry does not change that."""
+        return self._waiting_for
+
+    @property
+    def nodes(self) -> tuple[NodeRecord, ...]:
+        """The nodes of the mesh, as far as is known, this one among them."""
+        return self._registry.peers()
+
+    async def knows_peer(self, peer_id: str) -> bool:
+        """Whether a libp2p peer belongs to a node of the mesh; waits up to 1 s for the registry to tell."""
+        return await self._registry.knows_peer(peer_id)
+
+    async def join(self) -> None:
+        """Wait for the sidecar and the registry, however long they take, and register.
+
+        Raises:
+            RecordError: the node hosts more than a record can say.
+        """
+        await self._registry.start()
+        p2p_address = None
+        if self._sidecar is not None:
+            self._waiting_for = "the p2p sidecar"
+            context = await self._sidecar.until_up()
+            self._host.peer_id, p2p_address = context.peer_id, context.p2p_address
+        self._waiting_for = "the registry"
+        record = NodeRecord(
+            node_id=self._settings.node_id,
+            namespace=self._settings.namespace,
+            cluster=self._settings.cluster,
+            zone=self._settings.zone,
+            version=__version__,
+            host=self._settings.advertise_host,
+            port=self._settings.port,
+            peer_id=self._host.peer_id,
+            p2p_address=p2p_address,
+            agents=tuple(_agent_record(hosted) for hosted in self._host.hosted),
+        )
+        self._registration = await self._registry.register(record)
+        self._waiting_for = None
+        log.info("joined", extra=fields(mesh=self._settings.mesh_id, node=record.node_id, peerId=record.peer_id))
+
+    async def leave(self) -> None:
+        """Be forgotten by the peers, at once if the registry answers."""
+        self._waiting_for = "its end"
+        if self._registration is not None:
+            await self._registration.leave()
+
+
+def _agent_record(hosted: Hosted) -> AgentRecord:
+    return AgentRecord(
+        name=hosted.name,
+        kind=hosted.kind,
+        capabilities=hosted.capabilities,
+        card_hash=card_hash(hosted.name, hosted.resource.spec.description, hosted.capabilities),
+    )

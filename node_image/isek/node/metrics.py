@@ -1,0 +1,72 @@
+"""What a node counts, for Prometheus."""
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics
+from prometheus_client.exposition import generate_latest
+from prometheus_client.process_collector import ProcessCollector
+
+from isek.agent import LoopObserver
+
+disable_created_metrics()  # they double the series and say little
+
+OK = "OK"
+"""The outcome that is no error code."""
+SECONDS = (0.005, 0.02, 0.1, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300)
+
+
+class Metrics:
+    """The metrics of one node, in a registry of their own."""
+
+    def __init__(self) -> None:
+        self._registry = CollectorRegistry()
+        ProcessCollector(registry=self._registry)
+        self.requests = Counter(
+            "isek_requests", "Requests by agent and outcome.", ("agent", "outcome"), registry=self._registry
+        )
+        self.durations = Histogram(
+            "isek_request_duration_seconds",
+            "How long requests took.",
+            ("agent",),
+            buckets=SECONDS,
+            registry=self._registry,
+        )
+        self.running = Gauge("isek_running_tasks", "Runs right now.", ("agent",), registry=self._registry)
+        self.registered = Gauge("isek_registered", "1 while the registry knows this node.", registry=self._registry)
+        self.peers = Gauge("isek_peers", "Other nodes in the registry.", registry=self._registry)
+        self.model_calls = Counter(
+            "isek_model_calls", "Calls of models by agent and outcome.", ("agent", "outcome"), registry=self._registry
+        )
+        self.model_durations = Histogram(
+            "isek_model_call_duration_seconds",
+            "How long models took.",
+            ("agent",),
+            buckets=SECONDS,
+            registry=self._registry,
+        )
+        self.tool_calls = Counter(
+            "isek_tool_calls",
+            "Calls of tools by agent and outcome.",
+            ("agent", "tool", "outcome"),
+            registry=self._registry,
+        )
+
+    def render(self) -> bytes:
+        """All of it in Prometheus' text format."""
+        return generate_latest(self._registry)
+
+    def observer(self, agent: str) -> LoopObserver:
+        """Counts the steps of one agent."""
+        return _CountingObserver(self, agent)
+
+
+class _CountingObserver(LoopObserver):
+    def __init__(self, metrics: Metrics, agent: str) -> None:
+        self._metrics = metrics
+        self._agent = agent
+        self._duration = metrics.model_durations.labels(agent)
+
+    def model_called(self, seconds: float, error: str | None) -> None:
+        self._metrics.model_calls.labels(self._agent, error or OK).inc()
+        self._duration.observe(seconds)
+
+    def tool_called(self, tool: str, seconds: float, *, failed: bool) -> None:
+        self._metrics.tool_calls.labels(self._agent, tool, "ToolError" if failed else OK).inc()
