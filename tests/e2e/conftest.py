@@ -7,7 +7,8 @@ is deleted at the end unless ``--keep-cluster`` is given; a kept one is used aga
 import os
 import secrets
 import subprocess
-from collections.abc import AsyncIterator, Generator
+from collections.abc import AsyncIterator, Awaitable, Callable, Generator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,8 @@ RELEASE, OPERATOR_NAMESPACE = "isek", "isek-system"
 WORKERS = 2
 
 FAILED = pytest.StashKey[bool]()
+StoryIfFailed = Callable[[Kubectl], Awaitable[None]]
+Figure = Callable[[str], None]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -108,16 +111,49 @@ async def operator_installed(
 
 
 @pytest.fixture
-async def namespace(
-    request: pytest.FixtureRequest, cluster: Kubectl, operator_installed: Kubectl
-) -> AsyncIterator[Kubectl]:
-    """Kubectl in a new namespace under Pod Security "restricted"; a failed test tells what happened there."""
+def story_if_failed(request: pytest.FixtureRequest, operator_installed: Kubectl) -> StoryIfFailed:
+    """Tells what happened in a namespace, once the test is over and has failed."""
+
+    async def tell(kubectl: Kubectl) -> None:
+        if request.node.stash.get(FAILED, False):
+            print(await kubectl.story())  # noqa: T201 - pytest shows it beside the failure
+            print(await operator_installed("logs", "--selector=!none", "--prefix", "--tail=200"))  # noqa: T201
+
+    return tell
+
+
+@pytest.fixture
+async def namespace(cluster: Kubectl, story_if_failed: StoryIfFailed) -> AsyncIterator[Kubectl]:
+    """Kubectl in a new namespace under Pod Security "restricted"."""
+    async with new_namespace(cluster) as mine:
+        yield mine
+        await story_if_failed(mine)
+
+
+@pytest.fixture(scope="module")
+async def module_namespace(cluster: Kubectl, operator_installed: Kubectl) -> AsyncIterator[Kubectl]:
+    """One for all tests of a file, each of which goes on where the one before ended."""
+    async with new_namespace(cluster) as mine:
+        yield mine
+
+
+@pytest.fixture
+def figure(capsys: pytest.CaptureFixture[str]) -> Figure:
+    """Shows a measured figure, also of a test that passes."""
+
+    def show(text: str) -> None:
+        with capsys.disabled():
+            print(f"\n    {text}")  # noqa: T201
+
+    return show
+
+
+@asynccontextmanager
+async def new_namespace(cluster: Kubectl) -> AsyncIterator[Kubectl]:
+    """Make a namespace under Pod Security "restricted", and delete it at the end."""
     mine = cluster.in_namespace(f"e2e-{secrets.token_hex(3)}")
     await cluster.apply(namespace_manifest(mine.namespace))
     yield mine
-    if request.node.stash.get(FAILED, False):
-        print(await mine.story())  # noqa: T201 - pytest shows it beside the failure
-        print(await operator_installed("logs", "--selector=!none", "--prefix", "--tail=200"))  # noqa: T201
     await cluster("delete", "namespace", mine.namespace, "--wait=false")
 
 
