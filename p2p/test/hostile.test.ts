@@ -74,7 +74,7 @@ test('what is no HTTP ends the stream, not the sidecar', async (t) => {
   const socket = (await stranger.openStream()).on('error', () => {}).resume()
 
   socket.write(randomBytes(1_000))
-  await once(socket, 'close')
+  await new Promise((resolve) => socket.once('close', resolve))
 
   assert.equal((await send(await stranger.openStream(), '/')).statusCode, 200)
 })
