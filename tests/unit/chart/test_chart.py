@@ -1,9 +1,11 @@
+import itertools
 import tomllib
 from pathlib import Path
 
 import kubernetes_validate
 import pytest
 import yaml
+from isek_operator.kinds import CHILD_KINDS, CUSTOM_KINDS, EVENT, WATCHED_KINDS
 from isek_operator.settings import PREFIX, OperatorSettings
 
 from tests.support.chart import CHART, Manifest, helm, render
@@ -61,19 +63,31 @@ def test_no_rule_holds_a_wildcard_or_lets_the_operator_hand_out_rights() -> None
     assert not {"pods/exec", "roles", "rolebindings", "clusterroles", "clusterrolebindings"} & set(granted)
 
 
-def test_with_namespaces_named_the_operator_has_rights_over_workloads_in_these_alone() -> None:
-    press_and_lab = "watchNamespaces={press,lab}"
+def test_the_operator_may_do_with_each_kind_what_it_does_and_no_more() -> None:
+    (everywhere,) = rendered("ClusterRoleBinding")
+    (role,) = [role for role in rendered("ClusterRole") if role["metadata"]["name"] == everywhere["roleRef"]["name"]]
+    allowed: dict[tuple[str, str], set[str]] = {}
+    for rule in role["rules"]:
+        for group, resource in itertools.product(rule["apiGroups"], rule["resources"]):
+            allowed.setdefault((group, resource), set()).update(rule["verbs"])
 
-    bound = {binding["metadata"]["namespace"] for binding in rendered("RoleBinding", press_and_lab)}
-    assert bound == {"press", "lab"}
-    (cluster_wide,) = rendered("ClusterRoleBinding", press_and_lab)
-    roles = {role["metadata"]["name"]: role for role in rendered("ClusterRole", press_and_lab)}
-    role = roles[cluster_wide["roleRef"]["name"]]
-    assert {verb for rule in role["rules"] for verb in rule["verbs"]} == {"list", "watch"}
-    assert {resource for rule in role["rules"] for resource in rule["resources"]} == {
-        "customresourcedefinitions",
-        "namespaces",
-    }
+    subresources = {f"{kind.plural}/{name}" for kind in CUSTOM_KINDS for name in ("status", "finalizers")}
+    assert {resource for _, resource in allowed} == subresources | {kind.plural for kind in (*WATCHED_KINDS, EVENT)}
+    for kind in WATCHED_KINDS:
+        assert allowed[kind.group, kind.plural] >= {"list", "watch"}
+    for kind in CHILD_KINDS:
+        assert allowed[kind.group, kind.plural] == {"get", "list", "watch", "create", "patch", "delete"}
+    assert allowed[EVENT.group, EVENT.plural] == {"create"}
+
+
+def test_with_namespaces_named_the_operator_has_rights_in_these_alone() -> None:
+    (everywhere,) = rendered("ClusterRoleBinding")
+    bound = rendered("RoleBinding", "watchNamespaces={press,lab}")
+
+    assert rendered("ClusterRoleBinding", "watchNamespaces={press,lab}") == []
+    assert {binding["metadata"]["namespace"] for binding in bound} == {"press", "lab"}
+    assert all(binding["roleRef"] == everywhere["roleRef"] for binding in bound)
+    assert rendered("RoleBinding") == []
 
 
 def test_the_operator_fits_pod_security_restricted_and_writes_nothing_to_its_image() -> None:
