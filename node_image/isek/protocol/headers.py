@@ -1,0 +1,15 @@
+"""The headers of calls between nodes, beside W3C's ``traceparent``."""
+
+TIMEOUT = "Isek-Timeout-Ms"
+"""The caller's remaining time, whole milliseconds."""
+CALL_DEPTH = "Isek-Call-Depth"
+"""How many agents have asked each other until here."""
+LOAD = "Isek-Load"
+"""On answers: the runs of the answering node right now."""
+PEER_ID = "Isek-Peer-Id"
+"""The calling peer; said by the own sidecar alone."""
+TOKEN = "Isek-Token"  # noqa: S105
+"""What the sidecar proves itself with."""
+P2P_ERROR = "Isek-P2P-Error"
+"""The code of an error that a sidecar answers with itself."""
+TRACEPARENT = "traceparent"

@@ -1,0 +1,89 @@
+"""One HTTP request to another process, and what it means when there is no answer."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import aiohttp
+from yarl import URL
+
+from isek.errors import CallError
+
+CONNECT_SECONDS = 2.0
+IDLE_SECONDS = 4.0
+"""Nodes close connections that were idle for 5 s: what is taken from the pool must not just be closing."""
+
+
+@dataclass(frozen=True)
+class HttpAnswer:
+    """The whole answer, with any status."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+class HttpClient:
+    """One connection pool, opened by the first request."""
+
+    def __init__(self) -> None:
+        self._session: aiohttp.ClientSession | None = None
+
+    async def request(
+        self,
+        method: str,
+        url: URL,
+        *,
+        to: str,
+        headers: Mapping[str, str],
+        within: float,
+        body: bytes | None = None,
+    ) -> HttpAnswer:
+        """Send a request and read the answer.
+
+        Args:
+            method: of HTTP.
+            url: where to.
+            to: who is asked, for the messages of errors.
+            headers: of the request.
+            within: seconds until the end of the answer.
+            body: of the request.
+
+        Raises:
+            CallError: ``AgentUnreachable`` (retryable when nothing was sent), ``DeadlineExceeded``.
+        """
+        bounds = aiohttp.ClientTimeout(total=within, sock_connect=CONNECT_SECONDS)
+        try:
+            async with self._open().request(
+                method, url, data=body, headers=headers, timeout=bounds, allow_redirects=False
+            ) as answer:
+                return HttpAnswer(answer.status, answer.headers, await answer.read())
+        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
+            raise _unreachable(to, url, error, retryable=True) from None
+        except TimeoutError:
+            raise deadline_exceeded(to) from None
+        except aiohttp.ClientError as error:
+            raise _unreachable(to, url, error, retryable=False) from None
+
+    async def close(self) -> None:
+        """Close the connections."""
+        if self._session is not None:
+            await self._session.close()
+
+    def _open(self) -> aiohttp.ClientSession:
+        if self._session is None:  # it belongs to the event loop that runs now
+            self._session = aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=IDLE_SECONDS),
+                cookie_jar=aiohttp.DummyCookieJar(),
+            )
+        return self._session
+
+
+def deadline_exceeded(to: str) -> CallError:
+    """There is no answer, and no time left."""
+    return CallError("DeadlineExceeded", f"{to} did not answer in the time that was left", status=504)
+
+
+def _unreachable(to: str, url: URL, error: Exception, *, retryable: bool) -> CallError:
+    reason = str(error) or type(error).__name__
+    happened = "cannot be reached" if retryable else "broke off before it answered"
+    return CallError("AgentUnreachable", f"{to} {happened} at {url.origin()}: {reason}", retryable=retryable)

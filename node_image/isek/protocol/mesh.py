@@ -1,0 +1,197 @@
+"""Asking agents anywhere in the mesh by their address."""
+
+import difflib
+import time
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+
+from yarl import URL
+
+from isek.asking import Answer, CallContext
+from isek.errors import CallError, IsekError
+from isek.node.settings import NodeSettings
+from isek.protocol import headers
+from isek.protocol.balance import Loads, less_loaded, of_session
+from isek.protocol.http_client import HttpAnswer, HttpClient, deadline_exceeded
+from isek.protocol.p2p import Sidecar
+from isek.protocol.plain_form import read_answer, request_body, request_headers
+from isek.registry import NodeRecord, Registry
+from isek.trace import Path, Trace
+
+MAX_ATTEMPTS = 5
+"""Replicas that one call tries."""
+START_SECONDS = 10.0
+"""A mesh this young may not have heard of everybody yet."""
+PATIENCE_SECONDS = 1.0
+LONGEST_CALL_SECONDS = 24 * 3600.0
+
+Local = Callable[[str, str, CallContext], Awaitable[Answer]]
+
+
+class Mesh:
+    """Resolves addresses by the registry and carries calls: in process, over libp2p, or over HTTP.
+
+    Args:
+        registry: who is there.
+        settings: of this node: its id and namespace.
+        hosts: whether this node itself hosts an agent or team of that name.
+        local: asks an agent that lives on this node: its name, the message, the context of its run.
+        sidecar: carries calls to nodes that have one too; None: HTTP to all.
+    """
+
+    def __init__(
+        self,
+        registry: Registry,
+        settings: NodeSettings,
+        *,
+        hosts: Callable[[str], bool],
+        local: Local,
+        sidecar: Sidecar | None = None,
+    ) -> None:
+        self._registry = registry
+        self._namespace = settings.namespace
+        self._own = NodeRecord(
+            node_id=settings.node_id, namespace=settings.namespace, host=settings.advertise_host, port=settings.port
+        )
+        self._hosts = hosts
+        self._local = local
+        self._sidecar = sidecar
+        self._http = HttpClient()
+        self._loads = Loads()
+        self._patient_until = time.monotonic() + START_SECONDS
+
+    async def close(self) -> None:
+        """Close the connections; the registry and the sidecar are others' to close."""
+        await self._http.close()
+
+    async def ask(self, address: str, message: str, context: CallContext) -> Answer:
+        """See :class:`isek.asking.Asks`. Another replica is tried only when nothing has happened yet."""
+        if "." not in address:
+            address = f"{address}.{self._namespace}"
+        watch = _Stopwatch()
+        try:
+            answer = await self._ask_replicas(address, message, context.deeper())
+        except IsekError as error:
+            if error.trace is None:
+                error.trace = watch.trace(address, self._own, "local", error.code)
+            context.children.append(error.trace)
+            raise
+        if answer.trace is not None:
+            context.children.append(answer.trace)
+        return answer
+
+    async def _ask_replicas(self, address: str, message: str, context: CallContext) -> Answer:
+        replicas = await self._replicas(address, context)
+        tried = 0
+        while True:
+            replica = self._choose(replicas, context.session_id)
+            try:
+                return await self._ask(replica, address, message, context)
+            except CallError as error:
+                tried += 1
+                replicas.remove(replica)
+                if not error.retryable or not replicas or tried == MAX_ATTEMPTS:
+                    raise
+
+    async def _replicas(self, address: str, context: CallContext) -> list[NodeRecord]:
+        """Where the agent lives; this node comes first when it is one of them.
+
+        Raises:
+            CallError: ``AgentNotFound``.
+        """
+        name, _, namespace = address.partition(".")
+        own = [self._own] if namespace == self._namespace and self._hosts(name) else []
+        found = self._registry.find(address)
+        if not found and not own and time.monotonic() < self._patient_until:
+            patience = min(PATIENCE_SECONDS, context.remaining_seconds())
+            found = await self._registry.wait_for(lambda: self._registry.find(address), patience)
+        replicas = own + [record for record in found if record.node_id != self._own.node_id]
+        if not replicas:
+            raise self._not_found(address)
+        return replicas
+
+    def _choose(self, replicas: list[NodeRecord], session_id: str | None) -> NodeRecord:
+        if session_id is not None:
+            return of_session(replicas, session_id)
+        return self._own if self._own in replicas else less_loaded(replicas, self._loads)
+
+    async def _ask(self, replica: NodeRecord, address: str, message: str, context: CallContext) -> Answer:
+        path = self._path_to(replica)
+        watch = _Stopwatch()
+        try:
+            if path == "local":
+                answer = await self._local(address.partition(".")[0], message, context)
+            else:
+                answer = await self._ask_far(replica, address, message, context)
+        except IsekError as error:
+            error.trace = _seen_from_here(error.trace or watch.trace(address, replica, path, error.code), path)
+            raise
+        return Answer(answer.text, _seen_from_here(answer.trace or watch.trace(address, replica, path), path))
+
+    def _path_to(self, replica: NodeRecord) -> Path:
+        if replica is self._own:
+            return "local"
+        return "libp2p" if self._sidecar is not None and replica.p2p_address else "http"
+
+    async def _ask_far(self, replica: NodeRecord, address: str, message: str, context: CallContext) -> Answer:
+        within = min(context.remaining_seconds(), LONGEST_CALL_SECONDS)
+        if within <= 0:
+            raise deadline_exceeded(address)
+        body = request_body(self._own.node_id, message, context.session_id)
+        with self._loads.calling(replica.node_id):
+            try:
+                answer = await self._post(replica, address, body, request_headers(context, within), within)
+            except CallError as error:
+                if error.retryable:
+                    self._loads.unreachable(replica.node_id)
+                raise
+        load = answer.headers.get(headers.LOAD, "")
+        if load.isdecimal():
+            self._loads.report(replica.node_id, float(load))
+        return read_answer(answer, address)
+
+    async def _post(
+        self, replica: NodeRecord, address: str, body: bytes, sent: dict[str, str], within: float
+    ) -> HttpAnswer:
+        path = f"/agents/{address.partition('.')[0]}"
+        to = f"{address} on {replica.node_id}"
+        if self._sidecar is not None and replica.p2p_address:
+            return await self._sidecar.call_peer(replica.p2p_address, path, body, sent, to=to, within=within)
+        url = URL(replica.url + path, encoded=True)
+        return await self._http.request("POST", url, to=to, headers=sent, within=within, body=body)
+
+    def _not_found(self, address: str) -> CallError:
+        known = self._registry.addresses()
+        near = difflib.get_close_matches(address, known, n=3)
+        if near:
+            hint = f"did you mean {' or '.join(near)}?"
+        elif known:
+            hint = f"known are {', '.join(known[:10])}{' and more' if len(known) > 10 else ''}"
+        else:
+            hint = "no agent is registered in this mesh yet; check that its node is ready"
+        return CallError(
+            "AgentNotFound", f"no agent {address!r} in mesh {self._registry.mesh_id}", hint=hint, status=404
+        )
+
+
+class _Stopwatch:
+    def __init__(self) -> None:
+        self._started_at = datetime.now(UTC)
+        self._begun = time.perf_counter()
+
+    def trace(self, address: str, node: NodeRecord, path: Path, error: str | None = None) -> Trace:
+        """What can be said about a call whose other side said nothing about itself."""
+        return Trace(
+            agent=address,
+            node=node.node_id,
+            peer_id=node.peer_id,
+            path=path,
+            started_at=self._started_at.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+            duration_ms=round((time.perf_counter() - self._begun) * 1000, 3),
+            error=error,
+        )
+
+
+def _seen_from_here(trace: Trace, path: Path) -> Trace:
+    """The other side's trace; only the caller knows how it got there."""
+    return trace if trace.path == path else trace.model_copy(update={"path": path})

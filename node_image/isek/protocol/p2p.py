@@ -1,0 +1,132 @@
+"""The client of the libp2p sidecar's local API."""
+
+import asyncio
+import functools
+import json
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from yarl import URL
+
+from isek.errors import CallError
+from isek.protocol import headers
+from isek.protocol.http_client import HttpAnswer, HttpClient, deadline_exceeded
+
+POLL_SECONDS = 0.1
+CONTEXT_SECONDS = 2.0
+
+_RETRYABLE = frozenset({"PeerUnreachable", "PeerNodeUnavailable", "PeerRefused"})
+"""Another replica may answer; the rest is about the request itself or the own sidecar."""
+
+
+@dataclass(frozen=True)
+class P2PContext:
+    """How other peers reach this node."""
+
+    peer_id: str
+    p2p_address: str
+    """A multiaddr with ``/p2p/<peer id>`` at its end."""
+
+
+class Sidecar:
+    """The libp2p sidecar beside this node.
+
+    Args:
+        url: of its local API.
+        token_file: the secret they share; the sidecar makes it.
+    """
+
+    def __init__(self, url: str, token_file: Path) -> None:
+        self._url = URL(url)
+        self._token_file = token_file
+        self._authorization = ""
+        self._http = HttpClient()
+        self._call_url = functools.lru_cache(maxsize=4096)(self._new_call_url)
+
+    async def until_up(self, within: float = float("inf")) -> P2PContext:
+        """Wait until the sidecar answers: it starts on its own.
+
+        Raises:
+            CallError: ``AgentUnreachable`` when it does not within so many seconds; the last reason is in the message.
+        """
+        begun = time.monotonic()
+        while True:
+            try:
+                return await self.p2p_context()
+            except CallError:
+                if time.monotonic() - begun > within:
+                    raise
+            await asyncio.sleep(POLL_SECONDS)
+
+    async def p2p_context(self) -> P2PContext:
+        """Who this node is in the libp2p network.
+
+        Raises:
+            CallError: ``AgentUnreachable``.
+        """
+        answer = await self._request("GET", self._url / "p2p_context", {}, CONTEXT_SECONDS, None)
+        if answer.status != 200:
+            raise _sidecar_error(answer, "the own sidecar")
+        context = json.loads(answer.body)
+        return P2PContext(context["peer_id"], context["p2p_address"])
+
+    async def call_peer(
+        self, p2p_address: str, path: str, body: bytes, request_headers: Mapping[str, str], *, to: str, within: float
+    ) -> HttpAnswer:
+        """``POST`` to a path of a peer's node, and its answer.
+
+        Raises:
+            CallError: ``AgentUnreachable``, ``DeadlineExceeded``, or what the sidecars refuse the request for.
+        """
+        answer = await self._request("POST", self._call_url(p2p_address, path), request_headers, within, body)
+        if headers.P2P_ERROR in answer.headers:
+            raise _sidecar_error(answer, to)
+        return answer
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._http.close()
+
+    async def _request(
+        self, method: str, url: URL, request_headers: Mapping[str, str], within: float, body: bytes | None
+    ) -> HttpAnswer:
+        if not self._authorization:
+            self._authorization = self._read_token()
+        for _ in range(2):
+            sent = {**request_headers, "Authorization": self._authorization}
+            answer = await self._http.request(method, url, to="the own sidecar", headers=sent, within=within, body=body)
+            if answer.headers.get(headers.P2P_ERROR) != "Unauthorized":
+                break
+            self._authorization = self._read_token()  # the sidecar was started anew with another one
+        return answer
+
+    def _read_token(self) -> str:
+        try:
+            return f"Bearer {self._token_file.read_text().strip()}"
+        except OSError as error:
+            raise CallError(
+                "AgentUnreachable",
+                f"the sidecar's token cannot be read: {self._token_file}: {error.strerror}",
+                hint="the sidecar makes it when it starts; check that it runs and that both name the same file",
+            ) from None
+
+    def _new_call_url(self, p2p_address: str, path: str) -> URL:
+        return (self._url / "call_peer").with_query(p2p_address=p2p_address, path=path)
+
+
+def _sidecar_error(answer: HttpAnswer, to: str) -> CallError:
+    code = answer.headers.get(headers.P2P_ERROR, f"HTTP {answer.status}")
+    if code == "DeadlineExceeded":
+        return deadline_exceeded(to)
+    try:
+        error = json.loads(answer.body)["error"]
+        message, hint = str(error["message"]), str(error["hint"])
+    except (ValueError, KeyError, TypeError):
+        message, hint = answer.body.decode(errors="replace")[:200], ""
+    if code == "BodyTooLarge":
+        return CallError(code, message, hint=hint, status=answer.status)
+    return CallError(
+        "AgentUnreachable", f"{to} cannot be reached: {code}: {message}", hint=hint, retryable=code in _RETRYABLE
+    )

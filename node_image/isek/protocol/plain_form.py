@@ -1,0 +1,77 @@
+"""The plain form on the caller's side: what goes to ``/agents/<name>``, and how the answer is read."""
+
+import json
+from typing import Any
+
+from pydantic import ValidationError
+
+from isek.asking import Answer, CallContext
+from isek.errors import CallError, IsekError, RunError
+from isek.protocol import headers
+from isek.protocol.http_client import HttpAnswer
+from isek.protocol.traceparent import child_of
+from isek.trace import TRACE_KEY, Trace
+
+_REFUSALS = frozenset({"AgentNotFound", "Draining", "TooManyTasks"})
+"""Said before anything has happened: another replica may be asked."""
+_CALL_ERRORS = _REFUSALS | {"AgentUnreachable", "BodyTooLarge", "CallDepthExceeded", "InvalidRequest"}
+
+
+def request_body(sender_node_id: str, message: str, session_id: str | None) -> bytes:
+    """``{"sender_node_id", "message", "session_id"?}``."""
+    body = {"sender_node_id": sender_node_id, "message": message}
+    if session_id is not None:
+        body["session_id"] = session_id
+    return json.dumps(body).encode()
+
+
+def request_headers(context: CallContext, within: float) -> dict[str, str]:
+    """What travels with a call: time, depth, trace."""
+    return {
+        "Content-Type": "application/json",
+        headers.TIMEOUT: str(max(1, int(within * 1000))),
+        headers.CALL_DEPTH: str(context.depth),
+        headers.TRACEPARENT: child_of(context.traceparent),
+    }
+
+
+def read_answer(answer: HttpAnswer, address: str) -> Answer:
+    """The answer of an agent.
+
+    Raises:
+        CallError: it was not asked, or something else than a node answered.
+        RunError: it was asked and failed; the code is its own.
+    """
+    try:
+        body = json.loads(answer.body)
+        trace = _trace(body)
+        if answer.status < 400:
+            return Answer(str(body["response"]), trace)
+        error = _error(body["error"], answer.status, trace)
+    except (ValueError, KeyError, TypeError, AttributeError):
+        start = answer.body[:100].decode(errors="replace")
+        raise CallError(
+            "AgentUnreachable",
+            f"{address} answered HTTP {answer.status} in no form that is known: {start!r}",
+            hint="check that the address in the registry is that of an Isek node",
+        ) from None
+    raise error
+
+
+def _error(error: dict[str, Any], status: int, trace: Trace | None) -> IsekError:
+    code, message, hint = str(error["code"]), str(error.get("message", "")), str(error.get("hint", ""))
+    if code not in _CALL_ERRORS:
+        return RunError(code, message, hint=hint, status=status, trace=trace)
+    nothing_happened = trace is None or not trace.children
+    retryable = code in _REFUSALS and nothing_happened
+    return CallError(code, message, hint=hint, status=status, trace=trace, retryable=retryable)
+
+
+def _trace(body: dict[str, Any]) -> Trace | None:
+    told = (body.get("metadata") or {}).get(TRACE_KEY)
+    if told is None:
+        return None
+    try:
+        return Trace.model_validate(told)
+    except ValidationError:  # that of another version: the answer is worth more than its trace
+        return None
