@@ -2,7 +2,6 @@
 
 import hmac
 import re
-import secrets
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -11,14 +10,9 @@ from starlette.datastructures import Headers
 
 from isek.asking import MAX_CALL_DEPTH, CallContext
 from isek.errors import CallError
+from isek.protocol import headers as names
+from isek.protocol.traceparent import child_of
 from isek.trace import Path as CallPath
-
-TIMEOUT_HEADER = "Isek-Timeout-Ms"
-DEPTH_HEADER = "Isek-Call-Depth"
-PEER_HEADER = "Isek-Peer-Id"
-TOKEN_HEADER = "Isek-Token"  # noqa: S105  (its name, not its value)
-LOAD_HEADER = "Isek-Load"
-TRACEPARENT = re.compile(r"00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 
 
 class SharedToken:
@@ -30,7 +24,7 @@ class SharedToken:
 
     def stands_in(self, headers: Headers) -> bool:
         """Whether the request comes from the sidecar; compared in constant time."""
-        shown = headers.get(TOKEN_HEADER)
+        shown = headers.get(names.TOKEN)
         if shown is None or not self._known():
             return False
         return hmac.compare_digest(shown.encode(), self._value)
@@ -48,8 +42,8 @@ def call_context(headers: Headers, token: SharedToken) -> tuple[CallContext, Cal
     Raises:
         CallError: ``InvalidRequest``, ``CallDepthExceeded``.
     """
-    timeout = _whole_number(headers, TIMEOUT_HEADER)
-    depth = _whole_number(headers, DEPTH_HEADER) or 0
+    timeout = _whole_number(headers, names.TIMEOUT)
+    depth = _whole_number(headers, names.CALL_DEPTH) or 0
     if depth > MAX_CALL_DEPTH:
         raise CallError(
             "CallDepthExceeded",
@@ -57,12 +51,11 @@ def call_context(headers: Headers, token: SharedToken) -> tuple[CallContext, Cal
             hint="look for agents that ask each other in a circle",
             status=508,
         )
-    peer_id = headers.get(PEER_HEADER) if token.stands_in(headers) else None
-    traceparent = headers.get("traceparent", "")
+    peer_id = headers.get(names.PEER_ID) if token.stands_in(headers) else None
     context = CallContext(
         deadline=float("inf") if timeout is None else time.monotonic() + timeout / 1000,
         depth=depth,
-        traceparent=traceparent if TRACEPARENT.fullmatch(traceparent) else _new_traceparent(),
+        traceparent=child_of(headers.get(names.TRACEPARENT)),
         peer_id=peer_id,
     )
     return context, "libp2p" if peer_id else "http"
@@ -75,7 +68,3 @@ def _whole_number(headers: Headers, name: str) -> int | None:
     if not re.fullmatch(r"[0-9]{1,15}", text):
         raise CallError("InvalidRequest", f"header {name} must be a whole number, not {text!r}", status=400)
     return int(text)
-
-
-def _new_traceparent() -> str:
-    return f"00-{secrets.token_hex(16)}-{secrets.token_hex(8)}-01"

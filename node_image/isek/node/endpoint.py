@@ -12,9 +12,10 @@ from starlette.types import Message, Receive, Scope, Send
 
 from isek.asking import Answer
 from isek.errors import CallError, IsekError
-from isek.node.caller import LOAD_HEADER, SharedToken, call_context
+from isek.node.caller import SharedToken, call_context
 from isek.node.host import Host, unexpected_error
 from isek.node.plain import PlainAnswer, PlainFailure, read_plain_request
+from isek.protocol import headers
 from isek.protocol.a2a_server import A2ACall, A2AServer
 
 JSON = "application/json"
@@ -43,7 +44,7 @@ class AskEndpoint:
             response = failure(error)
         except Exception:
             response = failure(unexpected_error(scope["path"]))
-        response.headers[LOAD_HEADER] = str(self._host.running)
+        response.headers[headers.LOAD] = str(self._host.running)
         await response(scope, receive, send)
 
     async def _respond(self, request: Request, receive: Receive) -> Response:

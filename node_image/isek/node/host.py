@@ -46,6 +46,10 @@ class Host:
         """All that live here."""
         return tuple(self._hosted.values())
 
+    def hosts(self, name: str) -> bool:
+        """Whether an agent or a team of that name lives here."""
+        return name in self._hosted
+
     def find(self, name: str | None) -> Hosted:
         """The agent or team ``name``; without a name, the only one.
 

@@ -5,11 +5,11 @@ import logging
 from isek import __version__
 from isek.node.host import Host
 from isek.node.hosted import Hosted
-from isek.node.interim import Sidecar
 from isek.node.logs import fields
 from isek.node.metrics import Metrics
 from isek.node.settings import NodeSettings
 from isek.protocol.a2a_card import card_hash
+from isek.protocol.p2p import Sidecar
 from isek.registry import AgentRecord, NodeRecord, Registration, Registry
 
 log = logging.getLogger("isek.node")

@@ -6,7 +6,7 @@ from prometheus_client.process_collector import ProcessCollector
 
 from isek.agent import LoopObserver
 
-disable_created_metrics()  # they double the series and say little
+disable_created_metrics()  # type: ignore[no-untyped-call]  # they double the series and say little
 
 OK = "OK"
 """The outcome that is no error code."""

@@ -12,11 +12,12 @@ import uvicorn
 from isek.node.app import create_app
 from isek.node.host import Host
 from isek.node.hosted import Hostable, build_hosted
-from isek.node.interim import Mesh, Sidecar
 from isek.node.logs import fields
 from isek.node.membership import Membership
 from isek.node.metrics import Metrics
 from isek.node.settings import NodeSettings
+from isek.protocol.mesh import Mesh
+from isek.protocol.p2p import Sidecar
 from isek.registry import open_registry
 
 LAST_ANSWERS_SECONDS = 5
@@ -46,7 +47,7 @@ async def serve(settings: NodeSettings, resources: list[Hostable], listening: so
         if settings.p2p_enabled:
             sidecar = Sidecar(settings.p2p_api_url, settings.p2p_token_file)
             stack.push_async_callback(sidecar.close)
-        mesh = Mesh(registry, settings, local=host.answer_local, sidecar=sidecar)
+        mesh = Mesh(registry, settings, hosts=host.hosts, local=host.answer_local, sidecar=sidecar)
         stack.push_async_callback(mesh.close)
         host.take_in(build_hosted(resources, mesh, settings.secrets_dir, metrics, source=settings.hosted_file))
         stack.push_async_callback(host.aclose)
