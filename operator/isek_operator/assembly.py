@@ -1,0 +1,124 @@
+"""The whole operator: its parts, put together and run."""
+
+import asyncio
+import logging
+import signal
+import time
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+
+import kopf
+from isek.api import Resource
+
+from isek_operator.cluster.client import Client
+from isek_operator.cluster.credentials import Credentials
+from isek_operator.cluster.errors import ApiError
+from isek_operator.cluster.events import Recorder
+from isek_operator.decide.outcome import Outcome
+from isek_operator.decide.world import World
+from isek_operator.handlers import watches
+from isek_operator.health import endpoints
+from isek_operator.intake import Dependents, Intake
+from isek_operator.metrics import Metrics
+from isek_operator.queue import WorkQueue
+from isek_operator.reconcile.engine import Engine
+from isek_operator.reconcile.synchroniser import Synchroniser
+from isek_operator.settings import PREFIX, OperatorSettings
+from isek_operator.store import Store
+
+START_SECONDS = 120.0
+"""How long the API server may take to answer at start."""
+START_RETRY_SECONDS = 2.0
+GRACE_SECONDS = 5.0
+"""For runs under way when the operator is told to end."""
+
+logger = logging.getLogger(__name__)
+
+
+class StartError(Exception):
+    """The operator cannot start; the message says what to do."""
+
+
+async def run(
+    settings: OperatorSettings,
+    credentials: Credentials,
+    decide: Callable[[Resource, World], Outcome],
+    dependents: Dependents,
+) -> None:
+    """Work until SIGTERM or SIGINT.
+
+    Raises:
+        StartError: the API server does not answer or does not let us in; a port is in use.
+    """
+    _end_on_signals()
+    metrics, store = Metrics(), Store()
+    queue = WorkQueue(metrics)
+    intake = Intake(store, queue, dependents)
+    synchronised = asyncio.Event()
+    async with AsyncExitStack() as stack:
+        await _serve(stack, settings, metrics, synchronised)
+        client = await stack.enter_async_context(Client(credentials, metrics))
+        synchroniser = Synchroniser(
+            client=client,
+            store=store,
+            intake=intake,
+            queue=queue,
+            metrics=metrics,
+            namespaces=settings.watch_namespaces,
+        )
+        recorder = Recorder.of(client, metrics)
+        await _first(synchroniser, credentials)
+        synchronised.set()
+        for background in (synchroniser.run(), recorder.run()):
+            stack.push_async_callback(_cancel, asyncio.create_task(background))
+        engine = Engine(decide=decide, store=store, intake=intake, client=client, recorder=recorder, metrics=metrics)
+        queue.start(engine.handle, workers=settings.workers)
+        stack.push_async_callback(queue.stop, grace=GRACE_SECONDS)
+        await kopf.operator(
+            registry=watches.registry(credentials, intake, synchroniser),
+            settings=watches.settings(),
+            standalone=True,
+            clusterwide=not settings.watch_namespaces,
+            namespaces=settings.watch_namespaces,
+        )
+    logger.info("stopped")
+
+
+def _end_on_signals() -> None:
+    """Until Kopf takes them over: the first process of a container gets no default handling of signals."""
+    task = asyncio.current_task()
+    assert task is not None  # noqa: S101
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, task.cancel)
+
+
+async def _serve(
+    stack: AsyncExitStack, settings: OperatorSettings, metrics: Metrics, synchronised: asyncio.Event
+) -> None:
+    ports = {"health_port": settings.health_port, "metrics_port": settings.metrics_port}
+    try:
+        await stack.enter_async_context(endpoints(metrics, synchronised.is_set, **ports))
+    except OSError as error:
+        raise StartError(
+            f"cannot listen: {error.strerror}; set {PREFIX}HEALTH_PORT and {PREFIX}METRICS_PORT to free ports"
+        ) from None
+
+
+async def _first(synchroniser: Synchroniser, credentials: Credentials) -> None:
+    began = time.monotonic()
+    while True:
+        try:
+            await synchroniser.first()
+        except ApiError as error:
+            if time.monotonic() - began > START_SECONDS:
+                raise StartError(f"the cluster at {credentials.server} cannot be read: {error}") from None
+            logger.warning("cannot read the cluster at %s yet: %s", credentials.server, error)
+            await asyncio.sleep(START_RETRY_SECONDS)
+        else:
+            logger.info("read the cluster at %s in %.2f s", credentials.server, time.monotonic() - began)
+            return
+
+
+async def _cancel(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)

@@ -1,0 +1,205 @@
+"""Brings the children of one custom resource to where a decision wants them.
+
+No object is ever taken over: what has a child's name and another owner is left alone and reported.
+"""
+
+import hashlib
+import json
+import logging
+import secrets
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass
+
+from isek.api import Resource
+
+from isek_operator.cluster.client import Client
+from isek_operator.cluster.contains import contains
+from isek_operator.cluster.errors import ConflictError, ForbiddenError, NotFoundError, RejectedError
+from isek_operator.decide.outcome import GeneratedSecret, Manifest, Outcome
+from isek_operator.decide.reasons import Reason
+from isek_operator.keys import Key, controller_of, key_of
+from isek_operator.kinds import BY_NAME, SECRET
+from isek_operator.metrics import Metrics
+from isek_operator.store import Store
+
+WISH = "isek.io/wish"
+"""Annotation of a child: the hash of the wish that it was last written with."""
+
+logger = logging.getLogger(__name__)
+
+
+class LeftAloneError(Exception):
+    """A child could not be brought to its wish, and trying again changes nothing by itself."""
+
+    def __init__(self, reason: Reason, message: str) -> None:
+        super().__init__(message)
+        self.reason, self.message = reason, message
+
+
+class LeftoverError(Exception):
+    """A child of a deleted resource of the same name is still being removed."""
+
+
+@dataclass
+class Applied:
+    """What came of it."""
+
+    written: bool = False
+    problem: LeftAloneError | None = None
+    waiting_for: str = ""
+    """What has to be gone before it can go on."""
+
+
+class Children:
+    """Applies outcomes. ``remember`` is told every object that the API server answers with."""
+
+    def __init__(
+        self, client: Client, store: Store, metrics: Metrics, *, remember: Callable[[Manifest, Key], None]
+    ) -> None:
+        self._client, self._store, self._metrics, self._remember = client, store, metrics, remember
+        self._resisting: dict[str, str] = {}
+        """By uid: what a child looked like when writing its wish did not make it hold the wish."""
+
+    async def bring(self, owner: Resource, outcome: Outcome) -> Applied:
+        """Delete the doomed, make the secrets, apply the wish in its order, prune the rest.
+
+        It ends at the first child that cannot be brought there: what comes after may depend on it.
+        """
+        applied = Applied()
+        try:
+            for doomed in outcome.doomed:
+                await self._delete(Key(doomed.kind, owner.namespace, doomed.name), doomed.uid, applied)
+            for secret in outcome.secrets:
+                await self._make_secret(owner, secret, applied)
+            for wish in outcome.wish or ():
+                await self._bring_one(owner, wish, applied)
+            if outcome.wish is not None:
+                await self._prune(owner, outcome, applied)
+        except LeftAloneError as problem:
+            applied.problem = problem
+        except LeftoverError as leftover:
+            applied.waiting_for = str(leftover)
+        return applied
+
+    async def _bring_one(self, owner: Resource, manifest: Manifest, applied: Applied) -> None:
+        wish = with_hash(manifest)
+        key, kind = key_of(wish), BY_NAME[wish["kind"]]
+        live = self._store.get(key)
+        if live is None:
+            try:
+                written = await self._explained(key, self._client.apply_new(kind, wish))
+            except ConflictError:
+                live = await self._read(owner, key)
+            else:
+                self._wrote(owner, written, "create", applied)
+                return
+        self._check_ours(owner, live)
+        if "deletionTimestamp" in live["metadata"]:
+            raise LeftoverError(f"{key} is being deleted")
+        uid = live["metadata"]["uid"]
+        if contains(live, wish) or self._resisting.get(uid) == _looks(live, wish):
+            return
+        try:
+            written = await self._explained(key, self._client.apply(kind, wish, uid=uid))
+        except ConflictError:
+            await self._read(owner, key)
+            raise
+        self._wrote(owner, written, "apply", applied)
+        if not contains(written, wish):
+            logger.warning("%s does not keep what it is given; is there an admission webhook that changes it?", key)
+            self._resisting[uid] = _looks(written, wish)
+
+    async def _make_secret(self, owner: Resource, secret: GeneratedSecret, applied: Applied) -> None:
+        key = key_of(secret.manifest)
+        live = self._store.get(key)
+        if live is None:
+            manifest = {**secret.manifest, "stringData": {secret.key: private_network_key()}}
+            try:
+                created = await self._explained(key, self._client.create(SECRET, manifest))
+            except ConflictError:
+                live = await self._read(owner, key)
+            else:
+                self._wrote(owner, created, "create", applied)
+                return
+        self._check_ours(owner, live)
+
+    async def _prune(self, owner: Resource, outcome: Outcome, applied: Applied) -> None:
+        wanted = {key_of(manifest) for manifest in (*(outcome.wish or ()), *(s.manifest for s in outcome.secrets))}
+        wanted |= {Key(doomed.kind, owner.namespace, doomed.name) for doomed in outcome.doomed}
+        for child in self._store.children(owner.metadata.uid):
+            if key_of(child) not in wanted and "deletionTimestamp" not in child["metadata"]:
+                await self._delete(key_of(child), child["metadata"]["uid"], applied)
+
+    async def _delete(self, key: Key, uid: str, applied: Applied) -> None:
+        try:
+            await self._explained(key, self._client.delete(BY_NAME[key.kind], key, uid=uid))
+        except (NotFoundError, ConflictError):
+            return  # it is gone; the watch tells
+        applied.written = True
+        self._metrics.writes.labels(key.kind, "delete").inc()
+        logger.info("deleted %s", key)
+
+    async def _read(self, owner: Resource, key: Key) -> Manifest:
+        live = await self._client.get(BY_NAME[key.kind], key.namespace, key.name)
+        if live is None:
+            if (known := self._store.get(key)) is not None:
+                self._store.drop(key, version=int(known["metadata"]["resourceVersion"]))
+            raise ConflictError(f"{key} came and went")
+        self._remember(live, _own_key(owner))
+        return live
+
+    def _wrote(self, owner: Resource, written: Manifest, verb: str, applied: Applied) -> None:
+        applied.written = True
+        self._remember(written, _own_key(owner))
+        self._metrics.writes.labels(written["kind"], verb).inc()
+        logger.info("%s %s", "created" if verb == "create" else "updated", key_of(written))
+
+    def _check_ours(self, owner: Resource, live: Manifest) -> None:
+        controller = controller_of(live)
+        if controller is not None and controller["uid"] == owner.metadata.uid:
+            return
+        key = key_of(live)
+        if controller is not None and (controller["kind"], controller["name"]) == (owner.kind, owner.name):
+            raise LeftoverError(f"{key} belongs to a deleted {owner.kind} of this name and is being removed")
+        whose = f"belongs to {controller['kind']} {controller['name']}" if controller else "was not made by Isek"
+        raise LeftAloneError(
+            Reason.NAME_CONFLICT,
+            f"{key.kind} {key.name!r} {whose} and is left alone; delete or rename it, or rename this {owner.kind}",
+        )
+
+    async def _explained(self, key: Key, call: Awaitable[Manifest]) -> Manifest:
+        try:
+            return await call
+        except (RejectedError, ForbiddenError) as error:
+            message = f"{key.kind} {key.name!r} was refused by the API server: {error}"
+            raise LeftAloneError(Reason.CHILD_REJECTED, message) from None
+
+
+def with_hash(wish: Manifest) -> Manifest:
+    """The wish with its own hash as annotation ``isek.io/wish``."""
+    metadata = wish["metadata"]
+    annotations = {**metadata.get("annotations", {}), WISH: _digest(wish)}
+    return {**wish, "metadata": {**metadata, "annotations": annotations}}
+
+
+def private_network_key() -> str:
+    """A new pre-shared key of a libp2p private network: 256 bits in the swarm key format.
+
+    (https://github.com/libp2p/specs/blob/master/pnet/Private-Networks-PSK-V1.md)
+    """
+    return f"/key/swarm/psk/1.0.0/\n/base16/\n{secrets.token_hex(32)}\n"
+
+
+def _looks(live: Manifest, wish: Manifest) -> str:
+    changing = {"resourceVersion", "managedFields", "generation"}
+    metadata = {name: value for name, value in live["metadata"].items() if name not in changing}
+    return _digest([{**live, "metadata": metadata, "status": None}, wish])
+
+
+def _digest(value: Manifest | Iterable[Manifest]) -> str:
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _own_key(owner: Resource) -> Key:
+    return Key(owner.kind, owner.namespace, owner.name)

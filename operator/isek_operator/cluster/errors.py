@@ -1,0 +1,78 @@
+"""What can go wrong with a call of the API server, told apart by what is to be done.
+
+- ``ApiError``
+
+  - ``TransientError``: it may work later: no connection, 429, 5xx, a timeout
+
+    - ``ConflictError``: the object is not what we thought (409); read it again
+
+  - ``NotFoundError``: the object is not there
+  - ``NamespaceGoneError``: the namespace is being deleted, and with it all that we would do
+  - ``ForbiddenError``: RBAC does not allow it (401, 403)
+  - ``RejectedError``: the API server understood and refuses (400, 422, and others); the message says why
+"""
+
+from typing import Any
+
+
+class ApiError(Exception):
+    """A call failed. ``str()`` is one line for people."""
+
+    status = 0
+
+
+class TransientError(ApiError):
+    """It may work later; ``retry_after``: not before that many seconds."""
+
+    def __init__(self, message: str, *, retry_after: float = 0.0, status: int = 0) -> None:
+        super().__init__(message)
+        self.retry_after, self.status = retry_after, status
+
+
+class ConflictError(TransientError):
+    """The object changed, came or went meanwhile."""
+
+
+class NotFoundError(ApiError):
+    """The object is not there."""
+
+    status = 404
+
+
+class NamespaceGoneError(ApiError):
+    """The namespace is being deleted."""
+
+
+class ForbiddenError(ApiError):
+    """RBAC, or an expired credential, forbids it."""
+
+    status = 403
+
+
+class RejectedError(ApiError):
+    """The API server refuses what was sent."""
+
+    status = 422
+
+
+def error_from(status: int, body: dict[str, Any], *, retry_after: str | None) -> ApiError:
+    """The error that an answer of the API server stands for (metav1.Status)."""
+    message = " ".join(str(body.get("message") or f"HTTP {status}").split())
+    details = body.get("details") or {}
+    causes = details.get("causes") or ()
+    if status == 404:
+        return NamespaceGoneError(message) if details.get("kind") == "namespaces" else NotFoundError(message)
+    if status == 403 and any(cause.get("reason") == "NamespaceTerminating" for cause in causes):
+        return NamespaceGoneError(message)
+    if status in {401, 403}:
+        return ForbiddenError(message)
+    if status == 409 or (status == 422 and any(cause.get("field") == "metadata.uid" for cause in causes)):
+        # a uid in the body is the precondition "still the same object"
+        return ConflictError(message, status=409)
+    if status in {408, 410, 429} or status >= 500:
+        return TransientError(message, retry_after=_seconds(retry_after), status=status)
+    return RejectedError(message)
+
+
+def _seconds(retry_after: str | None) -> float:
+    return float(retry_after) if retry_after and retry_after.isdigit() else 0.0

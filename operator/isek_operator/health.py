@@ -1,0 +1,50 @@
+"""The operator's HTTP endpoints: ``/healthz`` and ``/readyz``, and ``/metrics`` on a port of its own."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+from aiohttp import web
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+
+from isek_operator.metrics import Metrics
+
+ANY_ADDRESS = "0.0.0.0"  # noqa: S104  (a pod's address is not known beforehand)
+
+
+@asynccontextmanager
+async def endpoints(
+    metrics: Metrics, ready: Callable[[], bool], *, health_port: int, metrics_port: int
+) -> AsyncIterator[None]:
+    """Serve them while the context lasts. ``ready``: whether the cluster has been looked at once.
+
+    Raises:
+        OSError: a port is in use.
+    """
+
+    async def alive(_request: web.Request) -> web.Response:
+        return web.Response(text="ok\n")  # the event loop turns; the end of the watches ends the process
+
+    async def readiness(_request: web.Request) -> web.Response:
+        return web.Response(text="ok\n") if ready() else web.Response(status=503, text="reading the cluster\n")
+
+    async def exposition(_request: web.Request) -> web.Response:
+        return web.Response(body=generate_latest(metrics.registry), headers={"Content-Type": CONTENT_TYPE_LATEST})
+
+    async with (
+        _serving(health_port, web.get("/healthz", alive), web.get("/readyz", readiness)),
+        _serving(metrics_port, web.get("/metrics", exposition)),
+    ):
+        yield
+
+
+@asynccontextmanager
+async def _serving(port: int, *routes: web.RouteDef) -> AsyncIterator[None]:
+    application = web.Application()
+    application.add_routes(routes)
+    runner = web.AppRunner(application, access_log=None)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, ANY_ADDRESS, port).start()
+        yield
+    finally:
+        await runner.cleanup()

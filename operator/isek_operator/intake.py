@@ -1,0 +1,85 @@
+"""The one way into the store: what is news makes the objects it concerns due."""
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from isek.api import GROUP, KINDS
+
+from isek_operator.decide.outcome import Manifest
+from isek_operator.decide.world import World
+from isek_operator.keys import Key, controller_of
+from isek_operator.kinds import LABELLED_KINDS, MESH_LABEL
+from isek_operator.queue import WorkQueue
+from isek_operator.store import Change, Store
+
+Dependents = Callable[[str, str, str, World], Iterable[tuple[str, str, str]]]
+"""Kind, namespace and name of an object, and the world: the custom resources whose decisions look at it."""
+
+LABELLED = frozenset(kind.kind for kind in LABELLED_KINDS)
+
+
+class Intake:
+    """Puts observations into the store and keys into the queue."""
+
+    def __init__(self, store: Store, queue: WorkQueue, dependents: Dependents) -> None:
+        self._store, self._queue, self._dependents = store, queue, dependents
+
+    def observed(self, manifest: Manifest, author: Key | None = None) -> None:
+        """An object is there, as given. ``author``: whose run wrote or read it, and knows it already."""
+        self._tell(self._store.put(manifest), author)
+
+    def gone(self, key: Key, version: int) -> None:
+        """An object is gone, as of that resource version."""
+        self._tell(self._store.drop(key, version=version))
+
+    def listed(self, kind: str, present: Iterable[Key], version: int, namespaces: Iterable[str]) -> None:
+        """A kind was listed: what is missing there is gone."""
+        for change in self._store.absent(kind, present, version=version, namespaces=namespaces):
+            self._tell(change)
+
+    def _tell(self, change: Change | None, author: Key | None = None) -> None:
+        if change is None:
+            return
+        for key in self._concerned(change):
+            if key != author:
+                self._queue.add(key)
+
+    def _concerned(self, change: Change) -> Iterable[Key]:
+        key = change.key
+        if key.kind in KINDS:
+            yield key
+            if _seen_by_others(change.old) == _seen_by_others(change.new):
+                return
+        for manifest in (change.old, change.new):
+            if manifest is not None and (owner := _owner(manifest)) is not None:
+                yield owner
+        if key.kind in KINDS or key.kind == "Secret":
+            yield from (Key(*dependent) for dependent in self._dependents(*key, self._store))
+
+
+def _owner(manifest: Manifest) -> Key | None:
+    """The custom resource that an object belongs to."""
+    metadata = manifest["metadata"]
+    if manifest["kind"] in LABELLED:
+        mesh = metadata.get("labels", {}).get(MESH_LABEL)
+        return Key("IsekMesh", metadata["namespace"], mesh) if mesh else None
+    controller = controller_of(manifest)
+    if controller is None or not controller["apiVersion"].startswith(f"{GROUP}/"):
+        return None
+    # by name, not by uid: a successor of the same name waits for its predecessor's children to go
+    return Key(controller["kind"], metadata["namespace"], controller["name"])
+
+
+def _seen_by_others(manifest: Manifest | None) -> Any:
+    """What other resources' decisions may look at: not the counts and the wording, which change far more often."""
+    if manifest is None:
+        return None
+    metadata, status = manifest["metadata"], manifest.get("status") or {}
+    return (
+        metadata["uid"],
+        metadata.get("generation"),
+        metadata.get("labels"),
+        "deletionTimestamp" in metadata,
+        [(c["type"], c["status"], c["reason"], c.get("observedGeneration")) for c in status.get("conditions") or ()],
+        {name: value for name, value in status.items() if isinstance(value, str)},
+    )

@@ -1,0 +1,59 @@
+"""The Kubernetes kinds that the operator watches and writes, and where the API server serves them."""
+
+from dataclasses import dataclass
+
+from isek.api import API_VERSION, KINDS
+
+from isek_operator.manifests.meta import MANAGER
+
+MESH_LABEL = "isek.io/mesh"
+WATCH_LABEL = "isek.io/watch"
+"""On a Secret: a change of it is seen at once."""
+
+
+@dataclass(frozen=True)
+class ApiKind:
+    """A namespaced kind."""
+
+    api_version: str
+    kind: str
+    plural: str
+    selector: str = ""
+    """Label selector of the objects that are watched; empty: all."""
+
+    @property
+    def group(self) -> str:
+        """The API group; empty for the core group."""
+        group, separator, _ = self.api_version.rpartition("/")
+        return group if separator else ""
+
+    def path(self, namespace: str | None = None, name: str = "", subresource: str = "") -> str:
+        """The path below the server's address; no namespace: of all namespaces."""
+        root = "/apis" if self.group else "/api"
+        scope = f"namespaces/{namespace}" if namespace else ""
+        return "/".join(part for part in (root, self.api_version, scope, self.plural, name, subresource) if part)
+
+
+CUSTOM_KINDS = tuple(ApiKind(API_VERSION, kind, model.plural) for kind, model in KINDS.items())
+
+OURS = f"app.kubernetes.io/managed-by={MANAGER}"
+CHILD_KINDS = (
+    ApiKind("v1", "ServiceAccount", "serviceaccounts", OURS),
+    ApiKind("v1", "ConfigMap", "configmaps", OURS),
+    ApiKind("v1", "Service", "services", OURS),
+    ApiKind("apps/v1", "Deployment", "deployments", OURS),
+    ApiKind("apps/v1", "StatefulSet", "statefulsets", OURS),
+    ApiKind("policy/v1", "PodDisruptionBudget", "poddisruptionbudgets", OURS),
+)
+
+SECRET = ApiKind("v1", "Secret", "secrets", WATCH_LABEL)
+LABELLED_KINDS = (
+    ApiKind("v1", "Pod", "pods", MESH_LABEL),
+    ApiKind("v1", "PersistentVolumeClaim", "persistentvolumeclaims", MESH_LABEL),
+)
+"""Seen by their metadata only, to know what an etcd has left to be removed."""
+
+WATCHED_KINDS = (*CUSTOM_KINDS, *CHILD_KINDS, SECRET, *LABELLED_KINDS)
+
+BY_NAME = {kind.kind: kind for kind in WATCHED_KINDS}
+EVENT = ApiKind("events.k8s.io/v1", "Event", "events")

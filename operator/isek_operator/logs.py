@@ -1,0 +1,67 @@
+"""Log lines, for people or for machines, with the object that they are about."""
+
+import json
+import logging
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from datetime import UTC, datetime
+from typing import Literal
+
+from isek_operator.keys import Key
+
+_about: ContextVar[Key | None] = ContextVar("about", default=None)
+
+
+@contextmanager
+def about(key: Key) -> Iterator[None]:
+    """Lines written within are about that object."""
+    token = _about.set(key)
+    try:
+        yield
+    finally:
+        _about.reset(token)
+
+
+def set_up(log_format: Literal["Text", "JSON"], level: str) -> None:
+    """Write all logs to standard error."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(JsonFormatter() if log_format == "JSON" else TextFormatter())
+    logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
+    # one line for each event of each object, and Kopf's own start-up talk
+    logging.getLogger("kopf.objects").setLevel(logging.WARNING)
+    logging.getLogger("kopf").setLevel(max(logging.getLogger().level, logging.WARNING))
+    logging.getLogger("aiohttp").setLevel(logging.WARNING)
+
+
+class TextFormatter(logging.Formatter):
+    """``2026-01-02T03:04:05.678Z INFO IsekAgent newsroom/writer: created Deployment …``."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """One line; a fault's traceback follows."""
+        key = _about.get()
+        line = f"{_time(record)} {record.levelname} {key or record.name}: {record.getMessage()}"
+        return f"{line}\n{self.formatException(record.exc_info)}" if record.exc_info else line
+
+
+class JsonFormatter(logging.Formatter):
+    """One JSON object a line: ``time``, ``level``, ``logger``, ``message``, and ``kind``, ``namespace``, ``name``."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """One line."""
+        fields = {
+            "time": _time(record),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": record.getMessage(),
+        }
+        if (key := _about.get()) is not None:
+            fields |= key._asdict()
+        if record.exc_info:
+            fields["traceback"] = self.formatException(record.exc_info)
+        return json.dumps(fields)
+
+
+def _time(record: logging.LogRecord) -> str:
+    return datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

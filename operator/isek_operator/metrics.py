@@ -1,0 +1,49 @@
+"""What the operator counts, for Prometheus."""
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+FAST = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
+
+
+class Metrics:
+    """All metrics of one operator. The queue's have the names that controller-runtime gave them."""
+
+    def __init__(self, registry: CollectorRegistry | None = None) -> None:
+        self.registry = registry = registry or CollectorRegistry()
+        self.queue_depth = Gauge("workqueue_depth", "Objects that wait for a worker.", registry=registry)
+        self.queue_adds = Counter("workqueue_adds", "Objects put into the queue.", registry=registry)
+        self.queue_retries = Counter("workqueue_retries", "Objects put back after a failure.", registry=registry)
+        self.queue_wait = Histogram(
+            "workqueue_queue_duration_seconds",
+            "Time from being due to being worked on.",
+            buckets=FAST,
+            registry=registry,
+        )
+        self.queue_work = Histogram(
+            "workqueue_work_duration_seconds", "Time that one run takes.", buckets=FAST, registry=registry
+        )
+        self.reconciles = Counter(
+            "isek_operator_reconcile",
+            "Runs by kind and result (success, retry, rejected, gone).",
+            ("kind", "result"),
+            registry=registry,
+        )
+        self.reconcile_seconds = Histogram(
+            "isek_operator_reconcile_duration_seconds", "Time of one run.", ("kind",), buckets=FAST, registry=registry
+        )
+        self.last_reconcile = Gauge(
+            "isek_operator_last_reconcile_timestamp_seconds", "When the last run ended.", registry=registry
+        )
+        self.api_calls = Counter(
+            "isek_operator_api_requests", "Calls of the API server.", ("verb", "code"), registry=registry
+        )
+        self.writes = Counter(
+            "isek_operator_writes", "Objects written, by kind and verb.", ("kind", "verb"), registry=registry
+        )
+        self.events_dropped = Counter(
+            "isek_operator_events_dropped", "Kubernetes events not sent because too many waited.", registry=registry
+        )
+        self.objects = Gauge("isek_operator_objects", "Objects in memory, by kind.", ("kind",), registry=registry)
+        self.sweep_seconds = Gauge(
+            "isek_operator_sweep_duration_seconds", "Time of the last comparison with lists.", registry=registry
+        )

@@ -1,0 +1,194 @@
+"""One run for one custom resource: gather, decide, apply, say so."""
+
+import logging
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+from isek.api import Resource
+
+from isek_operator.cluster.children import Applied, Children
+from isek_operator.cluster.client import Client
+from isek_operator.cluster.errors import (
+    ApiError,
+    ConflictError,
+    ForbiddenError,
+    NamespaceGoneError,
+    NotFoundError,
+    TransientError,
+)
+from isek_operator.cluster.events import Recorder
+from isek_operator.cluster.status import condition_status, next_status, overridden, patch, waiting
+from isek_operator.decide.outcome import Finding, Manifest, Outcome, OwnFate
+from isek_operator.decide.reasons import Reason
+from isek_operator.decide.references import secret_keys
+from isek_operator.decide.world import World
+from isek_operator.intake import Intake
+from isek_operator.keys import Key
+from isek_operator.kinds import BY_NAME
+from isek_operator.logs import about
+from isek_operator.metrics import Metrics
+from isek_operator.queue import Done, Retry
+from isek_operator.reconcile.referenced import ReferencedSecrets
+from isek_operator.store import Store
+
+PROBLEM_SECONDS = 30.0
+"""Until a child that could not be applied is tried again: what stands in its way is not watched."""
+LEFTOVER_SECONDS = 5.0
+FORBIDDEN_SECONDS = 60.0
+MADE_BY_DEFAULT = "isek.io/made-by-default"
+
+logger = logging.getLogger(__name__)
+
+
+class Engine:
+    """Runs keys of the queue."""
+
+    def __init__(
+        self,
+        *,
+        decide: Callable[[Resource, World], Outcome],
+        store: Store,
+        intake: Intake,
+        client: Client,
+        recorder: Recorder,
+        metrics: Metrics,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._decide, self._store, self._intake, self._client = decide, store, intake, client
+        self._recorder, self._metrics, self._now = recorder, metrics, now
+        self._children = Children(client, store, metrics, remember=intake.observed)
+        self._secrets = ReferencedSecrets(client, store)
+
+    async def handle(self, key: Key) -> Done | Retry:
+        """Reconcile, and tell the queue what to make of the result. Never raises."""
+        began = time.monotonic()
+        with about(key):
+            outcome, result = await self._guarded(key)
+        self._metrics.reconciles.labels(key.kind, outcome).inc()
+        self._metrics.reconcile_seconds.labels(key.kind).observe(time.monotonic() - began)
+        self._metrics.last_reconcile.set_to_current_time()
+        return result
+
+    async def _guarded(self, key: Key) -> tuple[str, Done | Retry]:
+        try:
+            return "success", Done(await self.reconcile(key))
+        except (NamespaceGoneError, NotFoundError) as error:
+            logger.debug("it is being deleted: %s", error)
+            return "gone", Done()
+        except ConflictError as error:
+            logger.debug("it changed meanwhile: %s", error)
+            return "retry", Retry()
+        except TransientError as error:
+            logger.warning("will be tried again: %s", error)
+            return "retry", Retry(error.retry_after)
+        except ForbiddenError as error:
+            logger.warning("%s; see the rules of the operator's ClusterRole", error)
+            return "rejected", Retry(FORBIDDEN_SECONDS)
+        except ApiError as error:
+            logger.warning("the API server refuses it: %s", error)
+            return "rejected", Retry(FORBIDDEN_SECONDS)
+        except Exception:
+            logger.exception("a fault of the operator; please report it")
+            return "fault", Retry()
+
+    async def reconcile(self, key: Key) -> float | None:
+        """Bring one custom resource and what it owns to where its specification wants them.
+
+        Returns the seconds after which to look again though nothing changes. Raises the errors of the API client.
+        """
+        resource = self._store.parsed(key)
+        if isinstance(resource, str):
+            await self._say_invalid(key, resource)
+            return None
+        if resource is None or resource.metadata.deletion_timestamp is not None:
+            return None  # its children go by garbage collection
+        missing_secret = await self._secrets.read(resource.namespace, secret_keys(resource))
+        outcome = self._decide(resource, self._store)
+        if outcome.fate is OwnFate.DELETE:
+            await self._delete(resource)
+            return None
+        if outcome.fate is OwnFate.ADOPT:
+            await self._adopt(resource)
+        await self._make_companions(resource, outcome)
+        applied = await self._children.bring(resource, outcome)
+        if applied.written:
+            outcome = self._decide(resource, self._store)  # what is said is to be about what is there now
+        await self._say(resource, outcome, applied)
+        return _soonest(outcome.look_again_after, missing_secret, _problem_seconds(applied))
+
+    async def _make_companions(self, resource: Resource, outcome: Outcome) -> None:
+        for manifest in outcome.companions:
+            kind, metadata = BY_NAME[manifest["kind"]], manifest["metadata"]
+            if self._store.get(Key(kind.kind, metadata["namespace"], metadata["name"])) is not None:
+                continue
+            try:
+                created = await self._client.create(kind, manifest)
+            except ConflictError:
+                continue  # somebody was faster
+            logger.info("created %s %s for %s", kind.kind, metadata["name"], resource.name)
+            self._intake.observed(created)
+
+    async def _delete(self, resource: Resource) -> None:
+        key = _key(resource)
+        logger.info("deleting it: the operator made it and nobody uses it any more")
+        await self._client.delete(
+            BY_NAME[key.kind], key, uid=resource.metadata.uid, version=resource.metadata.resource_version
+        )
+
+    async def _adopt(self, resource: Resource) -> None:
+        key = _key(resource)
+        change = {"metadata": {"labels": {MADE_BY_DEFAULT: None}}}
+        self._intake.observed(await self._client.merge(BY_NAME[key.kind], key, change))
+
+    async def _say(self, resource: Resource, outcome: Outcome, applied: Applied) -> None:
+        findings = outcome.findings
+        if applied.problem is not None:
+            findings = overridden(findings, applied.problem.reason, applied.problem.message)
+        elif applied.waiting_for:
+            findings = waiting(findings, applied.waiting_for)
+        await self._write_status(_key(resource), findings, outcome.status)
+
+    async def _say_invalid(self, key: Key, complaint: str) -> None:
+        message = f"{complaint}; are the CRDs of the operator's version?"
+        findings = overridden((), Reason.INVALID_SPEC, message)
+        await self._write_status(key, findings, {})
+
+    async def _write_status(self, key: Key, findings: tuple[Finding, ...], fields: Manifest) -> None:
+        live = self._store.get(key)
+        if live is None:
+            return
+        old = live.get("status") or {}
+        generation = live["metadata"]["generation"]
+        new = next_status(old, findings, fields, generation=generation, now=self._now())
+        change = patch(old, new)
+        if change is None:
+            return
+        written = await self._client.merge(BY_NAME[key.kind], key, change, subresource="status")
+        self._metrics.writes.labels(key.kind, "status").inc()
+        self._intake.observed(written, key)
+        self._tell_transition(key, old, new)
+
+    def _tell_transition(self, key: Key, old: Manifest, new: Manifest) -> None:
+        before, after = condition_status(old, "Ready") or "False", condition_status(new, "Ready")
+        resource = self._store.parsed(key)
+        if before == after or not isinstance(resource, Resource):
+            return
+        ready = next(condition for condition in new["conditions"] if condition["type"] == "Ready")
+        self._recorder.record(
+            resource, "Normal" if after == "True" else "Warning", ready["reason"], ready["message"] or ready["reason"]
+        )
+
+
+def _key(resource: Resource) -> Key:
+    return Key(resource.kind, resource.namespace, resource.name)
+
+
+def _problem_seconds(applied: Applied) -> float | None:
+    if applied.problem is not None:
+        return PROBLEM_SECONDS
+    return LEFTOVER_SECONDS if applied.waiting_for else None
+
+
+def _soonest(*seconds: float | None) -> float | None:
+    return min((each for each in seconds if each is not None), default=None)

@@ -1,0 +1,55 @@
+"""Reads the Secrets that resources refer to and that no watch tells of."""
+
+import asyncio
+import math
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from isek_operator.cluster.client import Client
+from isek_operator.decide.references import SecretKey
+from isek_operator.keys import Key
+from isek_operator.kinds import SECRET
+from isek_operator.store import Store
+
+MISSING_SECONDS = 30.0
+FOUND_SECONDS = 600.0
+"""How long what was read is believed."""
+
+
+@dataclass
+class _Reading:
+    lock: asyncio.Lock
+    at: float = -math.inf
+
+
+class ReferencedSecrets:
+    """Keeps the store's knowledge of unwatched Secrets young enough."""
+
+    def __init__(self, client: Client, store: Store, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._client, self._store, self._clock = client, store, clock
+        self._readings: dict[Key, _Reading] = {}
+
+    async def read(self, namespace: str, needed: Iterable[SecretKey]) -> float | None:
+        """Read those that are not known, or not any more; seconds until what is missing may be looked for again."""
+        by_name: dict[str, set[str]] = {}
+        for each in needed:
+            by_name.setdefault(each.name, set()).add(each.key)
+        waits = [await self._read(Key("Secret", namespace, name), keys) for name, keys in sorted(by_name.items())]
+        return min((wait for wait in waits if wait is not None), default=None)
+
+    async def _read(self, key: Key, needed: set[str]) -> float | None:
+        if self._store.get(key) is not None:
+            return None  # watched
+        reading = self._readings.setdefault(key, _Reading(asyncio.Lock()))
+        async with reading.lock:  # many resources may refer to one Secret
+            believed_for = FOUND_SECONDS if self._complete(key, needed) else MISSING_SECONDS
+            if self._clock() >= reading.at + believed_for:
+                found = await self._client.get(SECRET, key.namespace, key.name)
+                self._store.put_read_secret(key.namespace, key.name, None if found is None else found.get("data") or {})
+                reading.at = self._clock()
+        return None if self._complete(key, needed) else max(reading.at + MISSING_SECONDS - self._clock(), 1.0)
+
+    def _complete(self, key: Key, needed: set[str]) -> bool:
+        known = self._store.secret_keys(key.namespace, key.name)
+        return known is not None and needed <= known

@@ -1,0 +1,87 @@
+"""Lists: all of it at start, and afterwards what went while no watch was looking."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+
+from isek_operator.cluster.client import Client
+from isek_operator.cluster.errors import ApiError
+from isek_operator.intake import Intake
+from isek_operator.keys import key_of
+from isek_operator.kinds import CUSTOM_KINDS, WATCHED_KINDS, ApiKind
+from isek_operator.metrics import Metrics
+from isek_operator.queue import WorkQueue
+from isek_operator.store import Store
+
+AFTER_RELIST_SECONDS = 1.0
+"""A watch that broke begins with a list of its own, which comes as many events: one comparison for all of them."""
+SWEEP_SECONDS = 600.0
+RETRY_SECONDS = 2.0
+
+logger = logging.getLogger(__name__)
+
+
+class Synchroniser:
+    """Keeps the store from missing something for long.
+
+    Watches alone do not do: what was deleted between a broken watch and the list that follows it is told by nobody.
+    """
+
+    def __init__(
+        self,
+        *,
+        client: Client,
+        store: Store,
+        intake: Intake,
+        queue: WorkQueue,
+        metrics: Metrics,
+        namespaces: Sequence[str],
+    ) -> None:
+        self._client, self._store, self._intake, self._queue = client, store, intake, queue
+        self._metrics, self._namespaces = metrics, tuple(namespaces)
+        self._relisted = asyncio.Event()
+
+    async def first(self) -> None:
+        """Fill the store, then make every custom resource due. Raises the errors of the API client."""
+        for kind in WATCHED_KINDS:
+            for namespace in self._namespaces or (None,):
+                for manifest in (await self._client.list(kind, namespace)).items:
+                    # not through the intake: it would ask for dependents in a world that is not complete
+                    self._store.put(manifest)
+        for custom in CUSTOM_KINDS:
+            for key in self._store.keys(custom.kind):
+                self._queue.add(key)
+
+    def relisted(self) -> None:
+        """A watch has begun anew."""
+        self._relisted.set()
+
+    async def run(self) -> None:
+        """Sweep after every new beginning of a watch, and every ten minutes, until cancelled."""
+        while True:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._relisted.wait(), SWEEP_SECONDS)
+                await asyncio.sleep(AFTER_RELIST_SECONDS)
+            self._relisted.clear()
+            try:
+                await self.sweep()
+            except ApiError as error:
+                logger.warning("could not compare with the cluster, will try again: %s", error)
+                await asyncio.sleep(RETRY_SECONDS)
+                self._relisted.set()
+
+    async def sweep(self) -> None:
+        """Forget what is not there any more. Raises the errors of the API client."""
+        began = time.monotonic()
+        for kind in WATCHED_KINDS:
+            await self._sweep_kind(kind)
+            self._metrics.objects.labels(kind.kind).set(self._store.count(kind.kind))
+        self._metrics.sweep_seconds.set(time.monotonic() - began)
+
+    async def _sweep_kind(self, kind: ApiKind) -> None:
+        for namespace in self._namespaces or (None,):
+            listing = await self._client.list(kind, namespace, metadata_only=True)
+            present = [key_of(manifest) for manifest in listing.items]
+            self._intake.listed(kind.kind, present, listing.version, (namespace,) if namespace else ())

@@ -1,0 +1,62 @@
+"""What is kept in memory of an object."""
+
+import sys
+from typing import Any
+
+from isek.api import KINDS
+
+from isek_operator.decide.outcome import Manifest
+
+LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
+KEPT_STATUS = frozenset({"Deployment", "StatefulSet", *KINDS})
+METADATA_ONLY = frozenset({"Pod", "PersistentVolumeClaim"})
+SHARED_LENGTH = 128
+"""Strings up to this length are kept once: names of fields, labels, images come back in every object."""
+
+
+def slim(manifest: Manifest) -> Manifest:
+    """The object without what nobody asks for: managed fields, what kubectl keeps for itself, and Secrets' values.
+
+    Of a Secret, ``data`` keeps its keys. Of a custom resource, ``metadata.specManagers`` takes the place of the managed
+    fields: the names of those who own a part of its ``spec``.
+    """
+    kind = manifest["kind"]
+    kept: Manifest = {"apiVersion": manifest["apiVersion"], "kind": kind, "metadata": _metadata(manifest["metadata"])}
+    if kind in KINDS:
+        kept["metadata"]["specManagers"] = spec_managers(manifest)
+    if kind == "Secret":
+        kept["data"] = dict.fromkeys(manifest.get("data") or ())
+        kept["type"] = manifest.get("type", "Opaque")
+    elif kind not in METADATA_ONLY:
+        left_out = {"apiVersion", "kind", "metadata"} | (set() if kind in KEPT_STATUS else {"status"})
+        kept |= {field: value for field, value in manifest.items() if field not in left_out}
+    shared: Manifest = _shared(kept)
+    return shared
+
+
+def spec_managers(manifest: Manifest) -> list[str]:
+    """Who owns a part of the object's ``spec`` (Kubernetes, Server-Side Apply, Field management)."""
+    return sorted(
+        {
+            entry["manager"]
+            for entry in manifest["metadata"].get("managedFields") or ()
+            if "subresource" not in entry and "f:spec" in entry.get("fieldsV1", {})
+        }
+    )
+
+
+def _metadata(metadata: Manifest) -> Manifest:
+    kept = {field: value for field, value in metadata.items() if field != "managedFields"}
+    if LAST_APPLIED in (annotations := kept.get("annotations") or {}):
+        kept["annotations"] = {name: value for name, value in annotations.items() if name != LAST_APPLIED}
+    return kept
+
+
+def _shared(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {sys.intern(name): _shared(item) for name, item in value.items()}
+    if isinstance(value, list):
+        return [_shared(item) for item in value]
+    if isinstance(value, str) and len(value) <= SHARED_LENGTH:
+        return sys.intern(value)
+    return value

@@ -1,0 +1,184 @@
+"""What the watches and the answers to our own writes have told us: the last known state of the cluster."""
+
+from bisect import bisect_left, insort
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+from isek.api import KINDS, Resource
+from isek.api.schema import explain
+from pydantic import ValidationError
+
+from isek_operator.decide.outcome import Manifest
+from isek_operator.keys import Key, controller_of, key_of
+from isek_operator.slim import slim
+
+
+@dataclass(frozen=True)
+class Change:
+    """What an observation was news about. ``old`` or ``new`` is None where the object came or went."""
+
+    key: Key
+    old: Manifest | None
+    new: Manifest | None
+
+
+@dataclass
+class _Entry:
+    manifest: Manifest
+    version: int
+    parsed: Resource | str | None = field(default=None, repr=False)
+    """The model, or why there is none; parsed when it is first asked for."""
+
+
+class Store:
+    """Objects by key and by the uid of their controller. It is the ``World`` that decisions look at.
+
+    An observation older than what is known is passed over, whichever way it came: resource versions of one kind are
+    ordered (Kubernetes API concepts, "Resource versions").
+    """
+
+    def __init__(self) -> None:
+        self._entries: dict[Key, _Entry] = {}
+        self._children: dict[str, dict[Key, None]] = {}
+        self._order: dict[tuple[str, str], list[tuple[str, str]]] = {}
+        """By kind and namespace: creation time and name of each object, sorted."""
+        self._gone: dict[Key, int] = {}
+        """The version at which an object was last seen to be gone."""
+        self._read_secrets: dict[tuple[str, str], frozenset[str] | None] = {}
+
+    # --- what is observed -------------------------------------------------------------------------------------------
+
+    def put(self, manifest: Manifest) -> Change | None:
+        """Take in an object as the API server gave it; None: nothing new."""
+        key, version = key_of(manifest), int(manifest["metadata"]["resourceVersion"])
+        old = self._entries.get(key)
+        if (old.version if old else self._gone.get(key, 0)) >= version:
+            return None
+        entry = _Entry(slim(manifest), version)
+        if old is not None:
+            self._unlink(key, old.manifest)
+        self._entries[key] = entry
+        self._link(key, entry.manifest)
+        self._gone.pop(key, None)
+        return Change(key, old.manifest if old else None, entry.manifest)
+
+    def drop(self, key: Key, *, version: int) -> Change | None:
+        """The object was gone at that resource version; None: no news, or there is a newer one of that name."""
+        old = self._entries.get(key)
+        if old is not None and old.version > version:
+            return None
+        self._gone[key] = max(version, self._gone.get(key, 0))
+        if old is None:
+            return None
+        del self._entries[key]
+        self._unlink(key, old.manifest)
+        return Change(key, old.manifest, None)
+
+    def absent(self, kind: str, present: Iterable[Key], *, version: int, namespaces: Iterable[str]) -> list[Change]:
+        """Drop what a LIST at that resource version did not hold.
+
+        Args:
+            kind: the kind that was listed.
+            present: all that it held.
+            version: the resource version of the list.
+            namespaces: where it was listed; empty: in all.
+        """
+        listed, only = set(present), set(namespaces)
+        missing = [key for key in self.keys(kind) if key not in listed and (not only or key.namespace in only)]
+        changes = [self.drop(key, version=version) for key in missing]
+        # tombstones only guard against answers and events that cross; those of before the list are through by now
+        self._gone = {key: at for key, at in self._gone.items() if key.kind != kind or at >= version}
+        return [change for change in changes if change is not None]
+
+    def put_read_secret(self, namespace: str, name: str, keys: Iterable[str] | None) -> None:
+        """Remember the keys of a Secret that was read by its name; None: it was not there."""
+        self._read_secrets[namespace, name] = None if keys is None else frozenset(keys)
+
+    # --- what is asked by key ---------------------------------------------------------------------------------------
+
+    def get(self, key: Key) -> Manifest | None:
+        """The object; to be treated as frozen."""
+        entry = self._entries.get(key)
+        return entry.manifest if entry else None
+
+    def keys(self, kind: str) -> Iterator[Key]:
+        """The keys of all objects of a kind."""
+        for (of_kind, namespace), order in self._order.items():
+            if of_kind == kind:
+                yield from (Key(kind, namespace, name) for _, name in order)
+
+    def count(self, kind: str) -> int:
+        """How many objects of the kind are known."""
+        return sum(len(order) for (of_kind, _), order in self._order.items() if of_kind == kind)
+
+    def parsed(self, key: Key) -> Resource | str | None:
+        """The custom resource; or, as text, why it does not parse; None: it is not there."""
+        entry = self._entries.get(key)
+        if entry is None:
+            return None
+        if entry.parsed is None:
+            entry.parsed = _parse(entry.manifest)
+        return entry.parsed
+
+    # --- World ------------------------------------------------------------------------------------------------------
+
+    def resource(self, kind: str, namespace: str, name: str) -> Resource | None:
+        """A custom resource; None: it is not there (or is being deleted, or does not parse)."""
+        parsed = self.parsed(Key(kind, namespace, name))
+        return parsed if isinstance(parsed, Resource) and parsed.metadata.deletion_timestamp is None else None
+
+    def resources(self, kind: str, namespace: str) -> Iterator[Resource]:
+        """The custom resources of a kind in a namespace, oldest first (creation time, then name)."""
+        for _, name in tuple(self._order.get((kind, namespace), ())):
+            if (resource := self.resource(kind, namespace, name)) is not None:
+                yield resource
+
+    def children(self, owner_uid: str) -> list[Manifest]:
+        """The live objects whose controller is the object of this uid."""
+        return [self._entries[key].manifest for key in self._children.get(owner_uid, ())]
+
+    def labelled(self, kind: str, namespace: str, label: str, value: str) -> Iterator[Manifest]:
+        """The live objects of a core kind with one label (Pod, PersistentVolumeClaim: metadata only)."""
+        for _, name in tuple(self._order.get((kind, namespace), ())):
+            manifest = self._entries[Key(kind, namespace, name)].manifest
+            if manifest["metadata"].get("labels", {}).get(label) == value:
+                yield manifest
+
+    def secret_keys(self, namespace: str, name: str) -> frozenset[str] | None:
+        """The keys of a Secret that a resource refers to; None: it is not there."""
+        watched = self._entries.get(Key("Secret", namespace, name))
+        if watched is not None:
+            return frozenset(watched.manifest["data"])
+        return self._read_secrets.get((namespace, name))
+
+    def spec_managers(self, kind: str, namespace: str, name: str) -> frozenset[str]:
+        """Who owns fields below ``spec`` of a custom resource (metadata.managedFields, the operator included)."""
+        manifest = self.get(Key(kind, namespace, name))
+        return frozenset(manifest["metadata"]["specManagers"]) if manifest else frozenset()
+
+    # --- indexes ----------------------------------------------------------------------------------------------------
+
+    def _link(self, key: Key, manifest: Manifest) -> None:
+        insort(self._order.setdefault((key.kind, key.namespace), []), _age(key, manifest))
+        if (controller := controller_of(manifest)) is not None:
+            self._children.setdefault(controller["uid"], {})[key] = None
+
+    def _unlink(self, key: Key, manifest: Manifest) -> None:
+        order = self._order[key.kind, key.namespace]
+        del order[bisect_left(order, _age(key, manifest))]
+        if (controller := controller_of(manifest)) is not None:
+            siblings = self._children[controller["uid"]]
+            del siblings[key]
+            if not siblings:
+                del self._children[controller["uid"]]
+
+
+def _age(key: Key, manifest: Manifest) -> tuple[str, str]:
+    return manifest["metadata"].get("creationTimestamp", ""), key.name
+
+
+def _parse(manifest: Manifest) -> Resource | str:
+    try:
+        return KINDS[manifest["kind"]].model_validate(manifest)
+    except ValidationError as error:
+        return "; ".join(explain(error))
