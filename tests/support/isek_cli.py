@@ -1,6 +1,7 @@
 """The isek command as a user of a cluster runs it."""
 
 import json
+import os
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,7 +30,9 @@ class Isek:
 
     async def __call__(self, *arguments: str) -> str:
         """Run ``isek ARGUMENTS``; return its standard output, raise ``CommandFailedError`` with its errors."""
-        return await run(PROGRAM, *arguments, env=self._kubectl.environment)
+        # no local mesh that a developer runs gets in between
+        environment = {**self._kubectl.environment, "XDG_STATE_HOME": os.devnull}
+        return await run(PROGRAM, *arguments, env=environment)
 
     async def ask(self, name: str, message: str) -> Reply:
         answer = json.loads(
