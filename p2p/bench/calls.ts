@@ -44,7 +44,7 @@ try {
     const added = (through.p50 - floor.p50).toFixed(2)
     console.log(`| ${callers} | two sidecars | ${row(through)} | ${added} | ${((100 * through.rate) / floor.rate).toFixed(0)} % |`)
   }
-  console.log(`\nRSS after it: near ${await rss(near.endpoints)} MB, far ${await rss(far.endpoints)} MB`)
+  console.log(`\nnear: ${await cost(near.endpoints)}\nfar: ${await cost(far.endpoints)}`)
 } finally {
   for (const child of children) {
     child.kill()
@@ -140,8 +140,11 @@ async function failed(child: ChildProcess): Promise<never> {
   throw new Error(`a part ended with exit code ${code} before it listened`)
 }
 
-async function rss({ health }: Endpoints): Promise<string> {
+/** What holds however busy the machine is. */
+async function cost({ health }: Endpoints): Promise<string> {
   const metrics = await (await fetch(`${health}/metrics`)).text()
-  const bytes = Number(/^process_resident_memory_bytes (\S+)$/m.exec(metrics)?.[1])
-  return (bytes / 1e6).toFixed(0)
+  const value = (name: RegExp) => Number(new RegExp(`^${name.source} (\\S+)$`, 'm').exec(metrics)?.[1])
+  const megabytes = value(/process_resident_memory_bytes/) / 1e6
+  const cpuMs = (1000 * value(/process_cpu_seconds_total/)) / value(/isek_p2p_call_duration_seconds_count\{.*\}/)
+  return `RSS ${megabytes.toFixed(0)} MB, ${cpuMs.toFixed(2)} ms of CPU a call`
 }
