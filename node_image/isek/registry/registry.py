@@ -30,7 +30,6 @@ class Registry:
         self._ttl_seconds = ttl_seconds
         self._prefix = nodes_prefix(mesh_id)
         self._view = View()
-        self._loaded = asyncio.Event()
         self._position: Position | None = None
         """Where the watch goes on; None: list first."""
         self._last_listed: Position | None = None
@@ -38,7 +37,7 @@ class Registry:
         """Known from a store that was replaced by another."""
         self._following: asyncio.Task[None] | None = None
         self._registrations: list[Registration] = []
-        self._connected = False
+        self._connected: bool | None = None
         self._forgetting: asyncio.TimerHandle | None = None
 
     async def start(self) -> None:
@@ -68,8 +67,8 @@ class Registry:
     async def register(self, record: NodeRecord) -> Registration:
         """Make a node known until it leaves, and keep it known.
 
-        Returns once the record is written and the peers are known, however long the store takes to answer;
-        cancelled before that, it leaves again.
+        Returns once the watch has shown the record, and with it all that came before, however long the store takes
+        to answer; cancelled before that, it leaves again.
 
         Raises:
             RecordError: the record is too large.
@@ -78,7 +77,8 @@ class Registry:
         self._registrations.append(registration)
         try:
             await registration.established()
-            await self._loaded.wait()
+            while registration.key not in self._view:
+                await self._view.changed()
         except BaseException:
             self._registrations.remove(registration)
             await registration.leave()
@@ -93,7 +93,7 @@ class Registry:
     @property
     def connected(self) -> bool:
         """Whether the watch runs: False means that the peers are those last known."""
-        return self._connected
+        return self._connected is True
 
     def peers(self) -> tuple[NodeRecord, ...]:
         """All known nodes, the own one among them."""
@@ -139,7 +139,7 @@ class Registry:
                 log.info("registry: listing the nodes again: %s", error)
                 self._position = None
             except StoreUnavailableError as error:
-                if self._connected or not self._loaded.is_set():
+                if self._connected is not False:
                     log.warning("registry: %s; the last known %d nodes stay known", error, len(self.peers()))
                 self._connected = False
             await backoff.wait()
@@ -155,7 +155,6 @@ class Registry:
                 if not changes.position.continues(before):
                     raise HistoryLostError(f"{changes.position} does not continue {before}")
                 self._connected = True
-                self._loaded.set()
                 backoff.reset()
                 for key, value in changes.items:
                     self._apply(key, value)

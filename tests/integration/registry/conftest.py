@@ -1,0 +1,75 @@
+"""The three registries, for one test suite."""
+
+import asyncio
+import secrets
+from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
+
+import pytest
+from isek.registry import Registry
+from isek.registry.center import serve
+from isek.registry.center_client import CenterClient, CenterRegistry
+from isek.registry.default import DefaultRegistry
+from isek.registry.etcd import EtcdRegistry
+from isek.registry.etcd_client import EtcdClient
+from isek.registry.memory_store import MemoryStore
+from isek.registry.store import Store
+
+from tests.support.control_plane_etcd import EtcdServer
+
+TTL_SECONDS = 2
+
+
+class Discovery:
+    """One registry of a kind, that any number of nodes opens for a mesh of the test's own."""
+
+    def __init__(self, open_registry: Callable[[str], Registry], open_store: Callable[[], Store], url: str) -> None:
+        self._open_registry = open_registry
+        self.open_store = open_store
+        self.url = url
+        self.mesh_id = f"test.{secrets.token_hex(4)}"
+        self.ttl_seconds = TTL_SECONDS
+
+    def open(self, mesh_id: str | None = None) -> Registry:
+        return self._open_registry(mesh_id or self.mesh_id)
+
+
+@pytest.fixture
+async def center() -> AsyncIterator[str]:
+    """The URL of a center registry."""
+    port: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+    serving = asyncio.create_task(serve("127.0.0.1", 0, started=port.set_result))
+    yield f"http://127.0.0.1:{await port}"
+    serving.cancel()
+    with suppress(asyncio.CancelledError):
+        await serving
+
+
+@pytest.fixture
+def in_process() -> Discovery:
+    store = MemoryStore()
+    return Discovery(lambda mesh_id: DefaultRegistry(store, mesh_id=mesh_id, ttl_seconds=2), lambda: store, "memory:")
+
+
+@pytest.fixture
+def over_http(center: str) -> Discovery:
+    return Discovery(
+        lambda mesh_id: CenterRegistry(center, mesh_id=mesh_id, ttl_seconds=2), lambda: CenterClient(center), center
+    )
+
+
+@pytest.fixture
+def over_etcd(etcd_server: EtcdServer) -> Discovery:
+    endpoints = etcd_server.endpoints
+    return Discovery(
+        lambda mesh_id: EtcdRegistry(endpoints, mesh_id=mesh_id, ttl_seconds=2),
+        lambda: EtcdClient(endpoints),
+        etcd_server.url,
+    )
+
+
+@pytest.fixture(params=["in_process", "over_http", "over_etcd"])
+def discovery(request: pytest.FixtureRequest) -> Discovery:
+    """Each kind of registry in turn."""
+    found: Discovery = request.getfixturevalue(request.param)
+    return found
