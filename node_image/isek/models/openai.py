@@ -5,12 +5,43 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 import openai
-from openai.types.chat import ChatCompletion
+from pydantic import BaseModel, Field, ValidationError
 
 from isek.errors import RunError
 from isek.models.base import Message, Model, ModelReply, ToolCall, ToolSchema, Usage
 
 API_KEY_VARIABLE = "OPENAI_API_KEY"
+
+
+class _Function(BaseModel):
+    name: str
+    arguments: str
+
+
+class _Call(BaseModel):
+    id: str
+    function: _Function
+
+
+class _Said(BaseModel):
+    content: str | None = None
+    tool_calls: list[_Call] | None = None
+
+
+class _Choice(BaseModel):
+    message: _Said
+
+
+class _Used(BaseModel):
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+
+
+class _Completion(BaseModel):
+    """What is read of an answer. The client's own types take whatever comes, and break where it is used."""
+
+    choices: list[_Choice] = Field(min_length=1)
+    usage: _Used | None = None
 
 
 class OpenAIModel(Model):
@@ -60,7 +91,9 @@ class OpenAIModel(Model):
                 for tool in tools
             ]
         try:
-            completion = await self._client.chat.completions.create(**request, extra_body=self._parameters)
+            answer = await self._client.chat.completions.with_raw_response.create(
+                **request, extra_body=self._parameters
+            )
         except openai.APITimeoutError:
             raise RunError(
                 "ModelTimeout",
@@ -77,7 +110,7 @@ class OpenAIModel(Model):
                 hint="check model.baseURL and the network",
                 status=502,
             ) from None
-        return self._reply(completion)
+        return self._reply(answer.content)
 
     async def aclose(self) -> None:
         """Close the connections."""
@@ -98,23 +131,23 @@ class OpenAIModel(Model):
             )
         return RunError("ModelError", message, hint="check model.name and model.parameters", status=502)
 
-    def _reply(self, completion: ChatCompletion) -> ModelReply:
-        if not getattr(completion, "choices", None):
+    def _reply(self, answer: bytes) -> ModelReply:
+        try:
+            completion = _Completion.model_validate_json(answer)
+        except ValidationError:
             raise RunError(
                 "ModelError",
-                f"model {self._name} sent an answer without choices",
+                f"model {self._name} sent an answer that is no chat completion",
                 hint="is model.baseURL an OpenAI-compatible endpoint?",
                 status=502,
-            )
-        message, usage = completion.choices[0].message, completion.usage
+            ) from None
+        said, used = completion.choices[0].message, completion.usage or _Used()
         return ModelReply(
-            text=message.content or "",
+            text=said.content or "",
             tool_calls=tuple(
-                ToolCall(id=call.id, name=call.function.name, arguments=call.function.arguments)
-                for call in message.tool_calls or ()
-                if call.type == "function"
+                ToolCall(call.id, call.function.name, call.function.arguments) for call in said.tool_calls or ()
             ),
-            usage=Usage(usage.prompt_tokens, usage.completion_tokens) if usage else Usage(),
+            usage=Usage(used.prompt_tokens, used.completion_tokens),
         )
 
 

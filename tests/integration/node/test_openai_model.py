@@ -1,0 +1,199 @@
+"""The real client against a real server that follows a script."""
+
+import logging
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from isek.api.agent import ModelSpec
+from isek.errors import RunError
+from isek.models import Message, Model, ToolSchema
+from isek.models.base import ToolCall
+from isek.models.build import build_model
+
+from tests.support.openai_server import OpenAIServer, Turn
+
+USER = Message("user", "tea")
+KEY = "sk-something-secret"
+CALCULATOR = ToolSchema("calculator", "Works it out.", {"type": "object", "properties": {}})
+
+
+@asynccontextmanager
+async def serving(*turns: Turn, key: str | None = None) -> AsyncIterator[OpenAIServer]:
+    async with OpenAIServer({"m": turns}, key=key) as server:
+        yield server
+
+
+@asynccontextmanager
+async def model_of(server: OpenAIServer, secrets: Path = Path("/nowhere"), **spec: Any) -> AsyncIterator[Model]:
+    values = {"provider": "OpenAI", "name": "m", "baseURL": server.url, **spec}
+    model = build_model(ModelSpec.model_validate(values), secrets)
+    try:
+        yield model
+    finally:
+        await model.aclose()
+
+
+async def failure(server: OpenAIServer, secrets: Path = Path("/nowhere"), **spec: Any) -> RunError:
+    async with model_of(server, secrets, **spec) as model:
+        with pytest.raises(RunError) as failed:
+            await model.invoke([USER])
+    return failed.value
+
+
+@pytest.fixture
+def secrets(tmp_path: Path) -> Path:
+    (tmp_path / "openai").mkdir()
+    (tmp_path / "openai" / "api-key").write_text(KEY + "\n")
+    return tmp_path
+
+
+API_KEY = {"secretKeyRef": {"name": "openai", "key": "api-key"}}
+
+
+async def test_the_answer_and_its_tokens_come_back() -> None:
+    async with serving({"text": "about {input}"}) as server, model_of(server) as model:
+        reply = await model.invoke([Message("system", "be brief"), USER])
+
+    assert (reply.text, reply.usage.total_tokens) == ("about tea", 7)
+    assert server.requests[0]["messages"] == [
+        {"role": "system", "content": "be brief"},
+        {"role": "user", "content": "tea"},
+    ]
+
+
+async def test_parameters_are_passed_as_they_are() -> None:
+    parameters = {"temperature": 0.2, "of_this_provider_alone": {"deep": [1]}}
+    async with serving({"text": "x"}) as server, model_of(server, parameters=parameters) as model:
+        await model.invoke([USER])
+
+    assert {key: server.requests[0][key] for key in parameters} == parameters
+
+
+async def test_tools_are_offered_and_their_calls_and_answers_carried() -> None:
+    call = {"name": "calculator", "arguments": '{"expression": '}
+    async with serving({"toolCalls": [call]}, {"text": "done"}) as server, model_of(server) as model:
+        first = await model.invoke([USER], [CALCULATOR])
+        answer = Message("tool", "4", tool_call_id=first.tool_calls[0].id)
+        last = await model.invoke([USER, Message("assistant", tool_calls=first.tool_calls), answer], [CALCULATOR])
+
+    assert first.tool_calls == (ToolCall("call_0", "calculator", '{"expression": '),)
+    assert last.text == "done"
+    assert server.requests[0]["tools"][0]["function"]["name"] == "calculator"
+    assert server.requests[1]["messages"][1]["tool_calls"][0]["id"] == "call_0"
+    assert server.requests[1]["messages"][2] == {"role": "tool", "content": "4", "tool_call_id": "call_0"}
+
+
+async def test_a_rate_limit_is_waited_out_as_long_as_the_server_asks() -> None:
+    async with serving({"status": 429, "retryAfter": 0.3}, {"text": "now"}) as server, model_of(server) as model:
+        begun = time.monotonic()
+        reply = await model.invoke([USER])
+
+    assert reply.text == "now"
+    assert time.monotonic() - begun >= 0.3
+    assert len(server.requests) == 2
+
+
+async def test_a_server_error_is_tried_again() -> None:
+    async with serving({"status": 500}, {"status": 503}, {"text": "now"}) as server, model_of(server) as model:
+        reply = await model.invoke([USER])
+
+    assert reply.text == "now"
+
+
+@pytest.mark.parametrize(
+    ("turn", "code", "requests"),
+    [
+        ({"status": 429, "retryAfter": 0.01}, "ModelRateLimited", 2),
+        ({"status": 500, "retryAfter": 0.01}, "ModelError", 2),
+        ({"status": 400}, "ModelError", 1),
+        ({"status": 401}, "ModelAuthenticationFailed", 1),
+        ({"status": 403}, "ModelAuthenticationFailed", 1),
+        ({"text": "late", "delaySeconds": 60}, "ModelTimeout", 2),
+        ({"body": '{"hello": "world"}'}, "ModelError", 1),
+        ({"body": "<html>not JSON</html>"}, "ModelError", 1),
+        ({"body": '{"choices": []}'}, "ModelError", 1),
+        ({"body": '{"choices": [{"message": null}]}'}, "ModelError", 1),
+    ],
+)
+async def test_what_does_not_pass_is_an_error_with_a_code(turn: dict[str, Any], code: str, requests: int) -> None:
+    async with serving(turn) as server:
+        error = await failure(server, maxRetries=1, timeoutSeconds=1)
+
+    assert (error.code, len(server.requests)) == (code, requests)
+    assert "model m" in error.message
+    assert error.hint
+
+
+async def test_a_model_that_is_not_there_is_named_with_the_servers_reason() -> None:
+    async with OpenAIServer({}) as server:
+        error = await failure(server)
+
+    assert (error.code, error.message) == ("ModelError", "model m answered 404: The model `m` does not exist.")
+
+
+async def test_an_endpoint_that_is_not_there_is_a_model_error() -> None:
+    async with serving() as server:
+        pass
+
+    error = await failure(server, maxRetries=0)
+
+    assert error.code == "ModelError"
+    assert error.message.startswith("model m cannot be reached")
+
+
+async def test_the_key_comes_from_the_secret(secrets: Path) -> None:
+    async with serving({"text": "in"}, key=KEY) as server, model_of(server, secrets, apiKey=API_KEY) as model:
+        assert (await model.invoke([USER])).text == "in"
+
+
+async def test_a_new_key_is_used_without_a_restart(secrets: Path) -> None:
+    async with serving({"text": "in"}, key="new") as server, model_of(server, secrets, apiKey=API_KEY) as model:
+        with pytest.raises(RunError, match="ModelAuthenticationFailed"):
+            await model.invoke([USER])
+        (secrets / "openai" / "api-key").write_text("new")
+        assert (await model.invoke([USER])).text == "in"
+
+
+async def test_a_secret_that_is_missing_is_named(tmp_path: Path) -> None:
+    async with serving({"text": "in"}) as server:
+        error = await failure(server, tmp_path, apiKey=API_KEY)
+
+    assert error.code == "ModelAuthenticationFailed"
+    assert "'api-key' of Secret 'openai'" in error.message
+
+
+async def test_without_a_secret_the_key_comes_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", KEY)
+    async with serving({"text": "in"}, key=KEY) as server, model_of(server) as model:
+        assert (await model.invoke([USER])).text == "in"
+
+
+async def test_without_any_key_openai_itself_is_not_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    model = build_model(ModelSpec(provider="OpenAI", name="m"), Path("/nowhere"))
+
+    with pytest.raises(RunError) as failed:
+        await model.invoke([USER])
+    await model.aclose()
+
+    assert failed.value.code == "ModelAuthenticationFailed"
+    assert "OPENAI_API_KEY" in failed.value.hint
+
+
+@pytest.mark.parametrize("status", [200, 401, 429, 500])
+async def test_the_key_is_never_logged(secrets: Path, caplog: pytest.LogCaptureFixture, status: int) -> None:
+    caplog.set_level(logging.DEBUG)
+    turn: Turn = {"text": "x"} if status == 200 else {"status": status, "retryAfter": 0.01}
+    said = ""
+    async with serving(turn) as server, model_of(server, secrets, apiKey=API_KEY, maxRetries=1) as model:
+        try:
+            await model.invoke([USER])
+        except RunError as error:
+            said = f"{error} {error.hint}"
+
+    assert bool(said) == (status != 200)
+    assert KEY not in caplog.text + said

@@ -1,0 +1,154 @@
+"""A server that speaks the OpenAI API and follows a script: the other side of the real client.
+
+In tests: ``async with OpenAIServer({"model": [turn, ...]}) as server``. By itself:
+``python -m tests.support.openai_server [--port 8000] [--key KEY] [--script FILE]``, the file a YAML mapping like that.
+
+A turn answers one request to its model, whatever is asked; the last repeats. It holds one of
+
+- ``text``: the answer; ``{input}`` stands for the latest user message
+- ``toolCalls``: a list of ``{name, arguments}``; arguments that are text are sent as they are
+- ``status``: an HTTP error, with ``retryAfter`` in seconds if there is one
+- ``body``: any text, sent as the answer's JSON
+
+and beside it ``delaySeconds``, if the answer is to take its time. Models that are not in the script answer 404.
+"""
+
+import argparse
+import asyncio
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import yaml
+from aiohttp import web
+
+Turn = Mapping[str, Any]
+DEFAULT_SCRIPT: dict[str, list[Turn]] = {"echo": [{"text": "{input}"}]}
+
+
+class OpenAIServer:
+    """Answers ``POST /v1/chat/completions`` and ``GET /v1/models``.
+
+    Args:
+        script: the turns of each model.
+        key: the API key that is wanted; None: any.
+    """
+
+    def __init__(self, script: Mapping[str, Sequence[Turn]] = DEFAULT_SCRIPT, *, key: str | None = None) -> None:
+        self._script = script
+        self._key = key
+        self._places = dict.fromkeys(script, 0)
+        self._runner: web.AppRunner | None = None
+        self.requests: list[dict[str, Any]] = []
+        """The bodies that were received."""
+        self.given_up = 0
+        """Requests whose caller went away before the answer."""
+        self.url = ""
+        """The base URL, to be given to clients."""
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self.stop()
+
+    async def start(self, host: str = "127.0.0.1", port: int = 0) -> None:
+        """Listen; port 0: any free one."""
+        app = web.Application()
+        app.router.add_post("/v1/chat/completions", self._chat_completions)
+        app.router.add_get("/v1/models", self._models)
+        self._runner = web.AppRunner(app, handler_cancellation=True, shutdown_timeout=1)
+        await self._runner.setup()
+        await web.TCPSite(self._runner, host, port).start()
+        self.url = f"http://{host}:{self._runner.addresses[0][1]}/v1"
+
+    async def stop(self) -> None:
+        """Stop listening."""
+        if self._runner is not None:
+            await self._runner.cleanup()
+
+    async def _models(self, request: web.Request) -> web.Response:
+        models = [{"id": name, "object": "model", "created": 0, "owned_by": "script"} for name in self._script]
+        return web.json_response({"object": "list", "data": models})
+
+    async def _chat_completions(self, request: web.Request) -> web.Response:
+        if self._key is not None and request.headers.get("Authorization") != f"Bearer {self._key}":
+            return _error(401, "Incorrect API key provided.", "invalid_api_key")
+        body = await request.json()
+        self.requests.append(body)
+        turns = self._script.get(body["model"])
+        if turns is None:
+            return _error(404, f"The model `{body['model']}` does not exist.", "model_not_found")
+        turn = turns[min(self._places[body["model"]], len(turns) - 1)]
+        self._places[body["model"]] += 1
+        try:
+            await asyncio.sleep(turn.get("delaySeconds", 0))
+        except asyncio.CancelledError:
+            self.given_up += 1
+            raise
+        return _answer(body, turn)
+
+
+def _answer(body: dict[str, Any], turn: Turn) -> web.Response:
+    if "status" in turn:
+        response = _error(turn["status"], f"scripted status {turn['status']}", "scripted")
+        if "retryAfter" in turn:
+            response.headers["Retry-After"] = str(turn["retryAfter"])
+        return response
+    if "body" in turn:
+        return web.Response(text=turn["body"], content_type="application/json")
+    message: dict[str, Any] = {"role": "assistant", "content": None}
+    if "toolCalls" in turn:
+        message["tool_calls"] = [
+            {"id": f"call_{number}", "type": "function", "function": _function(call)}
+            for number, call in enumerate(turn["toolCalls"])
+        ]
+    else:
+        asked = next((entry["content"] for entry in reversed(body["messages"]) if entry["role"] == "user"), "")
+        message["content"] = turn["text"].replace("{input}", asked)
+    return web.json_response(
+        {
+            "id": "chatcmpl-1",
+            "object": "chat.completion",
+            "created": 0,
+            "model": body["model"],
+            "choices": [
+                {"index": 0, "message": message, "finish_reason": "tool_calls" if "toolCalls" in turn else "stop"}
+            ],
+            "usage": {"prompt_tokens": 5, "completion_tokens": 2, "total_tokens": 7},
+        }
+    )
+
+
+def _function(call: Mapping[str, Any]) -> dict[str, str]:
+    arguments = call.get("arguments", {})
+    return {"name": call["name"], "arguments": arguments if isinstance(arguments, str) else json.dumps(arguments)}
+
+
+def _error(status: int, message: str, code: str) -> web.Response:
+    return web.json_response({"error": {"message": message, "type": "error", "code": code}}, status=status)
+
+
+async def main() -> None:
+    """Serve until the process is stopped."""
+    parser = argparse.ArgumentParser(prog="python -m tests.support.openai_server", description=__doc__)
+    parser.add_argument("--host", default="127.0.0.1")
+    parser.add_argument("--port", type=int, default=8000)
+    parser.add_argument("--key")
+    parser.add_argument("--script", type=Path)
+    options = parser.parse_args()
+    script = yaml.safe_load(options.script.read_text()) if options.script else DEFAULT_SCRIPT
+    server = OpenAIServer(script, key=options.key)
+    await server.start(options.host, options.port)
+    sys.stderr.write(f"serving {', '.join(script)} at {server.url}\n")
+    await asyncio.Event().wait()
+
+
+if __name__ == "__main__":
+    asyncio.run(main())

@@ -1,0 +1,212 @@
+import asyncio
+import json
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+from isek.agent import AgentRunner, LoopExit, LoopObserver
+from isek.api.agent import ScriptTurn
+from isek.api.workload import Limits
+from isek.asking import CallContext
+from isek.errors import CallError, RunError
+from isek.models import EchoModel, Message, Model, ModelReply, ScriptedModel, ToolCall, ToolSchema, Usage
+from isek.tools.ask_agent import AskAgent
+from isek.tools.base import Tool
+from isek.tools.calculator import Calculator
+
+from tests.support.asking import Directory, context
+
+
+class Recording(Model):
+    """Hands out replies, and keeps what it was sent."""
+
+    def __init__(self, *replies: ModelReply) -> None:
+        self._replies = list(replies)
+        self.conversations: list[list[Message]] = []
+        self.offered: list[str] = []
+
+    async def invoke(self, messages: Sequence[Message], tools: Sequence[ToolSchema] = ()) -> ModelReply:
+        self.conversations.append(list(messages))
+        self.offered = [tool.name for tool in tools]
+        return self._replies.pop(0)
+
+
+class Slow:
+    """A tool that takes its time."""
+
+    schema = ToolSchema("slow", "", {})
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self.cancelled = False
+
+    async def call(self, arguments: dict[str, Any], context: CallContext) -> str:
+        try:
+            await asyncio.sleep(self._seconds)
+        except asyncio.CancelledError:
+            self.cancelled = True
+            raise
+        return "done"
+
+
+class Broken:
+    """A tool with a bug."""
+
+    schema = ToolSchema("broken", "", {})
+
+    async def call(self, arguments: dict[str, Any], context: CallContext) -> str:
+        raise KeyError("an inner matter")
+
+
+def calls(*named: tuple[str, str], tokens: int = 0) -> ModelReply:
+    return ModelReply(
+        tool_calls=tuple(ToolCall(f"c{number}", name, arguments) for number, (name, arguments) in enumerate(named)),
+        usage=Usage(tokens, 0),
+    )
+
+
+def tools(*several: Tool) -> dict[str, Tool]:
+    return {tool.schema.name: tool for tool in several}
+
+
+async def test_a_model_that_answers_at_once_satisfies() -> None:
+    model = Recording(ModelReply("hello", usage=Usage(5, 2)))
+
+    result = await AgentRunner(model, instructions="be brief").run("hi", context())
+
+    assert (result.exit, result.answer(), result.iterations, result.total_tokens) == ("satisfied", "hello", 1, 7)
+    assert model.conversations == [[Message("system", "be brief"), Message("user", "hi")]]
+
+
+async def test_tools_are_called_and_their_answers_go_back_to_the_model() -> None:
+    asked = calls(("calculator", '{"expression": "6*7"}'))
+    model = Recording(asked, ModelReply("it is 42"))
+
+    result = await AgentRunner(model, tools=tools(Calculator())).run("6*7?", context())
+
+    assert (result.payload, result.iterations, result.tool_calls) == ("it is 42", 2, 1)
+    assert model.offered == ["calculator"]
+    assert model.conversations[1][1:] == [
+        Message("assistant", tool_calls=asked.tool_calls),
+        Message("tool", "42", tool_call_id="c0"),
+    ]
+
+
+async def test_several_tool_calls_run_at_the_same_time_and_are_answered_in_their_order() -> None:
+    model = Recording(calls(("slow", "{}"), ("calculator", '{"expression": "1"}'), ("slow", "{}")), ModelReply("ok"))
+    begun = time.monotonic()
+
+    await AgentRunner(model, tools=tools(Slow(0.2), Calculator())).run("go", context())
+
+    assert time.monotonic() - begun < 0.35
+    assert [(answer.tool_call_id, answer.content) for answer in model.conversations[1][2:]] == [
+        ("c0", "done"),
+        ("c1", "1"),
+        ("c2", "done"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "told"),
+    [
+        ("calculator", '{"expression": "1/0"}', "error: '1/0' divides by zero"),
+        ("calculator", '{"expression": ', "error: the arguments of 'calculator' must be one JSON object"),
+        ("calculator", "[1]", "error: the arguments of 'calculator' must be one JSON object"),
+        ("calculator", "", "error: the arguments must be one text, 'expression'; got []"),
+        ("oracle", "{}", "error: there is no tool 'oracle'; there are: calculator, broken, writer"),
+        ("broken", "{}", "error: the tool failed"),
+        ("writer", '{"message": "x"}', "error: AgentUnreachable: it is away"),
+    ],
+)
+async def test_what_goes_wrong_in_a_tool_is_told_to_the_model(name: str, arguments: str, told: str) -> None:
+    model = Recording(calls((name, arguments)), ModelReply("I could not"))
+    directory = Directory({"writer": CallError("AgentUnreachable", "it is away")})
+    runner = AgentRunner(model, tools=tools(Calculator(), Broken(), AskAgent("writer", directory)))
+
+    result = await runner.run("go", context())
+
+    assert result.exit is LoopExit.SATISFIED
+    assert model.conversations[1][-1].content == told
+
+
+async def test_agents_that_are_asked_become_children_of_the_run() -> None:
+    model = Recording(calls(*[("writer", json.dumps({"message": "x"}))] * 2), ModelReply("ok"))
+    call = context()
+
+    await AgentRunner(model, tools=tools(AskAgent("writer", Directory({"writer": "y"})))).run("go", call)
+
+    assert [child.agent for child in call.children] == ["writer.default"] * 2
+
+
+async def test_a_model_that_never_stops_asking_for_tools_ends_at_the_limit() -> None:
+    turn = ScriptTurn.model_validate({"toolCalls": [{"name": "calculator", "arguments": {"expression": "1"}}]})
+    runner = AgentRunner(ScriptedModel([turn]), tools=tools(Calculator()), limits=Limits(max_iterations=3))
+
+    result = await runner.run("go", context())
+
+    assert (result.exit, result.iterations, result.tool_calls) == (LoopExit.MAX_ITERS, 3, 3)
+    assert result.errors[0].code == "MaxIterationsReached"
+
+
+async def test_a_model_that_fails_ends_the_run_with_its_code() -> None:
+    result = await AgentRunner(ScriptedModel([ScriptTurn(error="out of order")])).run("go", context())
+
+    assert result.exit is LoopExit.ERROR
+    with pytest.raises(RunError, match="ModelError: out of order"):
+        result.answer()
+
+
+async def test_the_callers_deadline_ends_the_run_and_its_tools() -> None:
+    slow = Slow(30)
+    runner = AgentRunner(Recording(calls(("slow", "{}"), tokens=9)), tools=tools(slow))
+
+    result = await runner.run("go", context(seconds=0.1))
+
+    assert (result.exit, result.errors[0].code, result.total_tokens) == (LoopExit.ERROR, "DeadlineExceeded", 9)
+    assert slow.cancelled
+
+
+async def test_the_limit_on_time_holds_also_when_the_caller_has_more() -> None:
+    turn = ScriptTurn(delay_milliseconds=60000)
+
+    result = await AgentRunner(ScriptedModel([turn]), limits=Limits(timeout_seconds=1)).run("go", context())
+
+    assert result.errors[0].code == "DeadlineExceeded"
+
+
+async def test_a_timeout_inside_a_model_is_not_taken_for_the_deadline() -> None:
+    class Timing(Model):
+        async def invoke(self, messages: Sequence[Message], tools: Sequence[ToolSchema] = ()) -> ModelReply:
+            raise TimeoutError
+
+    with pytest.raises(TimeoutError):
+        await AgentRunner(Timing()).run("go", context())
+
+
+async def test_whoever_watches_is_told_of_each_step() -> None:
+    steps: list[tuple[str, ...]] = []
+
+    class Watching(LoopObserver):
+        def model_called(self, seconds: float, error: str | None) -> None:
+            steps.append(("model", error or "OK"))
+
+        def tool_called(self, tool: str, seconds: float, *, failed: bool) -> None:
+            steps.append((tool, "failed" if failed else "OK"))
+
+    turns = [
+        {"toolCalls": [{"name": "calculator", "arguments": {"expression": "1"}}, {"name": "oracle"}]},
+        {"error": "out of order"},
+    ]
+    model = ScriptedModel([ScriptTurn.model_validate(turn) for turn in turns])
+    await AgentRunner(model, tools=tools(Calculator()), observer=Watching()).run("go", context())
+
+    assert steps == [("model", "OK"), ("calculator", "OK"), ("unknown", "failed"), ("model", "ModelError")]
+
+
+async def test_runs_of_one_agent_share_nothing() -> None:
+    runner = AgentRunner(EchoModel())
+
+    results = await asyncio.gather(*(runner.run(f"message {number}", context()) for number in range(50)))
+
+    assert [result.payload for result in results] == [f"message {number}" for number in range(50)]
