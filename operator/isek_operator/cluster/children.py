@@ -145,8 +145,9 @@ class Children:
             if (known := self._store.get(key)) is not None:
                 self._store.drop(key, version=int(known["metadata"]["resourceVersion"]))
             raise ConflictError(f"{key} came and went")
-        self._remember(live, _own_key(owner))
-        return live
+        if _is_ours(owner, live):
+            self._remember(live, _own_key(owner))
+        return live  # what is somebody else's is not watched: to remember it would be to believe in it for ever
 
     def _wrote(self, owner: Resource, written: Manifest, verb: str, applied: Applied) -> None:
         applied.written = True
@@ -155,9 +156,9 @@ class Children:
         logger.info("%s %s", "created" if verb == "create" else "updated", key_of(written))
 
     def _check_ours(self, owner: Resource, live: Manifest) -> None:
-        controller = controller_of(live)
-        if controller is not None and controller["uid"] == owner.metadata.uid:
+        if _is_ours(owner, live):
             return
+        controller = controller_of(live)
         key = key_of(live)
         if controller is not None and (controller["kind"], controller["name"]) == (owner.kind, owner.name):
             raise LeftoverError(f"{key} belongs to a deleted {owner.kind} of this name and is being removed")
@@ -188,6 +189,11 @@ def private_network_key() -> str:
     (https://github.com/libp2p/specs/blob/master/pnet/Private-Networks-PSK-V1.md)
     """
     return f"/key/swarm/psk/1.0.0/\n/base16/\n{secrets.token_hex(32)}\n"
+
+
+def _is_ours(owner: Resource, live: Manifest) -> bool:
+    controller = controller_of(live)
+    return controller is not None and controller["uid"] == owner.metadata.uid
 
 
 def _looks(live: Manifest, wish: Manifest) -> str:

@@ -14,6 +14,9 @@
 
 from typing import Any
 
+MALFORMED = ("failed to create typed patch object", "failed to convert new object")
+"""How the API server, with status 500, says of an apply that it is of the wrong shape."""
+
 
 class ApiError(Exception):
     """A call failed. ``str()`` is one line for people."""
@@ -69,6 +72,8 @@ def error_from(status: int, body: dict[str, Any], *, retry_after: str | None) ->
     if status == 409 or (status == 422 and any(cause.get("field") == "metadata.uid" for cause in causes)):
         # a uid in the body is the precondition "still the same object"
         return ConflictError(message, status=409)
+    if status == 500 and message.startswith(MALFORMED):
+        return RejectedError(message)
     if status in {408, 410, 429} or status >= 500:
         return TransientError(message, retry_after=_seconds(retry_after), status=status)
     return RejectedError(message)

@@ -1,0 +1,84 @@
+"""The operator as a process of its own, with no more rights than the chart gives it."""
+
+import sys
+from pathlib import Path
+from typing import Self
+
+import aiohttp
+from prometheus_client.parser import text_string_to_metric_families
+
+from tests.support.control_plane_process import ServerProcess, free_port
+from tests.support.waiting import until
+
+
+class OperatorProcess:
+    """``python -m isek_operator.main`` against a kubeconfig."""
+
+    def __init__(self, kubeconfig: Path, log: Path, **settings: str) -> None:
+        self.health_port, self.metrics_port, self.log = free_port(), free_port(), log
+        environment = {
+            "KUBECONFIG": str(kubeconfig),
+            "ISEK_OPERATOR_HEALTH_PORT": str(self.health_port),
+            "ISEK_OPERATOR_METRICS_PORT": str(self.metrics_port),
+            **{f"ISEK_OPERATOR_{name.upper()}": value for name, value in settings.items()},
+        }
+        variables = [f"{name}={value}" for name, value in environment.items()]
+        self.process = ServerProcess(["env", *variables, sys.executable, "-m", "isek_operator.main"], log=log)
+
+    async def start(self) -> None:
+        """Return once it has read the cluster."""
+        await self.process.start(self._ready)
+
+    async def stop(self) -> None:
+        await self.process.stop()
+
+    async def restart(self) -> None:
+        await self.stop()
+        await self.start()
+
+    async def metric(self, name: str, **labels: str) -> float:
+        """Return the sum of all samples of that name with those labels."""
+        text = await _get(f"http://127.0.0.1:{self.metrics_port}/metrics")
+        families = text_string_to_metric_families(text or "")
+        samples = [sample for family in families for sample in family.samples if sample.name == name]
+        return sum(sample.value for sample in samples if labels.items() <= sample.labels.items())
+
+    async def until_reconciled(self, at_least: int, *, within: float = 30) -> None:
+        """Wait until it has made that many runs since its start and has nothing left to do."""
+
+        async def settled() -> bool:
+            runs = await self.metric("isek_operator_reconcile_total")
+            return runs >= at_least and await self.metric("workqueue_depth") == 0
+
+        await until(settled, within=within, what=f"the operator has made {at_least} runs and is idle")
+
+    @property
+    def rss_bytes(self) -> int:
+        """Memory in use."""
+        pages = int(Path(f"/proc/{self.process.pid}/statm").read_text().split()[1])
+        return pages * 4096
+
+    @property
+    def cpu_seconds(self) -> float:
+        """Processor time used since its start."""
+        fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / 100
+
+    async def _ready(self) -> bool:
+        return await _get(f"http://127.0.0.1:{self.health_port}/readyz") is not None
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.stop()
+
+
+async def _get(url: str) -> str | None:
+    async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=5)) as session:
+        try:
+            async with session.get(url) as answer:
+                return await answer.text() if answer.status == 200 else None
+        except aiohttp.ClientError:
+            return None
