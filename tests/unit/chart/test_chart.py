@@ -137,6 +137,12 @@ def test_the_default_values_are_the_defaults_of_the_operator(monkeypatch: pytest
     assert OperatorSettings() == defaults
 
 
+def test_no_service_of_the_namespace_becomes_a_setting() -> None:
+    (deployment,) = rendered("Deployment")
+
+    assert deployment["spec"]["template"]["spec"]["enableServiceLinks"] is False
+
+
 def test_images_without_a_tag_are_of_the_version_of_the_chart() -> None:
     version = yaml.safe_load((CHART / "Chart.yaml").read_text())["appVersion"]
     environment = operator_environment("nodeImage.tag=next", "p2pImage.repository=registry.local/p2p")
