@@ -19,6 +19,7 @@ from isek_operator.decide.world import World
 from isek_operator.handlers import watches
 from isek_operator.health import endpoints
 from isek_operator.intake import Dependents, Intake
+from isek_operator.kinds import MANAGER
 from isek_operator.metrics import Metrics
 from isek_operator.queue import WorkQueue
 from isek_operator.reconcile.engine import Engine
@@ -78,6 +79,8 @@ async def run(
             registry=watches.registry(credentials, intake, synchroniser),
             settings=watches.settings(),
             standalone=True,
+            # only peering uses it; Kopf would ask the system for a user name, which an image does not have
+            identity=MANAGER,  # type: ignore[arg-type]  (a NewType that Kopf does not export)
             clusterwide=not settings.watch_namespaces,
             namespaces=settings.watch_namespaces,
         )
