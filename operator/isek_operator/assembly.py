@@ -80,7 +80,7 @@ async def run(
             settings=watches.settings(),
             standalone=True,
             # only peering uses it; Kopf would ask the system for a user name, which an image does not have
-            identity=MANAGER,  # type: ignore[arg-type]  (a NewType that Kopf does not export)
+            identity=MANAGER,  # type: ignore[arg-type]  # a NewType that Kopf does not export
             clusterwide=not settings.watch_namespaces,
             namespaces=settings.watch_namespaces,
         )
