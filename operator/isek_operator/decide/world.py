@@ -30,3 +30,7 @@ class World(Protocol):
     def secret_keys(self, namespace: str, name: str) -> frozenset[str] | None:
         """The keys of a Secret that a resource refers to; None: it is not there."""
         ...
+
+    def spec_managers(self, kind: str, namespace: str, name: str) -> frozenset[str]:
+        """Who owns fields below ``spec`` of a custom resource (metadata.managedFields, the operator included)."""
+        ...

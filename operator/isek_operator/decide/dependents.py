@@ -1,0 +1,106 @@
+"""Which custom resources are to be looked at again when something changes."""
+
+from collections.abc import Iterable, Iterator
+
+from isek.api import Resource
+
+from isek_operator.decide.conditions import condition
+from isek_operator.decide.reasons import Reason
+from isek_operator.decide.references import (
+    HOSTED_KINDS,
+    USER_KINDS,
+    Hosted,
+    User,
+    mesh_users,
+    node_name,
+    own_mesh_name,
+    peer_references,
+    referenced_secrets,
+)
+from isek_operator.decide.world import World
+
+Dependent = tuple[str, str, str]
+"""Kind, namespace and name of a custom resource."""
+
+
+def dependents(kind: str, namespace: str, name: str, world: World) -> Iterable[Dependent]:
+    """What a decision may turn out differently for, now that the object changed, came or went.
+
+    ``world`` is as it is after the change. What the object referred to before is known from its status; of one that
+    is gone nothing is known, so that all that it may have referred to is looked at.
+    """
+    found = dict.fromkeys(_dependents(kind, namespace, name, world))
+    found.pop((kind, namespace, name), None)
+    return found
+
+
+def _dependents(kind: str, namespace: str, name: str, world: World) -> Iterator[Dependent]:
+    if kind == "Secret":
+        yield from _secret_users(namespace, name, world)
+    elif kind == "IsekMesh":
+        yield from map(_key, mesh_users(namespace, name, world))
+    elif kind in USER_KINDS:
+        changed = world.resource(kind, namespace, name)
+        if isinstance(changed, User):
+            yield from _referred_to(changed, world)
+        else:
+            yield from _all("IsekMesh", namespace, world)
+            yield from _all("IsekNode", namespace, world)
+        if kind == "IsekNode":
+            yield from _guests(namespace, name, world)
+        else:
+            yield from ((other, namespace, name) for other in HOSTED_KINDS if world.resource(other, namespace, name))
+            yield from _askers(namespace, name, world)
+            yield from _refused_by(changed, namespace, world)
+
+
+def _referred_to(user: User, world: World) -> Iterator[Dependent]:
+    """Its mesh and its node, also those of before: it still takes up room there."""
+    meshes = {own_mesh_name(user), (user.status.mesh or "").rpartition("/")[2]}
+    nodes = {node_name(user), user.status.node if isinstance(user, Hosted) else None}
+    for kind, names in (("IsekMesh", meshes), ("IsekNode", nodes)):
+        for name in sorted(filter(None, names)):
+            if world.resource(kind, user.namespace, name):
+                yield (kind, user.namespace, name)
+
+
+def _guests(namespace: str, node: str, world: World) -> Iterator[Dependent]:
+    """All that want to run on the node; a change of its mesh reaches those who ask them through their status."""
+    for kind in HOSTED_KINDS:
+        yield from (_key(each) for each in world.resources(kind, namespace) if node_name(each) == node)
+
+
+def _askers(namespace: str, name: str, world: World) -> Iterator[Dependent]:
+    """Teams that it is a member of, agents that it is a tool of."""
+    for kind in HOSTED_KINDS:
+        for each in world.resources(kind, namespace):
+            if any(reference.name == name for reference in peer_references(each)):
+                yield _key(each)
+
+
+def _refused_by(changed: Resource | None, namespace: str, world: World) -> Iterator[Dependent]:
+    """Those for whom there was no room: there may be some now."""
+    node = node_name(changed) if changed else None
+    for kind in HOSTED_KINDS:
+        for each in world.resources(kind, namespace):
+            refused = condition(each, "Ready") if node_name(each) else None
+            if refused and refused.reason == Reason.NODE_FULL and node in (None, node_name(each)):
+                yield _key(each)
+
+
+def _secret_users(namespace: str, name: str, world: World) -> Iterator[Dependent]:
+    """Those that refer to it, and the nodes that host them."""
+    for kind in USER_KINDS:
+        for each in world.resources(kind, namespace):
+            if (namespace, name) in referenced_secrets(each):
+                yield _key(each)
+                if host := node_name(each):
+                    yield ("IsekNode", namespace, host)
+
+
+def _all(kind: str, namespace: str, world: World) -> Iterator[Dependent]:
+    yield from map(_key, world.resources(kind, namespace))
+
+
+def _key(resource: Resource) -> Dependent:
+    return (resource.kind, resource.namespace, resource.name)

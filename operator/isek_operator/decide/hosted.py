@@ -1,0 +1,137 @@
+"""What becomes of an agent or a team."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from isek_operator.decide.conditions import Verdict, resolved_references, verdict_findings
+from isek_operator.decide.joining import InTheMaking, because_of_mesh
+from isek_operator.decide.outcome import Manifest, Outcome
+from isek_operator.decide.peers import Peer, gather_peers, unresolved_peers
+from isek_operator.decide.placement import Dedicated, ObservedPlace, Placement, Shared, gather_place, place
+from isek_operator.decide.problem import Problem
+from isek_operator.decide.reasons import Reason
+from isek_operator.decide.references import Hosted, User
+from isek_operator.decide.rollout import Rollout, child
+from isek_operator.decide.workload import Workload
+from isek_operator.decide.world import World
+from isek_operator.manifests.deployment import deployment
+from isek_operator.manifests.meta import selector_text, workload_name
+from isek_operator.manifests.node_container import HTTP_PORT
+from isek_operator.manifests.workload import workload_manifests
+from isek_operator.settings import OperatorSettings
+
+_REFERENCE_REASONS = frozenset({Reason.MESH_NOT_FOUND, Reason.NODE_NOT_FOUND})
+
+
+@dataclass(frozen=True)
+class ObservedHosted:
+    """All that a decision about an agent or a team depends on."""
+
+    place: ObservedPlace
+    peers: tuple[Peer, ...]
+    deployment: Manifest | None
+    """Its own, where it has one."""
+
+    @property
+    def resource(self) -> Hosted:
+        """The agent or team."""
+        return self.place.resource
+
+
+def gather_hosted(resource: Hosted, world: World) -> ObservedHosted:
+    """Look up all that a decision about ``resource`` depends on."""
+    return ObservedHosted(
+        place=gather_place(resource, world),
+        peers=gather_peers(resource, world),
+        deployment=child(world.children(resource.metadata.uid), "Deployment", workload_name(resource)),
+    )
+
+
+def judge_hosted(observed: ObservedHosted, settings: OperatorSettings, *, waits_for: str | None = None) -> Outcome:
+    """The decision, by what was observed alone.
+
+    ``waits_for`` says what is missing once its own pods are ready; None: nothing.
+    """
+    placement = place(observed.place, settings)
+    rollout = _rollout(observed, placement, settings)
+    unresolved = _unresolved(observed, placement)
+    verdict = _verdict(placement, rollout, unresolved)
+    if verdict.ready and waits_for:
+        verdict = Verdict.moving(Reason.MEMBER_NOT_READY, waits_for)
+    return Outcome(
+        findings=(*verdict_findings(verdict), resolved_references(unresolved)),
+        status=_status(observed, placement, rollout),
+        wish=_wish(observed, placement, rollout, settings),
+        companions=(placement.companion,) if isinstance(placement, InTheMaking) else (),
+    )
+
+
+def _rollout(observed: ObservedHosted, placement: Placement, settings: OperatorSettings) -> Rollout:
+    if isinstance(placement, Shared):
+        return placement.host.rollout(settings)
+    wished = deployment(_workload(observed, placement), settings) if isinstance(placement, Dedicated) else None
+    return Rollout(observed.deployment, wished, selector_text(observed.resource))
+
+
+def _workload(observed: ObservedHosted, placement: Dedicated) -> Workload:
+    return Workload(observed.resource, (observed.resource,), placement.mesh)
+
+
+def _unresolved(observed: ObservedHosted, placement: Placement) -> list[Problem]:
+    mesh = observed.place.mesh
+    return [
+        *([placement] if isinstance(placement, Problem) and placement.reason in _REFERENCE_REASONS else []),
+        *observed.place.missing_secrets,
+        *unresolved_peers(observed.peers, observed.resource.namespace, mesh.name if mesh else None),
+    ]
+
+
+def _verdict(placement: Placement, rollout: Rollout, unresolved: list[Problem]) -> Verdict:
+    if isinstance(placement, Problem):
+        return Verdict.stuck(placement)
+    if unresolved:
+        return Verdict.stuck(unresolved[0])
+    if isinstance(placement, InTheMaking):
+        return placement.verdict
+    if isinstance(placement, Dedicated):
+        return because_of_mesh(rollout.verdict(), placement.mesh)
+    return _on_node(placement, rollout)
+
+
+def _on_node(placement: Shared, rollout: Rollout) -> Verdict:
+    name, host = placement.host.node.name, rollout.verdict()
+    if host.reason is Reason.SCALED_TO_ZERO:
+        return Verdict.done(Reason.SCALED_TO_ZERO, f"IsekNode {name!r} has no pods; scale it up to get answers")
+    if host.ready:
+        return Verdict.done(Reason.HOSTED, f"IsekNode {name!r} hosts it; {host.message}")
+    message = f"waiting for IsekNode {name!r}: {host.message}; see kubectl describe iseknode {name}"
+    return Verdict.moving(Reason.NODE_NOT_READY, message)
+
+
+def _wish(
+    observed: ObservedHosted, placement: Placement, rollout: Rollout, settings: OperatorSettings
+) -> tuple[Manifest, ...] | None:
+    if isinstance(placement, Dedicated):
+        return workload_manifests(_workload(observed, placement), settings)
+    if isinstance(placement, Shared) and rollout.complete:
+        return ()  # pods that it had before go only now, when the node answers for it
+    return None
+
+
+def _status(observed: ObservedHosted, placement: Placement, rollout: Rollout) -> dict[str, Any]:
+    resource, mesh = observed.resource, observed.place.mesh
+    status: dict[str, Any] = {"replicas": rollout.replicas, "readyReplicas": rollout.ready_replicas}
+    if isinstance(placement, Shared):
+        node = placement.host.node
+        status |= {"selector": selector_text(node), "node": node.name, "url": _url(node, resource)}
+    else:
+        status["selector"] = selector_text(resource)
+        if isinstance(placement, Dedicated) or observed.deployment:
+            status |= {"node": workload_name(resource), "url": _url(resource, resource)}
+    if mesh:
+        status["mesh"] = f"{mesh.namespace}/{mesh.name}"
+    return status
+
+
+def _url(host: User, resource: Hosted) -> str:
+    return f"http://{workload_name(host)}.{host.namespace}.svc:{HTTP_PORT}/agents/{resource.name}"

@@ -1,0 +1,108 @@
+"""Where an agent or a team is to run."""
+
+from dataclasses import dataclass
+
+from isek.api import IsekMesh
+from isek.api.workload import DEFAULT_MESH
+
+from isek_operator.decide.cycles import cycle_problem, member_cycle
+from isek_operator.decide.joining import InTheMaking, join
+from isek_operator.decide.names import name_conflict, name_rival
+from isek_operator.decide.node import ObservedNode, gather_node
+from isek_operator.decide.problem import Problem
+from isek_operator.decide.reasons import Reason
+from isek_operator.decide.references import Hosted, mesh, node, node_name, own_mesh_name
+from isek_operator.decide.secrets import missing_secrets
+from isek_operator.decide.world import World
+from isek_operator.settings import OperatorSettings
+
+
+@dataclass(frozen=True)
+class Dedicated:
+    """On pods of its own."""
+
+    mesh: IsekMesh
+
+
+@dataclass(frozen=True)
+class Shared:
+    """On the pods of an IsekNode."""
+
+    host: ObservedNode
+
+
+Placement = Dedicated | Shared | InTheMaking | Problem
+
+
+@dataclass(frozen=True)
+class ObservedPlace:
+    """All that placing an agent or a team depends on."""
+
+    resource: Hosted
+    rival: Hosted | None
+    cycle: tuple[str, ...] | None
+    host: ObservedNode | None
+    """The IsekNode that it names, with all around that; None: it names none, or one that is not there."""
+    own_mesh: IsekMesh | None
+    """The mesh that it names itself; None: it names none, or one that is not there."""
+    missing_secrets: tuple[Problem, ...]
+
+    @property
+    def mesh(self) -> IsekMesh | None:
+        """The mesh that it is in."""
+        return self.host.mesh if self.host else self.own_mesh
+
+
+def gather_place(resource: Hosted, world: World) -> ObservedPlace:
+    """Look up all that placing ``resource`` depends on."""
+    host_name, mesh_name = node_name(resource), own_mesh_name(resource)
+    host = node(resource.namespace, host_name, world) if host_name else None
+    return ObservedPlace(
+        resource=resource,
+        rival=name_rival(resource, world),
+        cycle=member_cycle(resource, world),
+        host=gather_node(host, world) if host else None,
+        own_mesh=mesh(resource.namespace, mesh_name, world) if mesh_name else None,
+        missing_secrets=missing_secrets(resource, world),
+    )
+
+
+def place(observed: ObservedPlace, settings: OperatorSettings) -> Placement:
+    """Where the resource is to run, or what the user has to mend before it runs for the first time."""
+    resource = observed.resource
+    if observed.rival:
+        return name_conflict(resource, observed.rival)
+    if observed.cycle:
+        return cycle_problem(observed.cycle)
+    if node_name(resource):
+        return _on_node(observed)
+    joined = join(own_mesh_name(resource) or DEFAULT_MESH, resource.namespace, observed.own_mesh, settings)
+    if not isinstance(joined, IsekMesh):
+        return joined
+    if observed.missing_secrets:
+        return observed.missing_secrets[0]
+    return Dedicated(joined)
+
+
+def _on_node(observed: ObservedPlace) -> Shared | Problem:
+    resource, host = observed.resource, observed.host
+    if host is None:
+        message = (
+            f"IsekNode {node_name(resource)!r} does not exist in namespace {resource.namespace!r}; "
+            f"create it, or fix spec.nodeRef"
+        )
+        return Problem(Reason.NODE_NOT_FOUND, message)
+    if not _among(resource, host.seating.seated):
+        node = host.node
+        message = (
+            f"IsekNode {node.name!r} hosts {len(host.seating.seated)} of {node.spec.max_agents} agents and teams; "
+            f"raise its spec.maxAgents, or name another in spec.nodeRef"
+        )
+        return Problem(Reason.NODE_FULL, message)
+    if not _among(resource, host.seating.hosted):
+        return observed.missing_secrets[0]
+    return Shared(host)
+
+
+def _among(resource: Hosted, others: tuple[Hosted, ...]) -> bool:
+    return any((other.kind, other.name) == (resource.kind, resource.name) for other in others)

@@ -1,0 +1,58 @@
+"""What runs in pods of a custom resource: the input of the builders."""
+
+from dataclasses import dataclass
+
+from isek.api import IsekMesh, IsekNode
+from isek.api.workload import Limits, PodTemplate
+
+from isek_operator.decide.references import Hosted, User
+from isek_operator.manifests.meta import role, role_label, workload_name
+
+
+@dataclass(frozen=True)
+class Workload:
+    """The pods of an agent, of a team, or of a node with all that it hosts."""
+
+    owner: User
+    hosted: tuple[Hosted, ...]
+    mesh: IsekMesh
+
+    @property
+    def role(self) -> str:
+        """agent, team or node."""
+        return role(self.owner)
+
+    @property
+    def name(self) -> str:
+        """The name of all its objects."""
+        return workload_name(self.owner)
+
+    @property
+    def namespace(self) -> str:
+        """The namespace of all its objects."""
+        return self.owner.namespace
+
+    @property
+    def selector(self) -> dict[str, str]:
+        """The labels that select its pods."""
+        return {role_label(self.owner): self.owner.name}
+
+    @property
+    def replicas(self) -> int:
+        """Pods that are wished for."""
+        return self.owner.spec.replicas
+
+    @property
+    def template(self) -> PodTemplate:
+        """What the user wants the pods to look like."""
+        return self.owner.spec.template or PodTemplate()
+
+    @property
+    def shared(self) -> bool:
+        """Whether one of the hosted must not be harmed by what is wrong with another."""
+        return isinstance(self.owner, IsekNode)
+
+    @property
+    def longest_run_seconds(self) -> int:
+        """How long a run may take."""
+        return max((each.spec.limits.timeout_seconds for each in self.hosted), default=Limits().timeout_seconds)

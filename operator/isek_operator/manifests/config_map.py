@@ -1,0 +1,40 @@
+"""The ConfigMap that tells a node what it hosts."""
+
+from typing import Any
+
+import yaml
+
+from isek_operator.decide.references import Hosted
+from isek_operator.decide.workload import Workload
+from isek_operator.manifests.meta import Manifest, child_meta
+
+HOSTED_FILE = "hosted.yaml"
+
+_PLACEMENT = ("meshRef", "nodeRef", "replicas", "template")
+
+
+def hosted_document(resource: Hosted) -> dict[str, Any]:
+    """What a node has to know of an agent or a team: not where it runs, so that scaling restarts nothing.
+
+    Secrets stand in it as references only, as in the resource itself.
+    """
+    document = resource.to_document()
+    document["spec"] = {key: value for key, value in document["spec"].items() if key not in _PLACEMENT}
+    return document
+
+
+def hosted_documents(workload: Workload) -> list[dict[str, Any]]:
+    """The documents of all that ``workload`` hosts, in an order that does not hang on who came when."""
+    return [hosted_document(each) for each in sorted(workload.hosted, key=lambda each: (each.kind, each.name))]
+
+
+def config_map(workload: Workload) -> Manifest:
+    """``hosted.yaml``: a stream of v1alpha1 documents, as ``isek up`` reads it too."""
+    documents = hosted_documents(workload)
+    stream = yaml.safe_dump_all(documents, allow_unicode=True, width=120, explicit_start=True)
+    return {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": child_meta(workload.owner, workload.name),
+        "data": {HOSTED_FILE: stream if documents else "[]\n"},
+    }

@@ -1,0 +1,63 @@
+"""Names, labels and owner references of what the operator makes."""
+
+from typing import Any
+
+from isek.api import API_VERSION, Resource
+from isek.api.resource import GROUP
+
+from isek_operator.decide.outcome import Manifest
+
+__all__ = ["MANAGER", "Manifest", "child_labels", "child_meta", "role", "role_label", "selector_text", "workload_name"]
+
+MANAGER = "isek-operator"
+"""Who makes the objects: label value and field manager."""
+
+_ROLES = {"IsekMesh": "mesh", "IsekNode": "node", "IsekAgent": "agent", "IsekTeam": "team"}
+
+
+def role(owner: Resource) -> str:
+    """mesh, node, agent or team."""
+    return _ROLES[owner.kind]
+
+
+def role_label(owner: Resource) -> str:
+    """The label that holds the name of the custom resource."""
+    return f"{GROUP}/{role(owner)}"
+
+
+def workload_name(owner: Resource) -> str:
+    """The name that the objects around the pods of an agent, a team or a node share."""
+    return f"{owner.name}-{role(owner)}"
+
+
+def selector_text(owner: Resource) -> str:
+    """The label selector of the owner's pods, as kubectl takes it."""
+    return f"{role_label(owner)}={owner.name}"
+
+
+def child_labels(owner: Resource) -> dict[str, str]:
+    """The labels of what ``owner`` owns; its own labels are not copied (Argo CD's would come along)."""
+    return {
+        "app.kubernetes.io/managed-by": MANAGER,
+        "app.kubernetes.io/name": f"isek-{role(owner)}",
+        role_label(owner): owner.name,
+    }
+
+
+def child_meta(owner: Resource, name: str) -> dict[str, Any]:
+    """The metadata of an object that ``owner`` owns and that goes with it by garbage collection."""
+    return {
+        "name": name,
+        "namespace": owner.namespace,
+        "labels": child_labels(owner),
+        "ownerReferences": [
+            {
+                "apiVersion": API_VERSION,
+                "kind": owner.kind,
+                "name": owner.name,
+                "uid": owner.metadata.uid,
+                "controller": True,
+                "blockOwnerDeletion": True,
+            }
+        ],
+    }

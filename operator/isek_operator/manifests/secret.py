@@ -1,0 +1,29 @@
+"""The Secret that holds the private network key of a mesh."""
+
+from isek.api import IsekMesh
+
+from isek_operator.decide.outcome import GeneratedSecret
+from isek_operator.manifests.meta import child_meta
+
+PRIVATE_NETWORK_KEY = "private-network.key"
+"""The key in the Secret, and the name of the file in the sidecar."""
+
+
+def private_network_secret_name(mesh: IsekMesh) -> str:
+    """The Secret that holds the key of ``mesh``."""
+    return f"{mesh.name}-p2p"
+
+
+def private_network_secret(mesh: IsekMesh) -> GeneratedSecret:
+    """The key without which nobody speaks to the sidecars of ``mesh``. Immutable: two keys would split the mesh."""
+    return GeneratedSecret(
+        manifest={
+            "apiVersion": "v1",
+            "kind": "Secret",
+            "metadata": child_meta(mesh, private_network_secret_name(mesh)),
+            "type": "Opaque",
+            "immutable": True,
+        },
+        key=PRIVATE_NETWORK_KEY,
+        generator="PrivateNetworkKey",
+    )

@@ -1,0 +1,84 @@
+"""The volumes of a workload's pods, and where its containers see them."""
+
+from collections import defaultdict
+from pathlib import PurePosixPath
+from typing import Any
+
+from isek.node.settings import NodeSettings
+
+from isek_operator.decide.references import mounted_secret_keys
+from isek_operator.decide.workload import Workload
+from isek_operator.manifests.config_map import HOSTED_FILE
+from isek_operator.manifests.secret import PRIVATE_NETWORK_KEY, private_network_secret_name
+
+P2P_STATE = PurePosixPath("/var/run/isek/p2p")
+P2P_KEY = PurePosixPath("/etc/isek/p2p")
+
+_PATHS = {name: NodeSettings.model_fields[name].default for name in ("hosted_file", "secrets_dir")}
+_GROUP_MAY_READ = 0o440
+
+
+def pod_volumes(workload: Workload) -> list[dict[str, Any]]:
+    """All volumes of the pod."""
+    volumes: list[dict[str, Any]] = [
+        {
+            "name": "hosted",
+            "configMap": {"name": workload.name, "items": [{"key": HOSTED_FILE, "path": HOSTED_FILE}]},
+        },
+        {"name": "tmp", "emptyDir": {"sizeLimit": "128Mi"}},
+    ]
+    if secrets := _secret_sources(workload):
+        volumes.append({"name": "secrets", "projected": {"defaultMode": _GROUP_MAY_READ, "sources": secrets}})
+    if workload.mesh.spec.p2p.enabled:
+        volumes.append({"name": "p2p-state", "emptyDir": {"medium": "Memory", "sizeLimit": "1Mi"}})
+        volumes.append(
+            {
+                "name": "p2p-key",
+                "secret": {
+                    "secretName": private_network_secret_name(workload.mesh),
+                    "defaultMode": _GROUP_MAY_READ,
+                    "items": [{"key": PRIVATE_NETWORK_KEY, "path": PRIVATE_NETWORK_KEY}],
+                },
+            }
+        )
+    return volumes
+
+
+def node_mounts(workload: Workload) -> list[dict[str, Any]]:
+    """What the node container sees: not the key of the private network."""
+    mounts: list[dict[str, Any]] = [
+        {"name": "hosted", "mountPath": str(_PATHS["hosted_file"].parent), "readOnly": True},
+        {"name": "tmp", "mountPath": "/tmp"},  # noqa: S108  (a volume of the pod)
+    ]
+    if _secret_sources(workload):
+        mounts.append({"name": "secrets", "mountPath": str(_PATHS["secrets_dir"]), "readOnly": True})
+    if workload.mesh.spec.p2p.enabled:
+        mounts.append({"name": "p2p-state", "mountPath": str(P2P_STATE), "readOnly": True})
+    return mounts
+
+
+def p2p_mounts() -> list[dict[str, Any]]:
+    """What the sidecar sees: no Secret of a user."""
+    return [
+        {"name": "p2p-state", "mountPath": str(P2P_STATE)},
+        {"name": "p2p-key", "mountPath": str(P2P_KEY), "readOnly": True},
+    ]
+
+
+def _secret_sources(workload: Workload) -> list[dict[str, Any]]:
+    """The keys that are referred to, and no others, as ``<Secret>/<key>``."""
+    keys: defaultdict[str, set[str]] = defaultdict(set)
+    for resource in workload.hosted:
+        for reference in mounted_secret_keys(resource):
+            keys[reference.name].add(reference.key)
+    return [
+        {
+            "secret": {
+                "name": name,
+                "items": [{"key": key, "path": f"{name}/{key}"} for key in sorted(keys[name])],
+                # a pod with a missing Secret does not start, which would harm all that the node hosts
+                **({"optional": True} if workload.shared else {}),
+            }
+        }
+        for name in sorted(keys)
+    ]

@@ -1,0 +1,46 @@
+"""What the operator needs to know; each setting is the environment variable ``ISEK_OPERATOR_<NAME>``."""
+
+from importlib.metadata import version
+from typing import Annotated, Literal
+
+from isek.api.mesh import Etcd
+from pydantic import Field, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+PREFIX = "ISEK_OPERATOR_"
+
+Port = Annotated[int, Field(ge=1, le=65535)]
+
+
+def _image(name: str) -> str:
+    return f"isek/{name}:{version('isek-operator')}"
+
+
+class OperatorSettings(BaseSettings):
+    """Settings of one operator process."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, use_attribute_docstrings=True, frozen=True)
+
+    node_image: str = Field(default_factory=lambda: _image("node"))
+    """Image of the node container."""
+    p2p_image: str = Field(default_factory=lambda: _image("p2p"))
+    """Image of the libp2p sidecar."""
+    etcd_image: str = Etcd().image
+    """Image of the etcd of the meshes that the operator makes by default."""
+    watch_namespaces: Annotated[tuple[str, ...], NoDecode] = ()
+    """Namespaces to look after, separated by commas; empty: all."""
+    log_format: Literal["Text", "JSON"] = "Text"
+    """Text for people, JSON for machines."""
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    """What is worth a line."""
+    metrics_port: Port = 9090
+    """Port of ``/metrics``."""
+    health_port: Port = 8080
+    """Port of ``/healthz``."""
+    workers: Annotated[int, Field(ge=1, le=1000)] = 20
+    """Resources that are worked on at a time."""
+
+    @field_validator("watch_namespaces", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        return tuple(name.strip() for name in value.split(",") if name.strip()) if isinstance(value, str) else value
