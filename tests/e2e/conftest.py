@@ -15,7 +15,7 @@ import pytest
 import yaml
 
 from tests.support.binaries import CLUSTER_SCRIPT
-from tests.support.kubectl import Kubectl, run
+from tests.support.kubectl import CommandFailedError, Kubectl, run
 
 TOP = Path(__file__).parents[2]
 CHART = TOP / "charts" / "isek-operator"
@@ -101,8 +101,12 @@ async def operator_installed(
     cluster_script("load", request.config.option.cluster_name, *images)
     await cluster.apply(namespace_manifest(OPERATOR_NAMESPACE))
     helm = (tools / "helm", "upgrade", "--install", RELEASE, CHART, "--namespace", OPERATOR_NAMESPACE)
-    await run(*helm, "--wait", "--timeout", "120s", env=cluster.environment)
     operator = cluster.in_namespace(OPERATOR_NAMESPACE)
+    try:
+        await run(*helm, "--wait", "--timeout", "120s", env=cluster.environment)
+    except CommandFailedError as error:
+        error.add_note(await operator.story())
+        raise
     # in a kept cluster an image of the same tag may run from before
     await operator("rollout", "restart", "deployment")
     for deployment in await operator.list("deployment"):
