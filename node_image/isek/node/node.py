@@ -78,6 +78,7 @@ async def serve(settings: NodeSettings, resources: list[Hostable], listening: so
         finally:
             stopping.cancel()
             server.should_exit = True
+            server.force_exit = host.running > 0  # it had its time; the end of the loop cancels it
             await serving
 
 

@@ -1,0 +1,276 @@
+"""A node, asked over HTTP in both forms."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+from uuid import uuid4
+
+import aiohttp
+import httpx
+import pytest
+from a2a.client import A2AClientError, Client, ClientConfig, create_client
+from a2a.helpers.proto_helpers import get_message_text
+from a2a.types import GetTaskRequest, Message, Part, Role, SendMessageRequest
+from a2a.utils.errors import A2AError, TaskNotFoundError
+from isek.node.plain import PlainAnswer
+
+from tests.support.node_process import NodeProcess, agent, ask, scripted, team
+
+RESOURCES = [
+    agent("echo", {"provider": "Echo"}, description="Says it again", capabilities=["echoing"]),
+    agent(
+        "sums",
+        scripted({"toolCalls": [{"name": "calculator", "arguments": {"expression": "6*7"}}]}, {"text": "it is 42"}),
+        tools=[{"builtin": "calculator"}],
+    ),
+    agent("broken", scripted({"error": "out of order"})),
+    agent("hanging", scripted({"delayMilliseconds": 60000}, timeoutSeconds=1)),
+    agent("slow", scripted({"delayMilliseconds": 60000}), limits={"timeoutSeconds": 1}),
+    agent(
+        "relay",
+        scripted({"toolCalls": [{"name": "echo", "arguments": {"message": "psst"}}]}, {"text": "asked"}),
+        tools=[{"agent": {"name": "echo"}}],
+    ),
+    team("pair", "sums", "echo"),
+    team("unlucky", "echo", "broken"),
+    team("lost", "echo", "nobody"),
+    team("circle-a", "circle-b", limits={"maxConcurrentTasks": 20}),
+    team("circle-b", "circle-a", limits={"maxConcurrentTasks": 20}),
+]
+
+
+@pytest.fixture(scope="module")
+async def node(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[NodeProcess]:
+    async with NodeProcess(tmp_path_factory.mktemp("node"), RESOURCES, max_body_bytes=4096) as process:
+        yield process
+
+
+async def get(url: str) -> tuple[int, dict[str, Any]]:
+    async with aiohttp.ClientSession() as session, session.get(url) as response:
+        return response.status, await response.json()
+
+
+async def post(url: str, body: bytes, **headers: str) -> tuple[int, dict[str, Any]]:
+    async with aiohttp.ClientSession() as session, session.post(url, data=body, headers=headers) as response:
+        return response.status, await response.json()
+
+
+async def test_the_plain_form_is_answered_with_a_trace(node: NodeProcess) -> None:
+    status, body = await ask(node.url, "hello", agent="echo")
+
+    answer = PlainAnswer.model_validate(body)
+    trace = answer.metadata["isek.io/trace"]
+    assert (status, answer.status, answer.response) == (200, "received", "hello")
+    assert (trace.agent, trace.node, trace.path, trace.children) == ("echo.default", "node.default", "http", [])
+
+
+async def test_an_agent_uses_its_tools(node: NodeProcess) -> None:
+    assert (await ask(node.url, "6*7?", agent="sums"))[1]["response"] == "it is 42"
+
+
+async def test_an_agent_asks_another_as_a_tool(node: NodeProcess) -> None:
+    _, body = await ask(node.url, "go", agent="relay")
+
+    [child] = body["metadata"]["isek.io/trace"]["children"]
+    assert (body["response"], child["agent"], child["path"]) == ("asked", "echo.default", "local")
+
+
+async def test_a_team_asks_its_members_one_after_the_other(node: NodeProcess) -> None:
+    _, body = await ask(node.url, "6*7?", agent="pair")
+
+    trace = body["metadata"]["isek.io/trace"]
+    assert body["response"] == "it is 42"
+    assert [(child["agent"], child["path"]) for child in trace["children"]] == [
+        ("sums.default", "local"),
+        ("echo.default", "local"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "status", "code", "message"),
+    [
+        ("broken", 502, "ModelError", "out of order"),
+        ("hanging", 504, "ModelTimeout", "the script did not answer within 1 s"),
+        ("slow", 504, "DeadlineExceeded", "there was no answer within"),
+        ("unlucky", 502, "MemberFailed", "member 'broken' (2 of 2) failed: ModelError: out of order"),
+        ("lost", 502, "MemberFailed", "member 'nobody' (2 of 2) failed: AgentNotFound: no agent 'nobody.default'"),
+        ("circle-a", 502, "MemberFailed", "CallDepthExceeded: agents asked each other 16 calls deep"),
+        ("nobody", 404, "AgentNotFound", "this node does not host an agent 'nobody'; it hosts: broken, circle-a"),
+    ],
+)
+async def test_a_failure_is_answered_with_a_code_and_the_node_stays_ready(
+    node: NodeProcess, name: str, status: int, code: str, message: str
+) -> None:
+    got, body = await ask(node.url, "hello", agent=name)
+
+    assert (got, body["status"], body["error"]["code"]) == (status, "failed", code)
+    assert message in body["error"]["message"]
+    assert await get(f"{node.url}/readyz") == (200, {"status": "ready"})
+
+
+async def test_the_trace_of_a_failure_shows_who_was_asked(node: NodeProcess) -> None:
+    _, body = await ask(node.url, "hello", agent="unlucky")
+
+    trace = body["metadata"]["isek.io/trace"]
+    assert trace["error"] == "MemberFailed"
+    assert [(child["agent"], child.get("error")) for child in trace["children"]] == [
+        ("echo.default", None),
+        ("broken.default", "ModelError"),
+    ]
+
+
+async def test_the_callers_deadline_counts(node: NodeProcess) -> None:
+    status, body = await ask(node.url, "hello", agent="hanging", headers={"Isek-Timeout-Ms": "50"})
+
+    assert (status, body["error"]["code"]) == (504, "DeadlineExceeded")
+
+
+@pytest.mark.parametrize(
+    ("body", "headers", "status", "message"),
+    [
+        (b"not json", {}, 400, "the body is not JSON"),
+        (b"\xff\xfe", {}, 400, "the body is not JSON"),
+        (b"[" * 3000, {}, 400, "the body is not JSON"),
+        (b"", {}, 400, "the body is not JSON"),
+        (b'"text"', {}, 400, "Input should be"),
+        (b"{}", {}, 400, "message: is required"),
+        (b'{"message": 1, "session_id": []}', {}, 400, "message: Input should be a valid string; session_id: Input"),
+        (b'{"message": "x"}', {"Isek-Timeout-Ms": "soon"}, 400, "header Isek-Timeout-Ms must be a whole number"),
+        (b'{"message": "x"}', {"Isek-Call-Depth": "17"}, 508, "the call is 17 calls deep"),
+        (b'{"message": "%s"}' % (b"x" * 5000), {}, 413, "the body is larger than 4096 bytes"),
+    ],
+)
+async def test_a_bad_request_is_answered_with_what_is_wrong(
+    node: NodeProcess, body: bytes, headers: dict[str, str], status: int, message: str
+) -> None:
+    got, answer = await post(f"{node.url}/agents/echo", body, **headers)
+
+    assert got == status
+    assert message in answer["error"]["message"]
+    assert set(answer["error"]) == {"code", "message", "hint"}
+
+
+async def test_a_body_of_unknown_length_is_bounded_too(node: NodeProcess) -> None:
+    async def endless() -> AsyncIterator[bytes]:
+        while True:
+            yield b"x" * 1024
+
+    async with aiohttp.ClientSession() as session, session.post(f"{node.url}/agents/echo", data=endless()) as response:
+        assert (response.status, (await response.json())["error"]["code"]) == (413, "BodyTooLarge")
+
+
+async def test_a_node_with_several_agents_lists_them_where_one_is_needed(node: NodeProcess) -> None:
+    status, body = await ask(node.url, "hello")
+    assert (status, body["error"]["code"]) == (404, "AgentNotFound")
+    assert "echo" in body["error"]["message"]
+
+    status, body = await get(f"{node.url}/.well-known/agent-card.json")
+    assert (status, body["error"]["code"]) == (404, "AgentNotFound")
+
+
+@pytest.mark.parametrize(("path", "code"), [("/nothing", "NotFound"), ("/agents/echo", "MethodNotAllowed")])
+async def test_other_paths_and_methods_are_refused_in_the_one_shape(node: NodeProcess, path: str, code: str) -> None:
+    _, body = await get(node.url + path)
+
+    assert body["error"]["code"] == code
+
+
+async def test_only_the_sidecar_may_ask_for_peers(node: NodeProcess) -> None:
+    status, body = await get(f"{node.url}/isek/peers/12D3KooW")
+
+    assert (status, body["error"]["code"]) == (401, "Unauthorized")
+
+
+async def test_the_card_tells_what_the_agent_can_do_and_where_it_was_reached(node: NodeProcess) -> None:
+    _, card = await get(f"{node.url}/agents/echo/.well-known/agent-card.json")
+
+    assert (card["name"], card["description"]) == ("echo", "Says it again")
+    assert [(skill["id"], skill["tags"]) for skill in card["skills"]] == [("echoing", ["echoing"])]
+    assert {(entry["url"], entry["protocolVersion"]) for entry in card["supportedInterfaces"]} == {
+        (f"{node.url}/agents/echo", "1.0"),
+        (f"{node.url}/agents/echo", "0.3"),
+    }
+
+
+@pytest.fixture
+async def client(node: NodeProcess) -> AsyncIterator[Client]:
+    async with client_of(f"{node.url}/agents/echo") as client:
+        yield client
+
+
+@asynccontextmanager
+async def client_of(url: str) -> AsyncIterator[Client]:
+    """The official client, from the agent's card on."""
+    async with httpx.AsyncClient() as http:
+        yield await create_client(url, ClientConfig(httpx_client=http))
+
+
+def message(*parts: Part, **more: str) -> SendMessageRequest:
+    return SendMessageRequest(message=Message(message_id=str(uuid4()), role=Role.ROLE_USER, parts=list(parts), **more))
+
+
+async def test_the_official_client_gets_an_answer_with_a_trace(client: Client) -> None:
+    [response] = [
+        event async for event in client.send_message(message(Part(text="hel"), Part(text="lo"), context_id="c"))
+    ]
+
+    assert get_message_text(response.message, "") == "hel\nlo"
+    assert response.message.context_id == "c"
+    trace = response.message.metadata["isek.io/trace"]
+    assert (trace["agent"], trace["path"]) == ("echo.default", "http")
+
+
+async def test_the_official_client_gets_the_code_of_a_failure(node: NodeProcess) -> None:
+    async with client_of(f"{node.url}/agents/broken") as client:
+        with pytest.raises(A2AError, match="ModelError: out of order"):
+            _ = [event async for event in client.send_message(message(Part(text="hello")))]
+
+
+@pytest.mark.parametrize("parts", [(), (Part(url="http://x"),), (Part(text="x"), Part(raw=b"y"))])
+async def test_messages_that_are_not_text_are_refused(client: Client, parts: tuple[Part, ...]) -> None:
+    with pytest.raises(A2AError):
+        _ = [event async for event in client.send_message(message(*parts))]
+
+
+async def test_there_are_no_tasks_to_get(client: Client) -> None:
+    with pytest.raises(TaskNotFoundError):
+        await client.get_task(GetTaskRequest(id="t"))
+    with pytest.raises((TaskNotFoundError, A2AClientError)):
+        _ = [event async for event in client.send_message(message(Part(text="x"), task_id="t"))]
+
+
+async def test_version_0_3_is_spoken_too(node: NodeProcess) -> None:
+    said = {"kind": "message", "messageId": "1", "role": "user", "parts": [{"kind": "text", "text": "hello"}]}
+    async with (
+        aiohttp.ClientSession() as session,
+        session.post(
+            f"{node.url}/agents/echo",
+            json={"jsonrpc": "2.0", "id": 7, "method": "message/send", "params": {"message": said}},
+        ) as response,
+    ):
+        answer = await response.json()
+
+    assert (answer["id"], answer["result"]["kind"], answer["result"]["parts"][0]["text"]) == (7, "message", "hello")
+
+
+@pytest.mark.parametrize(
+    ("body", "code"),
+    [
+        (b'{"jsonrpc": "2.0", "id": 1, "method": "Nothing"}', -32601),
+        (b'{"jsonrpc": "2.0", "id": 1, "method": "SendMessage", "params": {"message": 1}}', -32602),
+        (b'{"jsonrpc": "1.0", "id": 1, "method": "SendMessage"}', -32600),
+        (b'[{"jsonrpc": "2.0", "id": 1, "method": "SendMessage"}]', -32600),
+        (b'{"jsonrpc": "2.0", "id": 1, "method": "SendStreamingMessage", "params": {}}', -32004),
+    ],
+)
+async def test_what_is_no_good_json_rpc_gets_a_json_rpc_error(node: NodeProcess, body: bytes, code: int) -> None:
+    _, answer = await post(f"{node.url}/agents/echo", body, **{"A2A-Version": "1.0"})
+
+    assert (answer["jsonrpc"], answer["error"]["code"]) == ("2.0", code)
+
+
+async def test_no_traceback_reached_the_log(node: NodeProcess) -> None:
+    for body in (b"not json", b'{"jsonrpc": "2.0", "id": 1, "method": "SendMessage", "params": {"message": 1}}'):
+        await post(f"{node.url}/agents/echo", body)
+
+    assert "Traceback" not in node.text

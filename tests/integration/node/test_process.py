@@ -1,0 +1,176 @@
+"""The life of a node's process: how it starts, what keeps it from starting, how it ends."""
+
+import asyncio
+import os
+import signal
+import socket
+import sys
+from pathlib import Path
+
+import aiohttp
+import pytest
+from isek.registry import NodeRecord
+
+from tests.support.node_process import NodeProcess, agent, ask, scripted
+from tests.support.waiting import until
+
+ECHO = {"provider": "Echo"}
+
+
+async def start(hosted: Path, **environment: str) -> tuple[int, list[str]]:
+    """Run ``isek-node`` to its end; its exit code and what it wrote."""
+    process = await asyncio.create_subprocess_exec(
+        str(Path(sys.executable).with_name("isek-node")),
+        env={**os.environ, "ISEK_HOSTED_FILE": str(hosted), "ISEK_HOST": "127.0.0.1", "ISEK_PORT": "0", **environment},
+        stderr=asyncio.subprocess.PIPE,
+    )
+    _, written = await asyncio.wait_for(process.communicate(), 20)
+    return process.returncode or 0, written.decode().splitlines()
+
+
+async def nodes(url: str) -> set[str]:
+    async with aiohttp.ClientSession() as session, session.get(f"{url}/isek/nodes") as response:
+        return {NodeRecord.model_validate(record).node_id for record in (await response.json())["nodes"]}
+
+
+async def test_a_bad_file_ends_the_node_with_a_line_for_each_problem(tmp_path: Path) -> None:
+    path = tmp_path / "hosted.yaml"
+    path.write_text(
+        "{apiVersion: isek.io/v1alpha1, kind: IsekAgent, metadata: {name: a}, spec: {model: {provider: Echoo}}}\n---\n"
+        "{apiVersion: isek.io/v1alpha1, kind: IsekTeam, metadata: {name: b}, spec: {members: []}}\n"
+    )
+
+    code, lines = await start(path)
+
+    assert (code, len(lines)) == (1, 2)
+    assert lines[0].startswith(f"{path}: IsekAgent a: spec.model.provider: ")
+    assert lines[1].startswith(f"{path}: IsekTeam b: spec.members: ")
+
+
+async def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
+    code, lines = await start(tmp_path / "hosted.yaml")
+
+    assert (code, lines) == (1, [f"{tmp_path / 'hosted.yaml'}: no such file or folder"])
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "message"),
+    [
+        ("ISEK_PORT", "many", "ISEK_PORT: Input should be a valid integer"),
+        ("ISEK_LOG_FORMAT", "Pretty", "ISEK_LOG_FORMAT: Input should be 'Text' or 'JSON'"),
+        ("ISEK_REGISTRY_URL", "redis://x", "registry URL 'redis://x' cannot be used; give etcd://"),
+    ],
+)
+async def test_a_bad_setting_is_named(tmp_path: Path, variable: str, value: str, message: str) -> None:
+    (tmp_path / "hosted.yaml").write_text("")
+
+    code, lines = await start(tmp_path / "hosted.yaml", **{variable: value})
+
+    assert (code, len(lines)) == (1, 1)
+    assert lines[0].startswith(message)
+
+
+async def test_a_port_in_use_is_named(tmp_path: Path) -> None:
+    (tmp_path / "hosted.yaml").write_text("")
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        code, lines = await start(tmp_path / "hosted.yaml", ISEK_PORT=port)
+
+    assert (code, len(lines)) == (1, 1)
+    assert lines[0].startswith(f"cannot listen on 127.0.0.1 port {port}: ")
+
+
+async def test_a_node_is_not_ready_before_the_registry_answers_but_lives(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        node = NodeProcess(tmp_path, [agent("echo", ECHO)], registry_url=url, ready=False)
+        async with node, aiohttp.ClientSession() as session:
+            async with session.get(f"{node.url}/readyz") as response:
+                error = (await response.json())["error"]
+                assert (response.status, error["message"]) == (503, "the node waits for the registry")
+            async with session.get(f"{node.url}/healthz") as response:
+                assert response.status == 200
+            assert await node.stop() == 0
+
+
+async def test_a_stopping_node_leaves_the_registry_refuses_new_work_and_finishes_what_runs(
+    tmp_path: Path, center: str
+) -> None:
+    slow = agent("slow", scripted({"delayMilliseconds": 2000}, {"text": "done"}))
+    first = NodeProcess(tmp_path, [slow], node_id="first.default", registry_url=center)
+    second = NodeProcess(tmp_path, [agent("echo", ECHO)], node_id="second.default", registry_url=center)
+    async with first, second, aiohttp.ClientSession() as session:
+        await until(lambda: nodes(second.url), what="both are known")
+        kept = await session.get(f"{first.url}/healthz")  # a connection from before
+        await kept.read()
+        running = asyncio.create_task(ask(first.url, "go"))
+        await until(lambda: is_running(first.url), what="the task runs")
+
+        first.signal(signal.SIGTERM)
+
+        async def gone() -> bool:
+            return await nodes(second.url) == {"second.default"}
+
+        await until(gone, what="the first has left the registry", within=1.5)
+        assert not running.done()
+        async with session.post(first.url, json={"message": "new"}) as response:
+            refused = await response.json()
+            assert (response.status, response.headers["Retry-After"]) == (503, "1")
+            assert refused["error"]["code"] == "Draining"
+        async with session.get(f"{first.url}/readyz") as response:
+            assert response.status == 503
+
+        assert (await running)[1]["response"] == "done"
+        assert await first.exit_code() == 0
+
+
+async def is_running(url: str) -> bool:
+    async with aiohttp.ClientSession() as session, session.get(f"{url}/metrics") as response:
+        return 'isek_running_tasks{agent="slow"} 1.0' in await response.text()
+
+
+async def test_draining_is_bounded(tmp_path: Path) -> None:
+    slow = agent("slow", scripted({"delayMilliseconds": 60000}, {"text": "done"}))
+    async with NodeProcess(tmp_path, [slow], drain_seconds=1) as node:
+        running = asyncio.create_task(ask(node.url, "go"))
+        await until(lambda: is_running(node.url), what="the task runs")
+
+        assert await node.stop() == 0
+        await asyncio.gather(running, return_exceptions=True)
+
+
+async def test_a_second_signal_ends_the_node_at_once(tmp_path: Path) -> None:
+    slow = agent("slow", scripted({"delayMilliseconds": 60000}, {"text": "done"}))
+    async with NodeProcess(tmp_path, [slow]) as node:
+        running = asyncio.create_task(ask(node.url, "go"))
+        await until(lambda: is_running(node.url), what="the task runs")
+        node.signal(signal.SIGINT)
+        await until(lambda: "draining" in node.text, what="the node drains")
+
+        assert await node.stop() == 0
+        await asyncio.gather(running, return_exceptions=True)
+
+
+async def test_a_caller_that_goes_away_takes_its_run_along(tmp_path: Path) -> None:
+    slow = agent("slow", scripted({"delayMilliseconds": 60000}, {"text": "done"}))
+    async with NodeProcess(tmp_path, [slow]) as node:
+        running = asyncio.create_task(ask(node.url, "go"))
+        await until(lambda: is_running(node.url), what="the task runs")
+
+        running.cancel()
+
+        await until(lambda: 'outcome="Cancelled"' in node.text, what="the run is cancelled")
+        assert not await is_running(node.url)
+
+
+async def test_one_task_too_many_is_told_when_to_come_back(tmp_path: Path) -> None:
+    slow = agent("slow", scripted({"delayMilliseconds": 60000}), limits={"maxConcurrentTasks": 1})
+    async with NodeProcess(tmp_path, [slow]) as node, aiohttp.ClientSession() as session:
+        running = asyncio.create_task(ask(node.url, "go"))
+        await until(lambda: is_running(node.url), what="the task runs")
+
+        async with session.post(node.url, json={"message": "more"}) as response:
+            body = await response.json()
+            assert (response.status, body["error"]["code"]) == (429, "TooManyTasks")
+            assert (response.headers["Retry-After"], response.headers["Isek-Load"]) == ("1", "1")
+        running.cancel()
