@@ -1,1 +1,1 @@
-"""cli"""
+"""The isek command."""

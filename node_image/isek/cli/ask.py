@@ -1,0 +1,63 @@
+"""``isek ask``."""
+
+import click
+
+from isek.cli.meshes import Place, open_meshes, place_options
+from isek.cli.output import OUTPUT, show
+
+TRACE_KEY = "isek.io/trace"
+
+
+@click.command
+@click.argument("target")
+@click.argument("message")
+@place_options
+@click.option("--session", help="Id of the conversation that the message belongs to.")
+@click.option(
+    "--timeout", type=click.FloatRange(min=0.1, max=86400), default=300, show_default=True, help="Seconds to wait."
+)
+@OUTPUT
+def ask(
+    *,
+    target: str,
+    message: str,
+    local: bool,
+    context: str | None,
+    namespace: str | None,
+    session: str | None,
+    timeout: float,
+    output: str,
+) -> None:
+    """Ask an agent or a team; print the answer, and who was asked.
+
+    TARGET is AGENT or AGENT.NAMESPACE. A local mesh is asked when one runs, else the cluster of the kubeconfig.
+    """
+    from isek.cli.http_call import raise_for_error  # noqa: PLC0415
+
+    meshes = open_meshes(Place(local, context, namespace))
+    name, _, named = target.partition(".")
+    node = meshes.connect_to_agent(name, named or meshes.namespace)
+    body = {"sender_node_id": "cli", "message": message, **({"session_id": session} if session else {})}
+    reply = node.call("POST", f"/agents/{name}", body, timeout=timeout)
+    content = reply.content if isinstance(reply.content, dict) else {}
+    trace = (content.get("metadata") or {}).get(TRACE_KEY)
+    if reply.status >= 400 and output == "text" and trace:
+        show_trace(trace, to_stderr=True)
+    raise_for_error(reply, node.where)
+    answer = {"response": content.get("response", ""), "trace": trace}
+    if output != "text":
+        show(answer, output)
+        return
+    click.echo(answer["response"])
+    if trace:
+        click.echo()
+        show_trace(trace)
+
+
+def show_trace(trace: object, *, to_stderr: bool = False) -> None:
+    """Print who was asked, as a tree."""
+    from isek.cli.trace_tree import trace_lines  # noqa: PLC0415
+    from isek.trace import Trace  # noqa: PLC0415
+
+    for line in trace_lines(Trace.model_validate(trace)):
+        click.echo(line, err=to_stderr)

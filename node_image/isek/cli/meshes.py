@@ -1,0 +1,89 @@
+"""Where the agents are that a command asks about: a local mesh, or a cluster."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import Any, Protocol, TypeVar
+
+import click
+
+from isek.cli.http_call import NodeConnection
+from isek.cli.run_directory import DEFAULT_NAME, RunDirectory
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class Meshes(Protocol):
+    """A place where agents run."""
+
+    namespace: str
+    """Whose agents are meant where none is named."""
+
+    def connect_to_agent(self, name: str, namespace: str) -> NodeConnection:
+        """A connection to a node that hosts the agent or team.
+
+        Raises:
+            click.ClickException: there is none; says why and what to do.
+        """
+        ...
+
+    def connect_to_mesh(self, name: str) -> NodeConnection:
+        """A connection to any node of the mesh ``name`` in the namespace.
+
+        Raises:
+            click.ClickException: there is none; says why and what to do.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class Place:
+    """The options that say where."""
+
+    local: bool
+    context: str | None
+    namespace: str | None
+
+
+def place_options(command: F) -> F:
+    """Give a command the options of ``Place``."""
+    for option in (
+        click.option("-n", "--namespace", help="Namespace; default: the kubeconfig's, or `default`."),
+        click.option("--context", help="Ask the cluster of this kubeconfig context."),
+        click.option("--local", is_flag=True, help="Ask the local mesh that `isek up` runs."),
+    ):
+        command = option(command)
+    return command
+
+
+def open_meshes(place: Place) -> Meshes:
+    """The local mesh when one runs, else the cluster of the kubeconfig; the options force one or the other.
+
+    Raises:
+        click.ClickException: nothing is there; says what to do.
+    """
+    if place.local and place.context:
+        raise click.UsageError("--local and --context exclude each other")
+    directory = RunDirectory(DEFAULT_NAME)
+    if not place.context:
+        if directory.running_pid() is not None:
+            from isek.cli.local import LocalMeshes  # noqa: PLC0415
+
+            return LocalMeshes.running_in(directory, place.namespace)
+        if place.local:
+            raise click.ClickException("no local mesh is running; start one with `isek up -f FOLDER`")
+
+    from isek.cli.cluster import ClusterMeshes  # noqa: PLC0415  (the kubernetes package takes half a second)
+
+    return ClusterMeshes.of_kubeconfig(place.context, place.namespace)
+
+
+def not_found(name: str, namespace: str, known: list[str], where: str) -> click.ClickException:
+    """The error for an agent that does not exist; ``known`` are the addresses that do."""
+    message = f"there is no agent or team {name!r} in namespace {namespace!r} of {where}"
+    alike = get_close_matches(f"{name}.{namespace}", known, n=1, cutoff=0.6)
+    if alike:
+        return click.ClickException(f"{message}; did you mean {alike[0].removesuffix('.' + namespace)}?")
+    if known:
+        return click.ClickException(f"{message}; there are {', '.join(known)}")
+    return click.ClickException(f"{message}; there are none: `kubectl apply -f examples/quickstart` makes some")

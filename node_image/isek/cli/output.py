@@ -1,0 +1,37 @@
+"""What the commands that print data share: the form of the output, and tables."""
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import click
+
+OUTPUT = click.option(
+    "-o",
+    "--output",
+    type=click.Choice(["text", "json", "yaml"]),
+    default="text",
+    show_default=True,
+    help="For people, or for programs.",
+)
+
+
+def show(value: Any, form: str) -> None:
+    """Print ``value`` as JSON or YAML."""
+    if form == "json":
+        click.echo(json.dumps(value, indent=2, ensure_ascii=False))
+        return
+    import yaml  # noqa: PLC0415
+
+    click.echo(yaml.safe_dump(value, sort_keys=False, allow_unicode=True), nl=False)
+
+
+def aligned(rows: Sequence[Sequence[str]]) -> list[list[str]]:
+    """The cells, each as wide as the widest of its column; the last column stays as it is."""
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]) - 1)]
+    return [[*(cell.ljust(width) for cell, width in zip(row, widths, strict=False)), row[-1]] for row in rows]
+
+
+def short_peer_id(peer_id: str | None) -> str:
+    """The end of a peer id: its beginning is the same for all."""
+    return f"…{peer_id[-8:]}" if peer_id else "-"

@@ -1,0 +1,108 @@
+"""The run directory of a local mesh: what ``isek up`` writes there, and what other commands read of it."""
+
+import fcntl
+import json
+import os
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+DEFAULT_NAME = "local"
+
+
+@dataclass(frozen=True)
+class LocalNode:
+    """A node process."""
+
+    node_id: str
+    url: str
+    agents: tuple[str, ...]
+    """Addresses, ``<agent>.<namespace>``."""
+    mesh: str
+    """``<namespace>/<name>``, as in the status of a resource."""
+
+    def to_json(self) -> dict[str, Any]:
+        """The node as it stands in the state file."""
+        return {"nodeId": self.node_id, "url": self.url, "agents": list(self.agents), "mesh": self.mesh}
+
+
+@dataclass(frozen=True)
+class LocalMesh:
+    """The node processes of a local mesh, which answer, and its registry."""
+
+    registry: str
+    """URL of the registry process."""
+    nodes: tuple[LocalNode, ...]
+
+    @property
+    def addresses(self) -> list[str]:
+        """All agents and teams, in order."""
+        return sorted({address for node in self.nodes for address in node.agents})
+
+
+class RunDirectory:
+    """``$XDG_STATE_HOME/isek/<name>``. Whoever holds the lock in it is the mesh of that name.
+
+    A lock, because a pid alone may be somebody else's by now.
+    """
+
+    def __init__(self, name: str = DEFAULT_NAME) -> None:
+        home = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
+        self.name = name
+        self.path = Path(home) / "isek" / name
+        self._lock = self.path / "lock"
+        self._state = self.path / "state.json"
+
+    def lock(self) -> int | None:
+        """Become the mesh of this name until the descriptor is closed; None: another process is."""
+        self.path.mkdir(parents=True, exist_ok=True, mode=0o700)
+        descriptor = os.open(self._lock, os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(descriptor)
+            return None
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
+        self._state.unlink(missing_ok=True)
+        return descriptor
+
+    def running_pid(self) -> int | None:
+        """The process that is the mesh of this name, which may be starting still; None: nobody is."""
+        try:
+            descriptor = os.open(self._lock, os.O_RDWR)
+        except OSError:
+            return None
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return int(os.read(descriptor, 32) or 0) or None
+        finally:
+            os.close(descriptor)
+        return None
+
+    def read(self) -> LocalMesh | None:
+        """What runs; None: nothing does, or it is starting still."""
+        if self.running_pid() is None:
+            return None
+        with suppress(OSError, ValueError, KeyError, TypeError):
+            state: dict[str, Any] = json.loads(self._state.read_text())
+            nodes = (
+                LocalNode(node["nodeId"], node["url"], tuple(node["agents"]), node["mesh"]) for node in state["nodes"]
+            )
+            return LocalMesh(state["registry"], tuple(nodes))
+        return None
+
+    def write(self, registry: str, mesh_id: str, nodes: Sequence[LocalNode]) -> None:
+        """Say what runs, in one go."""
+        state = {
+            "pid": os.getpid(),
+            "meshId": mesh_id,
+            "registry": registry,
+            "nodes": [node.to_json() for node in nodes],
+        }
+        new = self._state.with_suffix(".new")
+        new.write_text(json.dumps(state, indent=2) + "\n")
+        new.replace(self._state)
