@@ -30,7 +30,7 @@ from isek_operator.store import Store
 START_SECONDS = 120.0
 """How long the API server may take to answer at start."""
 START_RETRY_SECONDS = 2.0
-GRACE_SECONDS = 5.0
+GRACE_SECONDS = 3.0
 """For runs under way when the operator is told to end."""
 
 logger = logging.getLogger(__name__)

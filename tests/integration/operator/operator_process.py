@@ -1,6 +1,8 @@
 """The operator as a process of its own, with no more rights than the chart gives it."""
 
 import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Self
 
@@ -32,9 +34,14 @@ class OperatorProcess:
     async def stop(self) -> None:
         await self.process.stop()
 
-    async def restart(self) -> None:
+    @asynccontextmanager
+    async def away(self) -> AsyncIterator[None]:
+        """Stop it, and start it again in the end."""
         await self.stop()
-        await self.start()
+        try:
+            yield
+        finally:
+            await self.start()
 
     async def metric(self, name: str, **labels: str) -> float:
         """Return the sum of all samples of that name with those labels."""

@@ -1,0 +1,110 @@
+"""What is referred to and missing is named in a condition, and heals when it appears."""
+
+import pytest
+
+from tests.integration.operator.resources import agent, mesh, node, team
+from tests.support.control_plane import KubeClient
+from tests.support.kube import Object
+
+pytestmark = pytest.mark.usefixtures("operator")
+
+KEY = {"secretKeyRef": {"name": "openai", "key": "api-key"}}
+OPENAI = {"provider": "OpenAI", "name": "gpt-5-mini", "apiKey": KEY}
+
+
+def message(told: Object, type_: str = "ResolvedRefs") -> str:
+    [found] = [condition["message"] for condition in told["status"]["conditions"] if condition["type"] == type_]
+    return str(found)
+
+
+async def test_a_missing_mesh_is_named_and_heals(kube: KubeClient) -> None:
+    await kube.apply(agent("writer", meshRef={"name": "ground"}))
+    told = await kube.until_condition("IsekAgent", "writer", "ResolvedRefs", "False", reason="MeshNotFound")
+    assert "'ground'" in message(told)
+
+    await kube.apply(mesh("ground"))
+    await kube.until_condition("IsekAgent", "writer", "ResolvedRefs")
+    await kube.until_exists("Deployment", "writer-agent")
+
+
+async def test_a_missing_node_is_named_and_heals(kube: KubeClient) -> None:
+    await kube.apply(agent("writer", nodeRef={"name": "shared"}))
+    told = await kube.until_condition("IsekAgent", "writer", "ResolvedRefs", "False", reason="NodeNotFound")
+    assert "'shared'" in message(told)
+
+    await kube.apply(node("shared"))
+    await kube.until_condition("IsekAgent", "writer", "ResolvedRefs")
+
+
+async def test_a_missing_member_is_named_and_heals(kube: KubeClient) -> None:
+    await kube.apply(agent("writer"), team("newsroom", "writer", "editor"))
+    told = await kube.until_condition("IsekTeam", "newsroom", "ResolvedRefs", "False", reason="AgentNotFound")
+    assert "'editor'" in message(told)
+
+    await kube.apply(agent("editor"))
+    await kube.until_condition("IsekTeam", "newsroom", "ResolvedRefs")
+
+
+async def test_a_missing_secret_that_says_it_is_to_be_watched_heals_at_once(kube: KubeClient) -> None:
+    await kube.apply(agent("writer", model=OPENAI))
+    told = await kube.until_condition("IsekAgent", "writer", "ResolvedRefs", "False", reason="SecretNotFound")
+    assert "'openai'" in message(told)
+
+    await kube.apply(secret(labels={"isek.io/watch": "true"}))
+    await kube.until_condition("IsekAgent", "writer", "ResolvedRefs", within=5)
+
+
+async def test_a_missing_secret_is_looked_for_and_found(kube: KubeClient) -> None:
+    await kube.apply(agent("writer", model=OPENAI))
+    await kube.until_condition("IsekAgent", "writer", "ResolvedRefs", "False", reason="SecretNotFound")
+
+    await kube.apply(secret())
+    await kube.until_condition("IsekAgent", "writer", "ResolvedRefs", within=40)
+
+
+async def test_a_secret_that_is_there_is_found_by_its_name(kube: KubeClient) -> None:
+    await kube.apply(secret(), agent("writer", model=OPENAI))
+    await kube.until_condition("IsekAgent", "writer", "ResolvedRefs")
+
+
+async def test_the_default_mesh_is_made_and_goes_with_its_last_user(kube: KubeClient) -> None:
+    await kube.apply(agent("writer"), agent("editor"))
+    made = await kube.until_exists("IsekMesh", "default")
+    assert "isek.io/made-by-default" in made["metadata"]["labels"]
+
+    await kube.delete("IsekAgent", "writer")
+    await kube.until_true("IsekMesh", "default", lambda live: live["status"]["nodes"] == 1, what="has one user")
+    await kube.delete("IsekAgent", "editor")
+    await kube.until_gone("IsekMesh", "default")
+
+
+async def test_a_default_mesh_that_a_user_takes_over_stays(kube: KubeClient) -> None:
+    await kube.apply(agent("writer"))
+    await kube.until_exists("IsekMesh", "default")
+
+    await kube.apply(mesh("default", registry={"ttlSeconds": 30}))
+    await kube.until_true(
+        "IsekMesh",
+        "default",
+        lambda live: "isek.io/made-by-default" not in live["metadata"].get("labels", {}),
+        what="has lost the label",
+    )
+    await kube.delete("IsekAgent", "writer")
+    await kube.until_true("IsekMesh", "default", lambda live: live["status"]["nodes"] == 0, what="has no user")
+
+
+async def test_a_mesh_of_another_size_gets_a_new_etcd(kube: KubeClient) -> None:
+    await kube.apply(mesh("ground"))
+    before = await kube.until_exists("StatefulSet", "ground-etcd")
+
+    await kube.apply(mesh("ground", etcd={"replicas": 3}))
+
+    after = await kube.until_true(
+        "StatefulSet", "ground-etcd", lambda live: live["spec"]["replicas"] == 3, what="has three members", within=20
+    )
+    assert after["metadata"]["uid"] != before["metadata"]["uid"]
+
+
+def secret(**metadata: Object) -> Object:
+    data = {"api-key": "sk-none"}
+    return {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "openai", **metadata}, "stringData": data}
