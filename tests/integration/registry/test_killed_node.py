@@ -27,11 +27,8 @@ asyncio.run(main())
 """
 
 
-@pytest.mark.parametrize("kind", ["over_http", "over_etcd"])
-async def test_a_killed_process_is_forgotten_within_its_time_and_a_second(
-    kind: str, request: pytest.FixtureRequest
-) -> None:
-    discovery: Discovery = request.getfixturevalue(kind)
+@pytest.mark.parametrize("discovery", ["over_http", "over_etcd"], indirect=True)
+async def test_a_killed_process_is_forgotten_within_its_time_and_a_second(discovery: Discovery) -> None:
     settings = NodeSettings(registry_url=discovery.url, mesh_id=discovery.mesh_id, registry_ttl_seconds=TTL_SECONDS)
     async with open_registry(settings) as far:
         process = await asyncio.create_subprocess_exec(
