@@ -1,0 +1,80 @@
+from typing import Any
+
+import pytest
+from isek.api import IsekMesh
+from isek_operator.decide.outcome import Manifest
+from isek_operator.manifests.deployment import CONFIG_HASH, deployment
+
+from tests.unit.manifests.samples import (
+    OPENAI,
+    SETTINGS,
+    a_mesh,
+    agent,
+    dedicated,
+    mesh,
+    node,
+    parsed,
+    shared,
+    team,
+    valid,
+)
+
+
+def built(owner: Manifest, of_mesh: IsekMesh | None = None) -> Manifest:
+    return valid(deployment(dedicated(owner, of_mesh), SETTINGS))
+
+
+def config_hash(manifest: Manifest) -> str:
+    value: str = manifest["spec"]["template"]["metadata"]["annotations"][CONFIG_HASH]
+    return value
+
+
+def test_a_pod_is_replaced_only_once_its_successor_answers() -> None:
+    strategy = built(agent())["spec"]["strategy"]
+
+    assert strategy == {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 0, "maxSurge": 1}}
+
+
+def test_the_pods_carry_the_label_that_selects_them() -> None:
+    spec = built(team("newsroom", {"agent": {"name": "writer"}}))["spec"]
+
+    assert spec["selector"] == {"matchLabels": {"isek.io/team": "newsroom"}}
+    assert spec["template"]["metadata"]["labels"]["isek.io/team"] == "newsroom"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"instructions": "Be brief."},
+        {"model": OPENAI},
+        {"limits": {"timeoutSeconds": 5}},
+        {"template": {"image": "mine:2"}},
+    ],
+)
+def test_a_change_of_what_runs_rolls_out(change: dict[str, Any]) -> None:
+    assert config_hash(built(agent(**change))) != config_hash(built(agent()))
+
+
+def test_scaling_changes_no_pod() -> None:
+    three = built(agent(replicas=3))
+
+    assert three["spec"]["replicas"] == 3
+    assert three["spec"]["template"] == built(agent())["spec"]["template"]
+
+
+def test_a_mesh_that_was_made_anew_has_another_key_so_its_pods_restart() -> None:
+    anew = mesh()
+    anew["metadata"]["uid"] = "another"
+    found = parsed(anew)
+    assert isinstance(found, IsekMesh)
+
+    assert config_hash(built(agent(), found)) != config_hash(built(agent(), a_mesh()))
+
+
+def test_another_size_of_the_etcd_restarts_no_agent() -> None:
+    assert built(agent(), a_mesh(etcd={"replicas": 3})) == built(agent(), a_mesh())
+
+
+def test_a_node_with_guests_and_without_is_valid() -> None:
+    for guests in ([], [agent(model=OPENAI), agent("writer")]):
+        valid(deployment(shared(node(replicas=3), *guests), SETTINGS))
