@@ -42,7 +42,7 @@ test-unit: $(VENV)/.ready ## The unit tests alone
 	$(BIN)/pytest tests/unit
 
 .PHONY: e2e
-e2e: setup images ## End-to-end tests on a kind cluster of three nodes
+e2e: setup ## End-to-end tests on a kind cluster of three nodes
 	$(BIN)/pytest tests/e2e
 
 .PHONY: lint
