@@ -10,7 +10,8 @@ A turn answers one request to its model, whatever is asked; the last repeats. It
 - ``status``: an HTTP error, with ``retryAfter`` in seconds if there is one
 - ``body``: any text, sent as the answer's JSON
 
-and beside it ``delaySeconds``, if the answer is to take its time. Models that are not in the script answer 404.
+and beside it ``delaySeconds``, if the answer is to take its time, or ``held: true``, if it is to wait for the test to
+set ``release``. Models that are not in the script answer 404.
 """
 
 import argparse
@@ -44,6 +45,8 @@ class OpenAIServer:
         self._runner: web.AppRunner | None = None
         self.requests: list[dict[str, Any]] = []
         """The bodies that were received."""
+        self.release = asyncio.Event()
+        """Lets the held answers go."""
         self.given_up = 0
         """Requests whose caller went away before the answer."""
         self.url = ""
@@ -89,6 +92,8 @@ class OpenAIServer:
         self._places[body["model"]] += 1
         try:
             await asyncio.sleep(turn.get("delaySeconds", 0))
+            if turn.get("held"):
+                await self.release.wait()
         except asyncio.CancelledError:
             self.given_up += 1
             raise

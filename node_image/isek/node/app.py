@@ -16,7 +16,7 @@ from isek.node.host import Host, unexpected_error
 from isek.node.membership import Membership
 from isek.node.metrics import Metrics
 from isek.node.settings import NodeSettings
-from isek.protocol.a2a_card import agent_card
+from isek.protocol.a2a import A2A
 
 PROMETHEUS_TEXT = "text/plain; version=0.0.4"
 CARD_PATH = "/.well-known/agent-card.json"
@@ -26,7 +26,8 @@ def create_app(settings: NodeSettings, host: Host, membership: Membership, metri
     """The application of one node: what it hosts in ``host``, its place in the mesh in ``membership``."""
     app = FastAPI(title="Isek node", version=__version__, docs_url=None, redoc_url=None)
     token = SharedToken(settings.p2p_token_file if settings.p2p_enabled else None)
-    ask = AskEndpoint(host, token, settings.max_body_bytes)
+    a2a = A2A()
+    ask = AskEndpoint(host, a2a, token, settings.max_body_bytes)
     app.router.routes += [Route(path, ask, methods=["POST"]) for path in ("/", "/agents/{name}")]
 
     @app.get("/healthz")
@@ -49,18 +50,18 @@ def create_app(settings: NodeSettings, host: Host, membership: Membership, metri
     @app.get(CARD_PATH)
     async def default_card(request: Request) -> dict[str, Any]:
         """The card of the only agent."""
-        return card(request, None)
+        return await card(request, None)
 
     @app.get("/agents/{name}" + CARD_PATH)
     async def named_card(request: Request, name: str) -> dict[str, Any]:
         """The card of an agent."""
-        return card(request, name)
+        return await card(request, name)
 
-    def card(request: Request, name: str | None) -> dict[str, Any]:
+    async def card(request: Request, name: str | None) -> dict[str, Any]:
         hosted = host.find(name)
         # As the caller reached the node, be it by a Service, a port-forward or the pod's address.
         url = f"{request.base_url}agents/{hosted.name}"
-        return agent_card(hosted.name, hosted.resource.spec.description, hosted.capabilities, url)
+        return await a2a.agent_card(hosted.name, hosted.resource.spec.description, hosted.capabilities, url)
 
     @app.get("/isek/peers/{peer_id}")
     async def peer(request: Request, peer_id: str) -> dict[str, str]:

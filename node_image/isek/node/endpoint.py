@@ -16,7 +16,7 @@ from isek.node.caller import SharedToken, call_context
 from isek.node.host import Host, unexpected_error
 from isek.node.plain import PlainAnswer, PlainFailure, read_plain_request
 from isek.protocol import headers
-from isek.protocol.a2a_server import A2ACall, A2AServer
+from isek.protocol.a2a import A2A
 
 JSON = "application/json"
 T = TypeVar("T")
@@ -28,11 +28,11 @@ class AskEndpoint:
     A caller that goes away takes its run along.
     """
 
-    def __init__(self, host: Host, token: SharedToken, max_body_bytes: int) -> None:
+    def __init__(self, host: Host, a2a: A2A, token: SharedToken, max_body_bytes: int) -> None:
         self._host = host
+        self._a2a = a2a
         self._token = token
         self._max_body_bytes = max_body_bytes
-        self._a2a = A2AServer()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request."""
@@ -61,7 +61,7 @@ class AskEndpoint:
 
         if isinstance(content, list) or (isinstance(content, dict) and "jsonrpc" in content):
             again = Request(request.scope, _said_again(body, receive))
-            return await _while_connected(receive, self._a2a.respond(again, A2ACall(answer)))
+            return await _while_connected(receive, (await self._a2a.server()).respond(again, answer))
         asked = read_plain_request(content)
         answered = PlainAnswer.of(await _while_connected(receive, answer(asked.message, asked.session_id)))
         return Response(answered.model_dump_json(by_alias=True, exclude_none=True), media_type=JSON)

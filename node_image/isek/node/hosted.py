@@ -1,9 +1,12 @@
 """What a node hosts, read from its file."""
 
+import hashlib
+import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from isek import __version__
 from isek.agent.build import build_agent
 from isek.agent.run import Runner
 from isek.api import IsekAgent, IsekTeam
@@ -43,6 +46,12 @@ class Hosted:
     def capabilities(self) -> tuple[str, ...]:
         """What others may ask it for."""
         return self.resource.spec.capabilities if isinstance(self.resource, IsekAgent) else ()
+
+    @property
+    def card_hash(self) -> str:
+        """Tells whether the agent's card has changed; where the agent answers makes no difference."""
+        on_card = [__version__, self.name, self.resource.spec.description, *self.capabilities]
+        return hashlib.sha256(json.dumps(on_card).encode()).hexdigest()[:12]
 
 
 def read_hosted(path: Path, namespace: str) -> list[Hostable]:

@@ -8,7 +8,6 @@ from isek.node.hosted import Hosted
 from isek.node.logs import fields
 from isek.node.metrics import Metrics
 from isek.node.settings import NodeSettings
-from isek.protocol.a2a_card import card_hash
 from isek.protocol.p2p import Sidecar
 from isek.registry import AgentRecord, NodeRecord, Registration, Registry
 
@@ -89,5 +88,5 @@ def _agent_record(hosted: Hosted) -> AgentRecord:
         name=hosted.name,
         kind=hosted.kind,
         capabilities=hosted.capabilities,
-        card_hash=card_hash(hosted.name, hosted.resource.spec.description, hosted.capabilities),
+        card_hash=hosted.card_hash,
     )

@@ -57,6 +57,7 @@ async def serve(settings: NodeSettings, resources: list[Hostable], listening: so
             uvicorn.Config(
                 create_app(settings, host, membership, metrics),
                 lifespan="off",
+                ws="none",
                 access_log=False,
                 log_config=None,
                 server_header=False,

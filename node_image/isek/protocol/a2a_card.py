@@ -1,7 +1,5 @@
 """Agent cards (https://a2a-protocol.org/latest/specification/#8-agent-discovery-the-agent-card)."""
 
-import hashlib
-import json
 from typing import Any
 
 from a2a.server.request_handlers.response_helpers import agent_card_to_dict
@@ -37,9 +35,3 @@ def agent_card(name: str, description: str, capabilities: tuple[str, ...], url: 
             skills=skills,
         )
     )
-
-
-def card_hash(name: str, description: str, capabilities: tuple[str, ...]) -> str:
-    """Tells whether a card has changed; where the agent answers makes no difference."""
-    card = json.dumps(agent_card(name, description, capabilities, url="/"), sort_keys=True)
-    return hashlib.sha256(card.encode()).hexdigest()[:12]

@@ -51,18 +51,19 @@ from isek.asking import Answer
 from isek.errors import IsekError
 from isek.trace import TRACE_KEY
 
+Answers = Callable[[str, str | None], Awaitable[Answer]]
+"""Gets the message and the context id, as session."""
+
 CALL = "isek.call"
-"""Where the state of a request holds its :class:`A2ACall`."""
+"""Where a request holds its ``_Call``."""
 
 
 @dataclass
-class A2ACall:
+class _Call:
     """One request: who is to answer, and what came of it."""
 
-    answer: Callable[[str, str | None], Awaitable[Answer]]
-    """Gets the message and the context id, as session."""
+    answer: Answers
     error: IsekError | None = None
-    """Why there was no answer."""
 
 
 class A2AServer:
@@ -71,12 +72,12 @@ class A2AServer:
     def __init__(self) -> None:
         self._dispatcher = JsonRpcDispatcher(_MessageHandler(), _ContextBuilder(), enable_v0_3_compat=True)
 
-    async def respond(self, request: Request, call: A2ACall) -> Response:
-        """The answer to ``request``, whatever comes of it: errors are JSON-RPC errors.
+    async def respond(self, request: Request, answer: Answers) -> Response:
+        """What ``answer`` says to ``request``, whatever comes of it: errors are JSON-RPC errors.
 
         A node that cannot take the request now says so in the HTTP status as well, for whoever stands in between.
         """
-        request.scope[CALL] = call
+        call = request.scope[CALL] = _Call(answer)
         response = await self._dispatcher.handle_requests(request)
         if call.error is not None and call.error.status in {429, 503}:
             response.status_code = call.error.status
@@ -96,7 +97,7 @@ class _MessageHandler(RequestHandler):
             raise TaskNotFoundError
         if not all(part.HasField("text") for part in asked.parts):
             raise ContentTypeNotSupportedError("this agent takes text parts only")
-        call: A2ACall = context.state[CALL]
+        call: _Call = context.state[CALL]
         try:
             answer = await call.answer(get_message_text(asked), asked.context_id or None)
         except IsekError as error:

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import aiohttp
 import pytest
-from isek.registry import NodeRecord
 
 from tests.support.node_process import NodeProcess, agent, ask, scripted
+from tests.support.openai_server import OpenAIServer
 from tests.support.waiting import until
 
 ECHO = {"provider": "Echo"}
@@ -26,11 +26,6 @@ async def start(hosted: Path, **environment: str) -> tuple[int, list[str]]:
     )
     _, written = await asyncio.wait_for(process.communicate(), 20)
     return process.returncode or 0, written.decode().splitlines()
-
-
-async def nodes(url: str) -> set[str]:
-    async with aiohttp.ClientSession() as session, session.get(f"{url}/isek/nodes") as response:
-        return {NodeRecord.model_validate(record).node_id for record in (await response.json())["nodes"]}
 
 
 async def test_a_bad_file_ends_the_node_with_a_line_for_each_problem(tmp_path: Path) -> None:
@@ -96,32 +91,33 @@ async def test_a_node_is_not_ready_before_the_registry_answers_but_lives(tmp_pat
 async def test_a_stopping_node_leaves_the_registry_refuses_new_work_and_finishes_what_runs(
     tmp_path: Path, center: str
 ) -> None:
-    slow = agent("slow", scripted({"delayMilliseconds": 2000}, {"text": "done"}))
-    first = NodeProcess(tmp_path, [slow], node_id="first.default", registry_url=center)
-    second = NodeProcess(tmp_path, [agent("echo", ECHO)], node_id="second.default", registry_url=center)
-    async with first, second, aiohttp.ClientSession() as session:
-        await until(lambda: nodes(second.url), what="both are known")
-        kept = await session.get(f"{first.url}/healthz")  # a connection from before
-        await kept.read()
-        running = asyncio.create_task(ask(first.url, "go"))
-        await until(lambda: is_running(first.url), what="the task runs")
+    async with OpenAIServer({"m": [{"text": "done", "held": True}]}) as model:
+        slow = agent("slow", {"provider": "OpenAI", "name": "m", "baseURL": model.url})
+        first = NodeProcess(tmp_path, [slow], node_id="first.default", registry_url=center)
+        second = NodeProcess(tmp_path, [agent("echo", ECHO)], node_id="second.default", registry_url=center)
+        async with first, second, aiohttp.ClientSession() as session:
+            await until(lambda: sees(second, {"first.default", "second.default"}), what="both are known")
+            running = asyncio.create_task(ask(first.url, "go"))
+            await until(lambda: model.requests, what="the task runs")
 
-        first.signal(signal.SIGTERM)
+            first.signal(signal.SIGTERM)
+            await until(lambda: sees(second, {"second.default"}), what="the first has left the registry")
 
-        async def gone() -> bool:
-            return await nodes(second.url) == {"second.default"}
+            async with session.post(first.url, json={"message": "new"}) as response:
+                refused = await response.json()
+                assert (response.status, response.headers["Retry-After"]) == (503, "1")
+                assert refused["error"]["code"] == "Draining"
+            async with session.get(f"{first.url}/readyz") as response:
+                assert response.status == 503
+            assert not running.done()
+            model.release.set()
+            assert (await running)[1]["response"] == "done"
+            assert await first.exit_code() == 0
 
-        await until(gone, what="the first has left the registry", within=1.5)
-        assert not running.done()
-        async with session.post(first.url, json={"message": "new"}) as response:
-            refused = await response.json()
-            assert (response.status, response.headers["Retry-After"]) == (503, "1")
-            assert refused["error"]["code"] == "Draining"
-        async with session.get(f"{first.url}/readyz") as response:
-            assert response.status == 503
 
-        assert (await running)[1]["response"] == "done"
-        assert await first.exit_code() == 0
+async def sees(node: NodeProcess, wanted: set[str]) -> bool:
+    async with aiohttp.ClientSession() as session, session.get(f"{node.url}/isek/nodes") as response:
+        return {record["nodeId"] for record in (await response.json())["nodes"]} == wanted
 
 
 async def is_running(url: str) -> bool:
@@ -151,16 +147,18 @@ async def test_a_second_signal_ends_the_node_at_once(tmp_path: Path) -> None:
         await asyncio.gather(running, return_exceptions=True)
 
 
-async def test_a_caller_that_goes_away_takes_its_run_along(tmp_path: Path) -> None:
-    slow = agent("slow", scripted({"delayMilliseconds": 60000}, {"text": "done"}))
-    async with NodeProcess(tmp_path, [slow]) as node:
-        running = asyncio.create_task(ask(node.url, "go"))
-        await until(lambda: is_running(node.url), what="the task runs")
+async def test_a_caller_that_goes_away_takes_its_run_and_the_call_of_the_model_along(tmp_path: Path) -> None:
+    async with OpenAIServer({"m": [{"text": "late", "held": True}]}) as model:
+        slow = agent("slow", {"provider": "OpenAI", "name": "m", "baseURL": model.url})
+        async with NodeProcess(tmp_path, [slow]) as node:
+            running = asyncio.create_task(ask(node.url, "go"))
+            await until(lambda: model.requests, what="the task runs")
 
-        running.cancel()
+            running.cancel()
 
-        await until(lambda: 'outcome="Cancelled"' in node.text, what="the run is cancelled")
-        assert not await is_running(node.url)
+            await until(lambda: model.given_up, what="the model's call is cancelled")
+            await until(lambda: 'outcome="Cancelled"' in node.text, what="the run is cancelled")
+            assert not await is_running(node.url)
 
 
 async def test_one_task_too_many_is_told_when_to_come_back(tmp_path: Path) -> None:
