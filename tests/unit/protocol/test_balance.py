@@ -1,0 +1,69 @@
+from collections import Counter
+
+import pytest
+from isek.protocol.balance import Loads, less_loaded, of_session
+from isek.registry import NodeRecord
+
+REPLICAS = [NodeRecord(node_id=f"n{number}.x", host="h", port=1) for number in range(5)]
+
+
+class Clock:
+    now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def test_calls_under_way_count_until_they_end_however_they_end() -> None:
+    loads = Loads()
+
+    with loads.calling("a"), loads.calling("a"):
+        assert loads.of("a") == 2
+    with pytest.raises(ZeroDivisionError), loads.calling("a"):
+        _ = 1 / 0
+
+    assert loads.of("a") == 0
+
+
+def test_what_a_node_said_counts_less_and_less() -> None:
+    clock = Clock()
+    loads = Loads(clock)
+    loads.report("a", 8)
+
+    assert loads.of("a") == 8
+    clock.now += 1
+    assert loads.of("a") == 4
+    clock.now += 60
+    assert loads.of("a") < 0.001
+
+
+def test_nodes_that_are_long_gone_are_forgotten() -> None:
+    clock = Clock()
+    loads = Loads(clock)
+    for number in range(1_000):
+        loads.report(f"old-{number}", 1)
+    clock.now += 61
+
+    loads.report("new", 1)
+
+    assert len(loads._reports) == 1
+
+
+def test_the_busiest_of_all_is_never_chosen() -> None:
+    loads = Loads()
+    loads.report("n3.x", 50)
+
+    chosen = Counter(less_loaded(REPLICAS, loads).node_id for _ in range(500))
+
+    assert chosen["n3.x"] == 0
+    assert len(chosen) == 4
+
+
+def test_a_replica_that_goes_moves_only_its_own_sessions() -> None:
+    sessions = [f"session-{number}" for number in range(500)]
+    before = {session: of_session(REPLICAS, session) for session in sessions}
+    after = {session: of_session(REPLICAS[1:], session) for session in sessions}
+
+    moved = [session for session in sessions if before[session] is not after[session]]
+    assert moved == [session for session in sessions if before[session] is REPLICAS[0]]
+    assert all(60 < count < 140 for count in Counter(record.node_id for record in before.values()).values())

@@ -1,0 +1,57 @@
+import json
+
+import pytest
+from isek.registry import AgentRecord, NodeRecord
+from isek.registry.record import RecordError
+
+RECORD = NodeRecord(
+    node_id="writer-1.newsroom",
+    namespace="newsroom",
+    host="10.0.0.7",
+    port=8080,
+    peer_id="12D3KooWa",
+    p2p_address="/ip4/10.0.0.7/tcp/9000/p2p/12D3KooWa",
+    agents=(AgentRecord(name="writer", capabilities=("writing",), card_hash="abc"),),
+)
+KEY = "/isek/newsroom.default/nodes/newsroom/writer-1"
+
+
+def test_a_record_is_written_in_the_names_that_all_nodes_agree_on() -> None:
+    assert json.loads(RECORD.encode()) == {
+        "nodeId": "writer-1.newsroom",
+        "namespace": "newsroom",
+        "host": "10.0.0.7",
+        "port": 8080,
+        "peerId": "12D3KooWa",
+        "p2pAddress": "/ip4/10.0.0.7/tcp/9000/p2p/12D3KooWa",
+        "agents": [{"name": "writer", "capabilities": ["writing"], "cardHash": "abc"}],
+    }
+
+
+def test_a_record_stands_below_its_mesh_and_namespace_and_reads_back() -> None:
+    assert RECORD.key("newsroom.default") == KEY
+    assert NodeRecord.decode(KEY, RECORD.encode()) == RECORD
+
+
+def test_fields_of_a_newer_version_are_passed_over() -> None:
+    newer = {**json.loads(RECORD.encode()), "mood": "sunny"}
+
+    assert NodeRecord.decode(KEY, json.dumps(newer).encode()) == RECORD
+
+
+@pytest.mark.parametrize(
+    "key", ["/isek/newsroom.default/nodes/elsewhere/writer-1", "/isek/newsroom.default/nodes/newsroom/writer-2"]
+)
+def test_a_record_that_names_another_place_than_its_key_is_not_believed(key: str) -> None:
+    with pytest.raises(RecordError, match=r"claims to be writer-1\.newsroom"):
+        NodeRecord.decode(key, RECORD.encode())
+
+
+@pytest.mark.parametrize("value", [b"", b"\xff", b"[]", b'{"nodeId": "writer-1.newsroom"}'])
+def test_what_is_no_record_is_not_believed(value: bytes) -> None:
+    with pytest.raises(RecordError, match="does not parse"):
+        NodeRecord.decode(KEY, value)
+
+
+def test_an_ipv6_host_is_bracketed_in_its_url() -> None:
+    assert RECORD.model_copy(update={"host": "fd00::7"}).url == "http://[fd00::7]:8080"

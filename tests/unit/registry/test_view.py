@@ -1,0 +1,57 @@
+import asyncio
+
+from isek.registry import AgentRecord, NodeRecord
+from isek.registry.view import View
+
+
+def record(*agents: str, peer_id: str | None = None) -> NodeRecord:
+    return NodeRecord(
+        node_id="n.x",
+        namespace="x",
+        host="h",
+        port=1,
+        peer_id=peer_id,
+        agents=tuple(AgentRecord(name=a) for a in agents),
+    )
+
+
+def test_what_replaces_a_record_replaces_it_in_every_index() -> None:
+    view = View()
+    view.put("k", record("old", peer_id="P"))
+    view.put("k", record("new", peer_id="Q"))
+
+    assert view.at("old.x") == ()
+    assert view.at("new.x") == (record("new", peer_id="Q"),)
+    assert (view.has_peer("P"), view.has_peer("Q")) == (False, True)
+    assert view.addresses() == ["new.x"]
+
+
+def test_a_peer_id_that_two_nodes_show_is_known_until_both_are_gone() -> None:
+    view = View()
+    view.put("k1", record(peer_id="P"))
+    view.put("k2", record(peer_id="P"))
+
+    view.remove("k1")
+    assert view.has_peer("P")
+    view.remove("k2")
+    assert not view.has_peer("P")
+    view.remove("k2")
+
+
+def test_an_agent_named_twice_in_a_record_is_found_once() -> None:
+    view = View()
+    view.put("k", record("twin", "twin"))
+
+    assert len(view.at("twin.x")) == 1
+    view.remove("k")
+    assert view.records() == ()
+
+
+async def test_all_who_wait_are_told_of_a_change() -> None:
+    view = View()
+    waiting = [asyncio.create_task(view.changed()) for _ in range(3)]
+    await asyncio.sleep(0)
+
+    view.notify()
+
+    await asyncio.wait_for(asyncio.gather(*waiting), 1)
