@@ -19,7 +19,7 @@ from isek_operator.decide.world import World
 from isek_operator.handlers import watches
 from isek_operator.health import endpoints
 from isek_operator.intake import Dependents, Intake
-from isek_operator.kinds import MANAGER
+from isek_operator.manifests.meta import MANAGER
 from isek_operator.metrics import Metrics
 from isek_operator.queue import WorkQueue
 from isek_operator.reconcile.engine import Engine

@@ -26,8 +26,18 @@ class Change:
 class _Entry:
     manifest: Manifest
     version: int
+    age: tuple[str, str]
+    """When it was made, and its name: the order in which it counts."""
     parsed: Resource | str | None = field(default=None, repr=False)
     """The model, or why there is none; parsed when it is first asked for."""
+
+    def live(self) -> Resource | None:
+        """The custom resource, unless it is being deleted or does not parse."""
+        if self.parsed is None:
+            self.parsed = _parse(self.manifest)
+        if isinstance(self.parsed, str) or self.parsed.metadata.deletion_timestamp is not None:
+            return None
+        return self.parsed
 
 
 class Store:
@@ -40,8 +50,8 @@ class Store:
     def __init__(self) -> None:
         self._entries: dict[Key, _Entry] = {}
         self._children: dict[str, dict[Key, None]] = {}
-        self._order: dict[tuple[str, str], list[tuple[str, str]]] = {}
-        """By kind and namespace: creation time and name of each object, sorted."""
+        self._order: dict[tuple[str, str], list[_Entry]] = {}
+        """By kind and namespace, the oldest first."""
         self._gone: dict[Key, int] = {}
         """The version at which an object was last seen to be gone."""
         self._read_secrets: dict[tuple[str, str], frozenset[str] | None] = {}
@@ -54,11 +64,11 @@ class Store:
         old = self._entries.get(key)
         if (old.version if old else self._gone.get(key, 0)) >= version:
             return None
-        entry = _Entry(slim(manifest), version)
+        entry = _Entry(slim(manifest), version, (manifest["metadata"].get("creationTimestamp", ""), key.name))
         if old is not None:
-            self._unlink(key, old.manifest)
+            self._unlink(key, old)
         self._entries[key] = entry
-        self._link(key, entry.manifest)
+        self._link(key, entry)
         self._gone.pop(key, None)
         return Change(key, old.manifest if old else None, entry.manifest)
 
@@ -71,7 +81,7 @@ class Store:
         if old is None:
             return None
         del self._entries[key]
-        self._unlink(key, old.manifest)
+        self._unlink(key, old)
         return Change(key, old.manifest, None)
 
     def absent(self, kind: str, present: Iterable[Key], *, version: int, namespaces: Iterable[str]) -> list[Change]:
@@ -105,7 +115,7 @@ class Store:
         """The keys of all objects of a kind."""
         for (of_kind, namespace), order in self._order.items():
             if of_kind == kind:
-                yield from (Key(kind, namespace, name) for _, name in order)
+                yield from (Key(kind, namespace, entry.age[1]) for entry in order)
 
     def count(self, kind: str) -> int:
         """How many objects of the kind are known."""
@@ -114,23 +124,19 @@ class Store:
     def parsed(self, key: Key) -> Resource | str | None:
         """The custom resource; or, as text, why it does not parse; None: it is not there."""
         entry = self._entries.get(key)
-        if entry is None:
-            return None
-        if entry.parsed is None:
-            entry.parsed = _parse(entry.manifest)
-        return entry.parsed
+        return (entry.live() or entry.parsed) if entry else None
 
     # --- World ------------------------------------------------------------------------------------------------------
 
     def resource(self, kind: str, namespace: str, name: str) -> Resource | None:
         """A custom resource; None: it is not there (or is being deleted, or does not parse)."""
-        parsed = self.parsed(Key(kind, namespace, name))
-        return parsed if isinstance(parsed, Resource) and parsed.metadata.deletion_timestamp is None else None
+        entry = self._entries.get(Key(kind, namespace, name))
+        return entry.live() if entry else None
 
     def resources(self, kind: str, namespace: str) -> Iterator[Resource]:
         """The custom resources of a kind in a namespace, oldest first (creation time, then name)."""
-        for _, name in tuple(self._order.get((kind, namespace), ())):
-            if (resource := self.resource(kind, namespace, name)) is not None:
+        for entry in tuple(self._order.get((kind, namespace), ())):
+            if (resource := entry.live()) is not None:
                 yield resource
 
     def children(self, owner_uid: str) -> list[Manifest]:
@@ -139,10 +145,9 @@ class Store:
 
     def labelled(self, kind: str, namespace: str, label: str, value: str) -> Iterator[Manifest]:
         """The live objects of a core kind with one label (Pod, PersistentVolumeClaim: metadata only)."""
-        for _, name in tuple(self._order.get((kind, namespace), ())):
-            manifest = self._entries[Key(kind, namespace, name)].manifest
-            if manifest["metadata"].get("labels", {}).get(label) == value:
-                yield manifest
+        for entry in tuple(self._order.get((kind, namespace), ())):
+            if entry.manifest["metadata"].get("labels", {}).get(label) == value:
+                yield entry.manifest
 
     def secret_keys(self, namespace: str, name: str) -> frozenset[str] | None:
         """The keys of a Secret that a resource refers to; None: it is not there."""
@@ -158,23 +163,23 @@ class Store:
 
     # --- indexes ----------------------------------------------------------------------------------------------------
 
-    def _link(self, key: Key, manifest: Manifest) -> None:
-        insort(self._order.setdefault((key.kind, key.namespace), []), _age(key, manifest))
-        if (controller := controller_of(manifest)) is not None:
+    def _link(self, key: Key, entry: _Entry) -> None:
+        insort(self._order.setdefault((key.kind, key.namespace), []), entry, key=_age)
+        if (controller := controller_of(entry.manifest)) is not None:
             self._children.setdefault(controller["uid"], {})[key] = None
 
-    def _unlink(self, key: Key, manifest: Manifest) -> None:
+    def _unlink(self, key: Key, entry: _Entry) -> None:
         order = self._order[key.kind, key.namespace]
-        del order[bisect_left(order, _age(key, manifest))]
-        if (controller := controller_of(manifest)) is not None:
+        del order[bisect_left(order, entry.age, key=_age)]
+        if (controller := controller_of(entry.manifest)) is not None:
             siblings = self._children[controller["uid"]]
             del siblings[key]
             if not siblings:
                 del self._children[controller["uid"]]
 
 
-def _age(key: Key, manifest: Manifest) -> tuple[str, str]:
-    return manifest["metadata"].get("creationTimestamp", ""), key.name
+def _age(entry: _Entry) -> tuple[str, str]:
+    return entry.age
 
 
 def _parse(manifest: Manifest) -> Resource | str:

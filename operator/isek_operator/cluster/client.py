@@ -6,6 +6,8 @@ good at, finding the cluster and its credentials, is left to it.
 
 import asyncio
 import json
+import math
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import TracebackType
@@ -23,6 +25,8 @@ from isek_operator.metrics import Metrics
 
 CALL_TIMEOUT = aiohttp.ClientTimeout(total=30, sock_connect=5)
 CONNECTIONS = 64
+CREDENTIAL_SECONDS = 10.0
+"""How long a token is used before the credentials are asked again: they read files, and a token may rotate."""
 PAGE = 500
 """Objects in one page of a LIST (as kubectl asks for them)."""
 
@@ -49,6 +53,8 @@ class Client:
     def __init__(self, credentials: Credentials, metrics: Metrics) -> None:
         self._credentials, self._metrics = credentials, metrics
         self._session: aiohttp.ClientSession | None = None
+        self._authorization: str | None = None
+        self._authorized_at = -math.inf
 
     async def __aenter__(self) -> Self:
         self._session = aiohttp.ClientSession(
@@ -141,7 +147,7 @@ class Client:
         headers = {"Accept": accept}
         if content_type:
             headers["Content-Type"] = content_type
-        if authorization := self._credentials.authorization():
+        if authorization := self._authorized():
             headers["Authorization"] = authorization
         data = None if body is None else json.dumps(body, separators=(",", ":"))
         code = "none"
@@ -159,6 +165,11 @@ class Client:
             raise TransientError(f"{method} {path}: {reason}") from None
         finally:
             self._metrics.api_calls.labels(verb or method, code).inc()
+
+    def _authorized(self) -> str | None:
+        if time.monotonic() - self._authorized_at > CREDENTIAL_SECONDS:
+            self._authorization, self._authorized_at = self._credentials.authorization(), time.monotonic()
+        return self._authorization
 
 
 def _object(answer: bytes) -> dict[str, Any]:
