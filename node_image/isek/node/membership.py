@@ -56,10 +56,10 @@ class Membership:
         await self._registry.start()
         p2p_address = None
         if self._sidecar is not None:
-            self._waiting_for = "the p2p sidecar"
+            self._wait_for("the p2p sidecar")
             context = await self._sidecar.until_up()
             self._host.peer_id, p2p_address = context.peer_id, context.p2p_address
-        self._waiting_for = "the registry"
+        self._wait_for("the registry")
         record = NodeRecord(
             node_id=self._settings.node_id,
             namespace=self._settings.namespace,
@@ -75,6 +75,10 @@ class Membership:
         self._registration = await self._registry.register(record)
         self._waiting_for = None
         log.info("joined", extra=fields(mesh=self._settings.mesh_id, node=record.node_id, peerId=record.peer_id))
+
+    def _wait_for(self, what: str) -> None:
+        self._waiting_for = what
+        log.info("waiting for %s", what)
 
     async def leave(self) -> None:
         """Be forgotten by the peers, at once if the registry answers."""

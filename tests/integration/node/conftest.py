@@ -7,7 +7,7 @@ import pytest
 from isek.registry.center import serve
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 async def center() -> AsyncIterator[str]:
     """The URL of a center registry."""
     port: asyncio.Future[int] = asyncio.get_running_loop().create_future()

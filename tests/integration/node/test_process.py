@@ -9,6 +9,7 @@ from pathlib import Path
 
 import aiohttp
 import pytest
+import yaml
 
 from tests.support.node_process import NodeProcess, agent, ask, scripted
 from tests.support.openai_server import OpenAIServer
@@ -63,6 +64,18 @@ async def test_a_bad_setting_is_named(tmp_path: Path, variable: str, value: str,
 
     assert (code, len(lines)) == (1, 1)
     assert lines[0].startswith(message)
+
+
+async def test_a_node_that_hosts_more_than_a_record_can_say_ends_with_a_line(tmp_path: Path) -> None:
+    path = tmp_path / "hosted.yaml"
+    skills = [f"something-that-it-can-do-{number}" for number in range(32)]
+    path.write_text(yaml.safe_dump_all(agent(f"a{number}", ECHO, capabilities=skills) for number in range(20)))
+
+    code, lines = await start(path)
+
+    assert code == 1
+    assert "bytes; host fewer agents" in lines[-1]
+    assert not any("Traceback" in line for line in lines)
 
 
 async def test_a_port_in_use_is_named(tmp_path: Path) -> None:
