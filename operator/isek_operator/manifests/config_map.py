@@ -10,6 +10,9 @@ from isek_operator.manifests.meta import Manifest, child_meta
 
 HOSTED_FILE = "hosted.yaml"
 
+_DUMPER = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+"""libyaml's, where there is one: written in Python, this were half the work of a reconcile."""
+
 _PLACEMENT = ("meshRef", "nodeRef", "replicas", "template")
 
 
@@ -31,7 +34,7 @@ def hosted_documents(workload: Workload) -> list[dict[str, Any]]:
 def config_map(workload: Workload) -> Manifest:
     """``hosted.yaml``: a stream of v1alpha1 documents, as ``isek up`` reads it too."""
     documents = hosted_documents(workload)
-    stream = yaml.safe_dump_all(documents, allow_unicode=True, width=120, explicit_start=True)
+    stream = yaml.dump_all(documents, Dumper=_DUMPER, allow_unicode=True, width=120, explicit_start=True)
     return {
         "apiVersion": "v1",
         "kind": "ConfigMap",
