@@ -106,3 +106,7 @@ class RunDirectory:
         new = self._state.with_suffix(".new")
         new.write_text(json.dumps(state, indent=2) + "\n")
         new.replace(self._state)
+
+    def forget(self) -> None:
+        """Say that nothing runs any more."""
+        self._state.unlink(missing_ok=True)

@@ -1,0 +1,70 @@
+"""The files of a local mesh in its run directory."""
+
+import secrets
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+
+from isek_operator.local.plan import Pod
+from isek_operator.local.world import SecretName
+
+KEPT = {"lock", "state.json"}
+
+
+class MeshFiles:
+    """Writes what processes read; only the user can read it."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def clear(self) -> None:
+        """Remove all that an earlier mesh has left."""
+        for entry in self._folder.iterdir():
+            if entry.is_dir():
+                shutil.rmtree(entry)
+            elif entry.name not in KEPT:
+                entry.unlink()
+
+    def write_secrets(self, wanted: Mapping[SecretName, Mapping[str, bytes]]) -> None:
+        """Write every Secret, and remove those that are no more."""
+        root = self._folder / "secrets"
+        for (namespace, name), values in wanted.items():
+            for key, value in values.items():
+                _write(root / namespace / name / key, value)
+        for path in list(root.glob("*/*/*")):
+            namespace, name, key = path.relative_to(root).parts
+            if key not in wanted.get((namespace, name), ()):
+                path.unlink()
+
+    def secrets_dir(self, pod: Pod) -> Path:
+        """The Secrets of a pod's namespace: a folder each, a file a key."""
+        return self._folder / "secrets" / pod.namespace
+
+    def write_hosted(self, pod: Pod) -> Path:
+        """What a pod hosts."""
+        path = self._folder / "pods" / pod.node_id / "hosted.yaml"
+        _write(path, pod.hosted.encode())
+        return path
+
+    def sidecar_dir(self, pod: Pod) -> Path:
+        """Where a pod's sidecar keeps its identity and its token."""
+        return self._folder / "pods" / pod.node_id / "p2p"
+
+    def private_network_key(self, mesh: str) -> Path:
+        """The key of a mesh, made when it is asked for first.
+
+        (https://github.com/libp2p/specs/blob/master/pnet/Private-Networks-PSK-V1.md)
+        """
+        path = self._folder / "meshes" / mesh.replace("/", ".") / "private-network.key"
+        if not path.exists():
+            _write(path, f"/key/swarm/psk/1.0.0/\n/base16/\n{secrets.token_hex(32)}\n".encode())
+        return path
+
+
+def _write(path: Path, content: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    new = path.with_name(f".{path.name}.new")
+    new.unlink(missing_ok=True)
+    new.touch(mode=0o600)
+    new.write_bytes(content)
+    new.replace(path)

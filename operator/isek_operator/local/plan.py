@@ -1,0 +1,184 @@
+"""From documents to the pods that an operator would make for them, and what becomes of each without a cluster."""
+
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from isek.api import KINDS, IsekAgent, IsekMesh, Resource
+from isek.api.documents import Document, DocumentError, load, parse
+
+from isek_operator.decide.outcome import Manifest, Outcome
+from isek_operator.decide.reasons import Reason
+from isek_operator.decide.references import User, mesh, mesh_name
+from isek_operator.local.world import LocalWorld, SecretName, read_secrets
+from isek_operator.manifests.config_map import HOSTED_FILE
+from isek_operator.reconcile.decisions import Decide, decisions
+from isek_operator.settings import OperatorSettings
+
+NAMESPACE = "default"
+API_KEY = "OPENAI_API_KEY"
+
+
+@dataclass(frozen=True)
+class Pod:
+    """What a pod would be, ready to be run as processes. Two equal ones need no restart."""
+
+    name: str
+    namespace: str
+    mesh: str
+    """``<namespace>/<name>``."""
+    mesh_id: str
+    hosted: str
+    """The content of ``hosted.yaml``."""
+    agents: tuple[str, ...]
+    """Addresses."""
+    environment: Mapping[str, str] = field(repr=False)
+    """Of the node container, without what only a cluster knows."""
+    p2p: bool
+    """Whether it has a sidecar."""
+
+    @property
+    def node_id(self) -> str:
+        """``<pod>.<namespace>``."""
+        return f"{self.name}.{self.namespace}"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is to run."""
+
+    pods: tuple[Pod, ...]
+    secrets: Mapping[SecretName, Mapping[str, bytes]] = field(repr=False)
+    entry: str
+    """Whom to ask first: the address of a team where there is one."""
+    notes: tuple[str, ...]
+    """What is different from a cluster: what is passed over, and why."""
+
+
+def plan(paths: Iterable[Path]) -> Plan:
+    """What the files and folders ask for.
+
+    Raises:
+        DocumentError: a file is wrong, or something that is referred to is missing; one line for each problem.
+    """
+    loaded = load(paths, namespace=NAMESPACE)
+    documents = [each for each in loaded if isinstance(each, Document)]
+    resources = [each for each in loaded if isinstance(each, Resource)]
+    secrets = read_secrets(documents, NAMESPACE)
+    borrowed = list(_borrow_api_keys(resources, secrets))
+    world = LocalWorld(resources, secrets)
+    outcomes = _decide_all(world, decisions(OperatorSettings()))
+    problems = [line for resource, outcome in outcomes for line in _problems(resource, outcome)]
+    if problems:
+        raise DocumentError("\n".join(dict.fromkeys(problems)))
+    pods = tuple(pod for resource, outcome in outcomes for pod in _pods(resource, outcome, world, secrets))
+    if not pods:
+        raise DocumentError("nothing to run: there is no IsekAgent, IsekTeam or IsekNode with replicas")
+    return Plan(pods, secrets, _entry(pods, world), (*borrowed, *_passed_over(documents, resources)))
+
+
+def _decide_all(world: LocalWorld, decide: Decide) -> list[tuple[Resource, Outcome]]:
+    """The decision about each resource, once all default meshes are there."""
+    outcomes = [(resource, decide(resource, world)) for resource in world.all()]
+    missing = {str(made): made for _, outcome in outcomes for made in outcome.companions}
+    if not missing:
+        return outcomes
+    for manifest in missing.values():
+        world.add(KINDS[manifest["kind"]].model_validate({key: manifest[key] for key in ("metadata", "spec")}))
+    return _decide_all(world, decide)
+
+
+def _problems(resource: Resource, outcome: Outcome) -> Iterator[str]:
+    for finding in outcome.findings:
+        if (finding.type, finding.status) in {("Stalled", True), ("ResolvedRefs", False)}:
+            hint = f", or export {API_KEY}" if finding.reason is Reason.SECRET_NOT_FOUND else ""
+            yield f"{resource.kind} {resource.name}: {finding.message}{hint}"
+
+
+def _borrow_api_keys(resources: Sequence[Resource], secrets: dict[SecretName, dict[str, bytes]]) -> Iterator[str]:
+    """Let the environment's key stand in for model keys that no Secret document holds."""
+    key = os.environ.get(API_KEY)
+    for resource in resources:
+        if not key or not isinstance(resource, IsekAgent) or resource.spec.model.api_key is None:
+            continue
+        selector = resource.spec.model.api_key.secret_key_ref
+        secret = secrets.setdefault((resource.namespace, selector.name), {})
+        if selector.key not in secret:
+            secret[selector.key] = key.encode()
+            yield f"Secret {selector.name}: there is none here, so {API_KEY} of the environment is used"
+
+
+def _pods(
+    resource: Resource, outcome: Outcome, world: LocalWorld, secrets: Mapping[SecretName, Mapping[str, bytes]]
+) -> Iterator[Pod]:
+    wishes = {wish["kind"]: wish for wish in outcome.wish or ()}
+    deployment = wishes.get("Deployment")
+    if deployment is None or not isinstance(resource, User):
+        return
+    joined = mesh(resource.namespace, mesh_name(resource, world) or "", world)
+    assert joined is not None  # noqa: S101  (else there would be no Deployment)
+    hosted = wishes["ConfigMap"]["data"][HOSTED_FILE]
+    addresses = tuple(
+        f"{each.name}.{each.namespace}"
+        for each in parse(hosted, source=HOSTED_FILE, namespace=resource.namespace)
+        if isinstance(each, Resource)
+    )
+    spec = deployment["spec"]["template"]["spec"]
+    for number in range(deployment["spec"]["replicas"]):
+        name = f"{deployment['metadata']['name']}-{number}"
+        yield Pod(
+            name=name,
+            namespace=resource.namespace,
+            mesh=f"{joined.namespace}/{joined.name}",
+            mesh_id=joined.mesh_id,
+            hosted=hosted,
+            agents=addresses,
+            environment=_environment(resource, name, spec["containers"][0], secrets),
+            p2p="initContainers" in spec,
+        )
+
+
+def _environment(
+    resource: User, pod: str, container: Manifest, secrets: Mapping[SecretName, Mapping[str, bytes]]
+) -> dict[str, str]:
+    fields = {"metadata.name": pod, "metadata.namespace": resource.namespace, "status.podIP": "127.0.0.1"}
+    values: dict[str, str] = {}
+    for variable in container["env"]:
+        source: dict[str, Any] = variable.get("valueFrom") or {}
+        if "secretKeyRef" in source:
+            selector = source["secretKeyRef"]
+            secret = secrets.get((resource.namespace, selector["name"]), {})
+            if selector["key"] in secret:
+                values[variable["name"]] = secret[selector["key"]].decode(errors="replace")
+        elif "fieldRef" in source:
+            values[variable["name"]] = fields.get(source["fieldRef"]["fieldPath"], "")
+        elif not source:
+            values[variable["name"]] = variable.get("value", "")
+    return values
+
+
+def _entry(pods: Sequence[Pod], world: LocalWorld) -> str:
+    addresses = [address for pod in pods for address in pod.agents]
+    teams = [each for each in addresses if world.resource("IsekTeam", *reversed(each.split(".")))]
+    return next(iter(teams or addresses), "")
+
+
+def _passed_over(documents: Sequence[Document], resources: Sequence[Resource]) -> Iterator[str]:
+    for document in documents:
+        kind, metadata = document.manifest["kind"], document.manifest.get("metadata") or {}
+        if kind != "Secret":
+            yield f"{kind} {metadata.get('name', '')}: skipped, it needs a cluster"
+    for resource in resources:
+        if isinstance(resource, IsekMesh):
+            yield f"IsekMesh {resource.name}: a registry process stands in for its etcd, which needs a cluster"
+        elif isinstance(resource, User) and resource.spec.template is not None:
+            given = resource.spec.template.to_manifest()
+            for variable in given.pop("env", ()):
+                source = next(iter(variable.get("valueFrom") or {}), "")
+                if source not in {"", "secretKeyRef", "fieldRef"}:
+                    yield f"{resource.kind} {resource.name}: template.env {variable['name']}: {source} needs a cluster"
+            if given:
+                fields = ", ".join(f"template.{name}" for name in sorted(given))
+                yield f"{resource.kind} {resource.name}: {fields} passed over: processes have none of it"

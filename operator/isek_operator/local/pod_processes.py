@@ -1,0 +1,117 @@
+"""The processes that a pod becomes: its node, and its sidecar beside it."""
+
+import asyncio
+import sys
+import time
+from collections.abc import Sequence
+from http.client import HTTPConnection, HTTPException
+
+from isek.cli.run_directory import LocalNode
+from isek.node.settings import NodeSettings
+
+from isek_operator.local.console import Console
+from isek_operator.local.files import MeshFiles
+from isek_operator.local.plan import Pod
+from isek_operator.local.ports import HOST, free_port
+from isek_operator.local.process import SupervisedProcess, inherited_environment
+
+NODE_COMMAND = (sys.executable, "-c", "from isek.node.main import main; main()")
+DRAIN_SECONDS = 10
+"""For what runs when the mesh is stopped."""
+STOP_SECONDS = DRAIN_SECONDS + 7
+READY_POLL_SECONDS = 0.05
+PATIENCE_SECONDS = 30
+HOPELESS_DEATHS = 2
+
+
+class PodProcesses:
+    """A node process, and a sidecar process where the pod has one."""
+
+    def __init__(
+        self,
+        pod: Pod,
+        files: MeshFiles,
+        *,
+        registry_url: str,
+        sidecar_command: Sequence[str],
+        group: int,
+        console: Console,
+    ) -> None:
+        self.pod = pod
+        self._port, api_port = free_port(), free_port()
+        settings = NodeSettings.model_construct(
+            node_id=pod.node_id,
+            host=HOST,
+            port=self._port,
+            advertise_host=HOST,
+            hosted_file=files.write_hosted(pod),
+            secrets_dir=files.secrets_dir(pod),
+            registry_url=registry_url,
+            p2p_api_url=f"http://{HOST}:{api_port}",
+            p2p_token_file=files.sidecar_dir(pod) / "token",
+            drain_seconds=DRAIN_SECONDS,
+        )
+        environment = inherited_environment() | dict(pod.environment) | settings.to_environment()
+        self._node = SupervisedProcess(pod.name, NODE_COMMAND, environment, group=group, console=console)
+        self._sidecar: SupervisedProcess | None = None
+        if pod.p2p:
+            environment = inherited_environment() | {
+                "ISEK_P2P_LISTEN_HOST": HOST,
+                "ISEK_P2P_LISTEN_PORT": str(free_port()),
+                "ISEK_P2P_ANNOUNCE_HOST": HOST,
+                "ISEK_P2P_API_PORT": str(api_port),
+                "ISEK_P2P_HEALTH_HOST": HOST,
+                "ISEK_P2P_HEALTH_PORT": "0",
+                "ISEK_P2P_NODE_URL": self.url,
+                "ISEK_P2P_STATE_DIR": str(files.sidecar_dir(pod)),
+                "ISEK_P2P_PRIVATE_NETWORK_KEY_FILE": str(files.private_network_key(pod.mesh)),
+            }
+            name = f"{pod.name} p2p"
+            self._sidecar = SupervisedProcess(name, sidecar_command, environment, group=group, console=console)
+
+    @property
+    def url(self) -> str:
+        """Where the node answers."""
+        return f"http://{HOST}:{self._port}"
+
+    def describe(self) -> LocalNode:
+        """The node as the state file has it."""
+        return LocalNode(self.pod.node_id, self.url, self.pod.agents, self.pod.mesh)
+
+    def start(self) -> None:
+        """Begin; the node waits for its sidecar."""
+        if self._sidecar:
+            self._sidecar.start()
+        self._node.start()
+
+    async def stop(self) -> None:
+        """End the node, which leaves the registry and finishes what runs, and after it the sidecar."""
+        await self._node.stop(within=STOP_SECONDS)
+        if self._sidecar:
+            await self._sidecar.stop(within=STOP_SECONDS)
+
+    def kill(self) -> None:
+        """End both at once."""
+        self._node.kill()
+        if self._sidecar:
+            self._sidecar.kill()
+
+    async def until_ready(self) -> bool:
+        """Wait until the node is registered and can be asked; false: it keeps dying, or takes too long."""
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while not await asyncio.to_thread(_is_ready, self._port):
+            if self._node.deaths >= HOPELESS_DEATHS or time.monotonic() > deadline:
+                return False
+            await asyncio.sleep(READY_POLL_SECONDS)
+        return True
+
+
+def _is_ready(port: int) -> bool:
+    connection = HTTPConnection(HOST, port, timeout=2)
+    try:
+        connection.request("GET", "/readyz")
+        return connection.getresponse().status == 200
+    except (OSError, HTTPException):
+        return False
+    finally:
+        connection.close()

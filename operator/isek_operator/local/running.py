@@ -1,0 +1,122 @@
+"""A local mesh from its start to its end."""
+
+import asyncio
+import os
+import signal
+from collections.abc import Awaitable, Sequence
+from pathlib import Path
+
+import click
+from isek.api.documents import DocumentError
+from isek.cli.run_directory import RunDirectory
+
+from isek_operator.local.console import Console
+from isek_operator.local.errors import LocalError
+from isek_operator.local.mesh import LocalMesh
+from isek_operator.local.plan import NAMESPACE, Plan, plan
+from isek_operator.local.runtime import check_packages, find_sidecar_program
+from isek_operator.local.watch import Watch
+
+
+def run(paths: Sequence[Path], name: str, *, watch: bool) -> None:
+    """Run what the files ask for until SIGINT, SIGTERM or SIGHUP; a second one ends it without waiting for what runs.
+
+    Raises:
+        DocumentError: a file is wrong.
+        LocalError: something on this machine is missing or in the way.
+    """
+    console = Console()
+    watching = Watch(paths) if watch else None
+    first = plan(paths)
+    check_packages()
+    program = find_sidecar_program()
+    directory = RunDirectory(name)
+    lock = directory.lock()
+    if lock is None:
+        raise LocalError(
+            f"local mesh {name!r} runs already (process {directory.running_pid()}); "
+            f"stop it with `isek down --name {name}`, or choose another --name"
+        )
+    try:
+        asyncio.run(_run(first, directory, program.command, console, watching))
+    finally:
+        directory.forget()
+        os.close(lock)
+
+
+async def _run(
+    first: Plan, directory: RunDirectory, sidecar_command: Sequence[str], console: Console, watching: Watch | None
+) -> None:
+    stop, hurry = _signals()
+    mesh = LocalMesh(directory, sidecar_command, console)
+    try:
+        await _first_of(_work(mesh, first, console, watching), mesh.until_unguarded(), stop.wait())
+    finally:
+        console.say("stopping; Ctrl-C again ends it at once")
+        await _first_of(mesh.stop(), hurry.wait())
+        mesh.close()
+    console.say("stopped")
+
+
+async def _work(mesh: LocalMesh, first: Plan, console: Console, watching: Watch | None) -> None:
+    """Start everything, and apply edits until cancelled."""
+    console.say(f"starting {_count(first)}")
+    await _change(mesh, first, console)
+    target = first.entry.removesuffix(f".{NAMESPACE}")
+    console.say(f'in another terminal: isek ask {target} "…"; Ctrl-C here stops everything')
+    if watching is None:
+        await asyncio.Event().wait()
+        return
+    while True:
+        await watching.until_edited()
+        try:
+            changed = plan(watching.paths)
+        except DocumentError as error:
+            for line in (*str(error).splitlines(), "the edit is not applied"):
+                console.warn(line)
+            continue
+        console.say(f"applying the edit: {_count(changed)}")
+        await _change(mesh, changed, console)
+
+
+async def _change(mesh: LocalMesh, plan: Plan, console: Console) -> None:
+    for note in plan.notes:
+        console.say(note)
+    begin = console.seconds
+    if await mesh.change_to(plan):
+        console.say(f"ready after {console.seconds - begin:.1f} s:")
+    width = max((len(address) for address, _ in mesh.urls()), default=0)
+    for address, url in mesh.urls():
+        console.say(f"  {address.ljust(width)}  {click.style(url, bold=False)}")
+
+
+def _count(plan: Plan) -> str:
+    agents = {address for pod in plan.pods for address in pod.agents}
+    sidecars = sum(pod.p2p for pod in plan.pods)
+    return f"{len(agents)} agents and teams on {len(plan.pods)} nodes with {sidecars} libp2p sidecars"
+
+
+def _signals() -> tuple[asyncio.Event, asyncio.Event]:
+    """Set by the first and by the second signal to stop."""
+    stop, hurry = asyncio.Event(), asyncio.Event()
+
+    def stop_or_hurry() -> None:
+        (hurry if stop.is_set() else stop).set()
+
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is not signal.SIG_IGN or number is not signal.SIGHUP:  # nohup: goes on
+            asyncio.get_running_loop().add_signal_handler(number, stop_or_hurry)
+    return stop, hurry
+
+
+async def _first_of(*awaitables: Awaitable[object]) -> None:
+    """Wait for one of them, cancel the others, and raise what it raised."""
+    tasks = [asyncio.ensure_future(each) for each in awaitables]
+    try:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+    for task in done:
+        task.result()

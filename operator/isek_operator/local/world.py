@@ -1,0 +1,96 @@
+"""The documents of a folder as the world that decisions look at: nothing has been made yet."""
+
+import base64
+import binascii
+from collections.abc import Iterable, Mapping
+
+from isek.api import Resource
+from isek.api.documents import Document, DocumentError
+
+from isek_operator.decide.outcome import Manifest
+
+SecretName = tuple[str, str]
+"""Namespace and name."""
+
+
+class LocalWorld:
+    """Resources and Secrets, and none of the objects that an operator makes for them."""
+
+    def __init__(self, resources: Iterable[Resource], secrets: Mapping[SecretName, Mapping[str, bytes]]) -> None:
+        self._resources: dict[tuple[str, str, str], Resource] = {}
+        self._secrets = secrets
+        for resource in resources:
+            self.add(resource)
+
+    def add(self, resource: Resource) -> None:
+        """Take in one more.
+
+        Raises:
+            DocumentError: it is there already.
+        """
+        key = (resource.kind, resource.namespace, resource.name)
+        if key in self._resources:
+            raise DocumentError(
+                f"{resource.kind} {resource.name}: stands twice in namespace {resource.namespace!r}; remove one"
+            )
+        uid = "/".join(key)
+        metadata = resource.metadata.model_copy(update={"uid": uid})
+        self._resources[key] = resource.model_copy(update={"metadata": metadata})
+
+    def all(self) -> list[Resource]:
+        """Every resource."""
+        return list(self._resources.values())
+
+    def resource(self, kind: str, namespace: str, name: str) -> Resource | None:
+        """As in ``World``."""
+        return self._resources.get((kind, namespace, name))
+
+    def resources(self, kind: str, namespace: str) -> Iterable[Resource]:
+        """As in ``World``."""
+        found = (each for each in self._resources.values() if (each.kind, each.namespace) == (kind, namespace))
+        return sorted(found, key=lambda each: each.name)
+
+    def children(self, owner_uid: str) -> Iterable[Manifest]:
+        """None: processes are no objects."""
+        return ()
+
+    def labelled(self, kind: str, namespace: str, label: str, value: str) -> Iterable[Manifest]:
+        """None, for the same reason."""
+        return ()
+
+    def secret_keys(self, namespace: str, name: str) -> frozenset[str] | None:
+        """As in ``World``."""
+        secret = self._secrets.get((namespace, name))
+        return None if secret is None else frozenset(secret)
+
+    def spec_managers(self, kind: str, namespace: str, name: str) -> frozenset[str]:
+        """Nobody: files have no field managers."""
+        return frozenset()
+
+
+def read_secrets(documents: Iterable[Document], namespace: str) -> dict[SecretName, dict[str, bytes]]:
+    """The core/v1 Secrets among the documents.
+
+    Raises:
+        DocumentError: one has no name, or a value that is not base64.
+    """
+    secrets: dict[SecretName, dict[str, bytes]] = {}
+    for document in documents:
+        manifest = document.manifest
+        if (manifest.get("apiVersion"), manifest.get("kind")) != ("v1", "Secret"):
+            continue
+        metadata = manifest.get("metadata") or {}
+        name = metadata.get("name")
+        if not isinstance(name, str) or "/" in name or name.startswith("."):
+            raise DocumentError(f"{document.source}: Secret: metadata.name: is required, and a name")
+        values: dict[str, bytes] = {}
+        for key, value in (manifest.get("data") or {}).items():
+            try:
+                values[key] = base64.b64decode(value, validate=True)
+            except (binascii.Error, TypeError, ValueError):
+                raise DocumentError(f"{document.source}: Secret {name}: data.{key}: is not base64") from None
+        values |= {key: str(value).encode() for key, value in (manifest.get("stringData") or {}).items()}
+        if any("/" in key or key.startswith(".") for key in values):
+            raise DocumentError(f"{document.source}: Secret {name}: data: keys are letters, digits, -, _ and .")
+        secrets[(metadata.get("namespace") or namespace, name)] = values
+    return secrets
