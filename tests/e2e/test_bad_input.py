@@ -1,5 +1,7 @@
 """What a user gets wrong is named, and heals when it is mended."""
 
+import json
+
 import pytest
 
 from tests.support.api_examples import agent, manifest, mesh, node, team
@@ -41,7 +43,7 @@ async def test_what_breaks_the_schema_is_refused_with_the_field_and_the_fix(
     namespace: Kubectl, refused: Object, named: str
 ) -> None:
     with pytest.raises(CommandFailedError) as failure:
-        await namespace.apply(refused)
+        await namespace("apply", "-f", "-", stdin=json.dumps(refused))
 
     assert named in failure.value.output
 

@@ -1,6 +1,7 @@
 """The etcd of a mesh: what its agents notice when members go and come."""
 
 import asyncio
+from collections import Counter
 from functools import partial
 
 from tests.support.api_examples import agent, mesh, team
@@ -16,7 +17,8 @@ async def test_asking_goes_on_while_one_of_three_members_is_dead(namespace: Kube
     await namespace.apply(mesh("default", etcd={"replicas": 3}), *ECHOES)
     await namespace.until_condition("isekteam", "aviary", within=180)
     members = await namespace.list("pod", labels="isek.io/mesh=default")
-    assert len({member["spec"]["nodeName"] for member in members}) == 3  # each on a machine of its own
+    machines = Counter(member["spec"]["nodeName"] for member in members)
+    assert sorted(machines.values()) == [1, 2]  # spread over the two machines that take pods
     isek = Isek(namespace)
 
     killed = asyncio.create_task(kill_for_good(namespace, members[0]["metadata"]["name"]))
