@@ -1,11 +1,11 @@
 """Where agents are asked: A2A and the plain form on one path."""
 
 import asyncio
-import json
 from collections.abc import Coroutine
 from dataclasses import replace
 from typing import Any, TypeVar
 
+from pydantic_core import from_json
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import Message, Receive, Scope, Send
@@ -52,9 +52,9 @@ class AskEndpoint:
         name = self._host.find(request.path_params.get("name")).name
         context, path = call_context(request.headers, self._token)
         try:
-            content = json.loads(body)
-        except (ValueError, RecursionError):
-            raise CallError("InvalidRequest", "the body is not JSON", status=400) from None
+            content = from_json(body)
+        except ValueError as error:
+            raise CallError("InvalidRequest", f"the body is not JSON: {error}", status=400) from None
 
         async def answer(message: str, session_id: str | None) -> Answer:
             return await self._host.answer(name, message, replace(context, session_id=session_id), path=path)

@@ -132,6 +132,8 @@ async def test_the_callers_deadline_counts(node: NodeProcess) -> None:
         (b"\xff\xfe", {}, 400, "the body is not JSON"),
         (b"[" * 3000, {}, 400, "the body is not JSON"),
         (b"", {}, 400, "the body is not JSON"),
+        (b'{"message": "half of a character: \\ud800"}', {}, 400, "the body is not JSON"),
+        (b'{"jsonrpc": "2.0", "id": "\\ud800", "method": "GetTask"}', {}, 400, "the body is not JSON"),
         (b'"text"', {}, 400, "Input should be"),
         (b"{}", {}, 400, "message: is required"),
         (b'{"message": 1, "session_id": []}', {}, 400, "message: Input should be a valid string; session_id: Input"),

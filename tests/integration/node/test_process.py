@@ -6,6 +6,7 @@ import signal
 import socket
 import sys
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 import pytest
@@ -160,11 +161,27 @@ async def test_a_second_signal_ends_the_node_at_once(tmp_path: Path) -> None:
         await asyncio.gather(running, return_exceptions=True)
 
 
-async def test_a_caller_that_goes_away_takes_its_run_and_the_call_of_the_model_along(tmp_path: Path) -> None:
-    async with OpenAIServer({"m": [{"text": "late", "held": True}]}) as model:
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"message": "go"},
+        {
+            "jsonrpc": "2.0",
+            "id": 1,
+            "method": "SendMessage",
+            "params": {"message": {"messageId": "1", "role": "ROLE_USER", "parts": [{"text": "go"}]}},
+        },
+    ],
+    ids=["plain", "A2A"],
+)
+async def test_a_caller_that_goes_away_takes_its_run_and_the_call_of_the_model_along(
+    tmp_path: Path, body: dict[str, Any]
+) -> None:
+    async with OpenAIServer({"m": [{"text": "late", "held": True}]}) as model, aiohttp.ClientSession() as session:
         slow = agent("slow", {"provider": "OpenAI", "name": "m", "baseURL": model.url})
         async with NodeProcess(tmp_path, [slow]) as node:
-            running = asyncio.create_task(ask(node.url, "go"))
+            call = session.post(node.url, json=body, headers={"A2A-Version": "1.0"})
+            running = asyncio.create_task(call.__aenter__())
             await until(lambda: model.requests, what="the task runs")
 
             running.cancel()
