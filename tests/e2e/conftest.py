@@ -103,7 +103,7 @@ async def operator_installed(
     helm = (tools / "helm", "upgrade", "--install", RELEASE, CHART, "--namespace", OPERATOR_NAMESPACE)
     operator = cluster.in_namespace(OPERATOR_NAMESPACE)
     try:
-        await run(*helm, "--wait", "--timeout", "120s", env=cluster.environment)
+        await run(*helm, "--reset-values", "--wait", "--timeout", "120s", env=cluster.environment)
     except CommandFailedError as error:
         error.add_note(await operator.story())
         raise

@@ -39,7 +39,8 @@ async def test_three_files_become_agents_that_answer_over_libp2p(newsroom: Kubec
     answered = time.monotonic()
     figure(f"from kubectl apply to Ready {ready - start:.1f} s, to the first answer {answered - start:.1f} s")
 
-    assert QUESTION in reply.text
+    assert f"You asked: {QUESTION}" in reply.text  # the researcher got the question,
+    assert "Written by the writer" in reply.text  # and the writer what the researcher made of it
     asked = reply.trace.children
     assert [trace.agent for trace in asked] == [f"researcher.{newsroom.namespace}", f"writer.{newsroom.namespace}"]
     assert {trace.path for trace in asked} == {"libp2p"}

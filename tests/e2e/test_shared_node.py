@@ -1,9 +1,12 @@
 """Agents and teams on an IsekNode."""
 
+from pathlib import Path
+
 from tests.support.api_examples import agent, node, team
 from tests.support.isek_cli import Isek
 from tests.support.kubectl import Kubectl
 
+EXAMPLE = Path(__file__).parents[2] / "examples" / "shared-node"
 SHARED = {"nodeRef": {"name": "shared"}}
 
 
@@ -26,3 +29,19 @@ async def test_agents_of_one_node_ask_each_other_in_process(namespace: Kubectl) 
     (pod,) = await namespace.list("pod", labels="isek.io/node=shared")
     assert reply.trace.node == f"{pod['metadata']['name']}.{namespace.namespace}"
     assert await namespace.list("deployment", labels="isek.io/agent") == []
+
+
+async def test_an_agent_uses_the_agents_of_another_node_as_tools(namespace: Kubectl) -> None:
+    await namespace("apply", "-f", EXAMPLE)
+    await namespace.until_condition("isekagent", "statistician", within=180)
+    await namespace.until_condition("isekagent", "archivist")
+    await namespace.until_condition("isekagent", "editor")
+
+    reply = await Isek(namespace).ask("editor", "How far is the sun?")
+
+    assert "8.32 minutes" in reply.text
+    asked = reply.trace.children
+    assert sorted(trace.agent.partition(".")[0] for trace in asked) == ["archivist", "statistician"]
+    assert {trace.path for trace in asked} == {"libp2p"}
+    (pod,) = await namespace.list("pod", labels="isek.io/node=desk")
+    assert {trace.node for trace in asked} == {f"{pod['metadata']['name']}.{namespace.namespace}"}
