@@ -41,11 +41,13 @@ class Figures(NamedTuple):
     p99_ms: float
 
 
-async def measure(node: NodeProcess, form: str, body: Mapping[str, object], connections: int) -> Figures:
+async def measure(
+    node: NodeProcess, form: str, body: Mapping[str, object], connections: int, *, path: str = "/"
+) -> Figures:
     """Send ``body`` again and again over kept-alive connections."""
     address = urlsplit(node.url)
     content = json.dumps(body).encode()
-    head = f"POST / HTTP/1.1\r\nHost: bench\r\nA2A-Version: 1.0\r\nContent-Length: {len(content)}\r\n\r\n"
+    head = f"POST {path} HTTP/1.1\r\nHost: bench\r\nA2A-Version: 1.0\r\nContent-Length: {len(content)}\r\n\r\n"
     request = head.encode() + content
     durations: list[float] = []
 
