@@ -59,7 +59,11 @@ class SidecarProcess:
                 raise RuntimeError(f"the sidecar ended with {process.returncode}:\n{chr(10).join(self.log)}")
             return endpoints.read_text() if endpoints.exists() else None
 
-        self._endpoints = json.loads(await until(written, what="the sidecar listens", within=30))
+        try:
+            self._endpoints = json.loads(await until(written, what="the sidecar listens", within=30))
+        except BaseException:
+            await self.__aexit__(None, None, None)
+            raise
         return self
 
     async def __aexit__(
@@ -128,7 +132,7 @@ class PeerNode:
         p2p = {"p2p_enabled": True, "p2p_api_url": self.sidecar.api_url, "p2p_token_file": self.sidecar.token_file}
         self._node = NodeProcess(self._folder, self._resources, **{**self._settings, **p2p})
         try:
-            await self._node.start()
+            await self._node.__aenter__()
         except BaseException:
             await self.sidecar.__aexit__(None, None, None)
             raise
