@@ -113,7 +113,7 @@ class Mesh:
     def _choose(self, replicas: list[NodeRecord], session_id: str | None) -> NodeRecord:
         if session_id is not None:
             return of_session(replicas, session_id)
-        return self._own if self._own in replicas else less_loaded(replicas, self._loads)
+        return self._own if replicas[0] is self._own else less_loaded(replicas, self._loads)
 
     async def _ask(self, replica: NodeRecord, address: str, message: str, context: CallContext) -> Answer:
         path = self._path_to(replica)
