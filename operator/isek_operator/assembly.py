@@ -4,7 +4,7 @@ import asyncio
 import logging
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import AsyncExitStack
 
 import kopf
@@ -70,8 +70,11 @@ async def run(
         recorder = Recorder.of(client, metrics)
         await _first(synchroniser, credentials)
         synchronised.set()
-        for background in (synchroniser.run(), recorder.run()):
-            stack.push_async_callback(_cancel, asyncio.create_task(background))
+        tasks = [asyncio.create_task(background) for background in (synchroniser.run(), recorder.run())]
+        stack.push_async_callback(_cancel, tasks)
+        ended = asyncio.Event()
+        for task in tasks:
+            task.add_done_callback(lambda _: ended.set())
         engine = Engine(decide=decide, store=store, intake=intake, client=client, recorder=recorder, metrics=metrics)
         queue.start(engine.handle, workers=settings.workers)
         stack.push_async_callback(queue.stop, grace=GRACE_SECONDS)
@@ -83,7 +86,11 @@ async def run(
             identity=MANAGER,  # type: ignore[arg-type]  # a NewType that Kopf does not export
             clusterwide=not settings.watch_namespaces,
             namespaces=settings.watch_namespaces,
+            stop_flag=ended,
         )
+        for task in tasks:
+            if task.done():
+                task.result()  # raises: such a task has no end of its own
     logger.info("stopped")
 
 
@@ -122,6 +129,7 @@ async def _first(synchroniser: Synchroniser, credentials: Credentials) -> None:
             return
 
 
-async def _cancel(task: asyncio.Task[None]) -> None:
-    task.cancel()
-    await asyncio.gather(task, return_exceptions=True)
+async def _cancel(tasks: Iterable[asyncio.Task[None]]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)

@@ -11,6 +11,8 @@ from typing import Literal
 
 from isek_operator.keys import Key
 
+SPARSE_SECONDS = 10.0
+
 _about: ContextVar[Key | None] = ContextVar("about", default=None)
 
 
@@ -32,7 +34,24 @@ def set_up(log_format: Literal["Text", "JSON"], level: str) -> None:
     # one line for each event of each object, and Kopf's own start-up talk
     logging.getLogger("kopf.objects").setLevel(logging.WARNING)
     logging.getLogger("kopf").setLevel(max(logging.getLogger().level, logging.WARNING))
+    for each in ("watching", "fetching"):
+        logging.getLogger(f"kopf._cogs.clients.{each}").addFilter(Sparse())
     logging.getLogger("aiohttp").setLevel(logging.WARNING)
+
+
+class Sparse(logging.Filter):
+    """Lets one record through in ten seconds: in an outage, each of a dozen watches complains every second."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._next = 0.0
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether it is time for another one."""
+        if record.created < self._next:
+            return False
+        self._next = record.created + SPARSE_SECONDS
+        return True
 
 
 class TextFormatter(logging.Formatter):

@@ -30,6 +30,8 @@ class Retry:
 
     at_least: float = 0.0
     """Seconds to wait even when the back-off is shorter."""
+    at_most: float = LONGEST_BACK_OFF
+    """Seconds to wait even when the back-off is longer."""
 
 
 class Timer(Protocol):
@@ -140,7 +142,7 @@ class WorkQueue:
     def _settle(self, key: Key, result: Done | Retry) -> None:
         if isinstance(result, Retry):
             self._metrics.queue_retries.inc()
-            self.add_after(key, max(result.at_least, self._back_off(key)))
+            self.add_after(key, max(result.at_least, min(result.at_most, self._back_off(key))))
             return
         self._failures.pop(key, None)
         if (timer := self._timers.pop(key, None)) is not None:

@@ -16,7 +16,7 @@ from typing import Any, Self
 import aiohttp
 
 from isek_operator.cluster.credentials import Credentials
-from isek_operator.cluster.errors import NotFoundError, TransientError, error_from
+from isek_operator.cluster.errors import NotFoundError, UnreachableError, error_from
 from isek_operator.decide.outcome import Manifest
 from isek_operator.keys import Key
 from isek_operator.kinds import ApiKind
@@ -86,8 +86,9 @@ class Client:
         accept = METADATA_ONLY if metadata_only else JSON
         while True:
             page = await self._call("GET", kind.path(namespace), query=query, accept=accept, verb="LIST")
-            # the items of a list do not say what they are
-            items += ({**item, "apiVersion": kind.api_version, "kind": kind.kind} for item in page["items"])
+            # the items of a list do not say what they are, and an empty list of metadata is null
+            found = page.get("items") or ()
+            items += ({**item, "apiVersion": kind.api_version, "kind": kind.kind} for item in found)
             query["continue"] = page["metadata"].get("continue", "")
             if not query["continue"]:
                 return Listing(items, int(page["metadata"]["resourceVersion"]))
@@ -162,7 +163,7 @@ class Client:
                 return parsed
         except (aiohttp.ClientError, TimeoutError, asyncio.IncompleteReadError, OSError) as error:
             reason = " ".join(str(error).split()) or type(error).__name__
-            raise TransientError(f"{method} {path}: {reason}") from None
+            raise UnreachableError(f"{method} {path}: {reason}") from None
         finally:
             self._metrics.api_calls.labels(verb or method, code).inc()
 

@@ -2,8 +2,9 @@
 
 - ``ApiError``
 
-  - ``TransientError``: it may work later: no connection, 429, 5xx, a timeout
+  - ``TransientError``: it may work later: 429, 5xx
 
+    - ``UnreachableError``: no connection, or no answer in time
     - ``ConflictError``: the object is not what we thought (409); read it again
 
   - ``NotFoundError``: the object is not there
@@ -34,6 +35,10 @@ class TransientError(ApiError):
 
 class ConflictError(TransientError):
     """The object changed, came or went meanwhile."""
+
+
+class UnreachableError(TransientError):
+    """Nobody answered."""
 
 
 class NotFoundError(ApiError):

@@ -1,5 +1,7 @@
 """The watches, by Kopf: every event goes into the store, and what it concerns into the queue. Nothing else."""
 
+from collections.abc import Iterator
+from itertools import repeat
 from typing import Any
 
 import kopf
@@ -37,6 +39,14 @@ def registry(credentials: Credentials, intake: Intake, synchroniser: Synchronise
     return handlers
 
 
+class Patience:
+    """Seconds between tries of a watch, for ever: a watch that gives up would end the operator."""
+
+    def __iter__(self) -> Iterator[float]:
+        yield from (0.1, 0.2, 0.5)
+        yield from repeat(1.0)
+
+
 def connection(credentials: Credentials) -> kopf.ConnectionInfo:
     """The cluster and who we are, as Kopf wants to have it."""
     configuration = credentials.configuration
@@ -62,7 +72,7 @@ def settings() -> kopf.OperatorSettings:
     chosen.queueing.idle_timeout = 0.2
     chosen.persistence.diffbase_storage = NoDiffBase()
     chosen.persistence.progress_storage = NoProgress()
-    chosen.networking.error_backoffs = [0.1, 0.2, 0.5, *[1] * 60]
+    chosen.networking.error_backoffs = Patience()
     chosen.watching.server_timeout = 300
     chosen.watching.client_timeout = 330
     chosen.watching.connect_timeout = 10

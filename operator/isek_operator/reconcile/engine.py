@@ -16,6 +16,7 @@ from isek_operator.cluster.errors import (
     NamespaceGoneError,
     NotFoundError,
     TransientError,
+    UnreachableError,
 )
 from isek_operator.cluster.events import Recorder
 from isek_operator.cluster.status import condition_status, next_status, overridden, patch, waiting
@@ -36,6 +37,8 @@ PROBLEM_SECONDS = 30.0
 """Until a child that could not be applied is tried again: what stands in its way is not watched."""
 LEFTOVER_SECONDS = 5.0
 FORBIDDEN_SECONDS = 60.0
+UNREACHABLE_SECONDS = 5.0
+"""While nobody answers, waiting long spares nobody, and work is to go on soon after."""
 MADE_BY_DEFAULT = "isek.io/made-by-default"
 
 logger = logging.getLogger(__name__)
@@ -79,6 +82,9 @@ class Engine:
         except ConflictError as error:
             logger.debug("it changed meanwhile: %s", error)
             return "retry", Retry()
+        except UnreachableError as error:
+            logger.warning("will be tried again: %s", error)
+            return "retry", Retry(at_most=UNREACHABLE_SECONDS)
         except TransientError as error:
             logger.warning("will be tried again: %s", error)
             return "retry", Retry(error.retry_after)

@@ -185,3 +185,20 @@ async def test_metrics_tell_depth_additions_and_retries() -> None:
     assert (value("workqueue_depth"), value("workqueue_retries_total")) == (0, 2)
     assert value("workqueue_queue_duration_seconds_count") == 2
     await queue.stop(grace=1)
+
+
+async def test_who_waits_for_a_server_that_does_not_answer_waits_no_longer_than_it_asks_for() -> None:
+    time = FakeTime()
+    queue, delays = queue_at(time), []
+
+    async def handle(_: Key) -> Retry:
+        return Retry(at_most=5)
+
+    queue.start(handle, workers=1)
+    queue.add(WRITER)
+    for _ in range(5):
+        await until(lambda: time.delays, what="a retry is planned")
+        delays += time.delays
+        time.fire()
+    assert delays == [1, 2, 4, 5, 5]
+    await queue.stop(grace=1)
