@@ -10,6 +10,7 @@ from kubernetes import client, config, stream
 from kubernetes.client.exceptions import ApiException
 from kubernetes.config.config_exception import ConfigException
 from urllib3.exceptions import HTTPError
+from yaml import YAMLError
 
 from isek.api.resource import GROUP, VERSION
 from isek.cli.http_call import NodeConnection
@@ -51,7 +52,7 @@ class ClusterMeshes:
         except StopIteration:
             known = ", ".join(each["name"] for each in contexts)
             raise click.ClickException(f"the kubeconfig has no context {context!r}; it has {known}") from None
-        except (ConfigException, OSError, ValueError, TypeError, KeyError) as error:
+        except (ConfigException, YAMLError, OSError, ValueError, TypeError, KeyError) as error:
             reason = " ".join(str(error).split()).rstrip(".")
             raise click.ClickException(
                 "no local mesh is running, and the kubeconfig leads to no cluster: "

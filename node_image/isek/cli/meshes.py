@@ -81,9 +81,9 @@ def open_meshes(place: Place) -> Meshes:
 def not_found(name: str, namespace: str, known: list[str], where: str) -> click.ClickException:
     """The error for an agent that does not exist; ``known`` are the addresses that do."""
     message = f"there is no agent or team {name!r} in namespace {namespace!r} of {where}"
-    alike = get_close_matches(f"{name}.{namespace}", known, n=1, cutoff=0.6)
+    alike = get_close_matches(name, [address.removesuffix(f".{namespace}") for address in known], n=1)
     if alike:
-        return click.ClickException(f"{message}; did you mean {alike[0].removesuffix('.' + namespace)}?")
+        return click.ClickException(f"{message}; did you mean {alike[0]}?")
     if known:
         return click.ClickException(f"{message}; there are {', '.join(known)}")
     return click.ClickException(f"{message}; there are none: `kubectl apply -f examples/quickstart` makes some")

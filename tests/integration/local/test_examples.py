@@ -1,0 +1,71 @@
+"""The examples beside the quickstart, as processes."""
+
+import json
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from isek.trace import Trace
+
+from tests.support.isek_local import Home, RunningUp
+from tests.support.openai_server import OpenAIServer, Turn
+
+EXAMPLES = Path(__file__).parents[3] / "examples"
+MODEL = "gpt-5-mini"
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Home:
+    (tmp_path / "home").mkdir()
+    return Home(tmp_path / "home", (("OPENAI_API_KEY", "sk-local"),))
+
+
+@pytest.fixture
+async def openai() -> AsyncIterator[OpenAIServer]:
+    calculation = {"name": "calculator", "arguments": {"expression": "6 * 7"}}
+    script: list[Turn] = [{"toolCalls": [calculation]}, {"text": "- it is 42"}, {"text": "# 42\n{input}"}]
+    async with OpenAIServer({MODEL: script}, key="sk-local") as server:
+        yield server
+
+
+async def test_the_quickstart_on_a_real_model_takes_the_key_from_the_environment(
+    home: Home, openai: OpenAIServer, tmp_path: Path
+) -> None:
+    folder = tmp_path / "quickstart-openai"
+    folder.mkdir()
+    for file in (EXAMPLES / "quickstart-openai").glob("*.yaml"):
+        elsewhere = file.read_text().replace(f"name: {MODEL}\n", f"name: {MODEL}\n    baseURL: {openai.url}\n")
+        (folder / file.name).write_text(elsewhere)
+
+    async with RunningUp(home, "-f", folder) as up:
+        asked = await home.isek("ask", "newsroom", "What is six times seven?")
+
+        assert asked.code == 0, asked.err
+        assert asked.out.startswith("# 42\n- it is 42\n")
+        assert any("OPENAI_API_KEY of the environment is used" in line for line in up.lines)
+        assert not any("sk-local" in line for line in up.lines)
+    tool_answers = [message for message in openai.requests[1]["messages"] if message["role"] == "tool"]
+    assert [message["content"] for message in tool_answers] == ["42"]
+
+
+async def test_without_a_key_the_missing_secret_is_named(tmp_path: Path) -> None:
+    finished = await Home(tmp_path).isek("up", "-f", EXAMPLES / "quickstart-openai")
+
+    assert finished.code == 1
+    assert "IsekAgent researcher: Secret 'openai' does not exist in namespace 'default'" in finished.err
+    assert "or export OPENAI_API_KEY" in finished.err
+
+
+async def test_a_shared_node_hosts_two_agents_that_a_third_uses_as_tools(home: Home) -> None:
+    async with RunningUp(home, "-f", EXAMPLES / "shared-node"):
+        asked = await home.isek("ask", "editor", "How far is the sun?", "-o", "json")
+
+    assert asked.code == 0, asked.err
+    answer = json.loads(asked.out)
+    assert "8.32 minutes" in answer["response"]
+    trace = Trace.model_validate(answer["trace"])
+    assert {(child.agent, child.node, child.path) for child in trace.children} == {
+        ("statistician.default", "desk-node-0.default", "libp2p"),
+        ("archivist.default", "desk-node-0.default", "libp2p"),
+    }
+    assert all(child.error is None for child in trace.children)

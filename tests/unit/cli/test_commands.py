@@ -1,0 +1,77 @@
+"""The command as a whole, without anything that it could talk to."""
+
+import subprocess
+import sys
+
+import pytest
+from click import ClickException
+from click.testing import CliRunner
+from isek import __version__
+from isek.cli.http_call import Reply, raise_for_error
+from isek.cli.main import main
+from isek.cli.meshes import not_found
+
+HEAVY = ("aiohttp", "kubernetes", "pydantic", "yaml", "fastapi", "isek_operator.decide")
+
+
+def test_help_lists_every_command_also_those_of_other_packages() -> None:
+    shown = CliRunner().invoke(main, ["--help"])
+
+    assert shown.exit_code == 0
+    listed = [line.split()[0] for line in shown.output.partition("Commands:")[2].splitlines() if line.startswith("  ")]
+    assert listed[:6] == ["ask", "down", "nodes", "registry", "up", "version"]
+
+
+def test_help_imports_nothing_heavy() -> None:
+    program = (
+        "import sys; from isek.cli.main import main; main(['--help'], standalone_mode=False); "
+        f"sys.exit(str([name for name in {HEAVY} if name in sys.modules]).strip('[]'))"
+    )
+    finished = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+
+    assert finished.stderr.strip() == ""
+
+
+def test_the_version_is_the_package_s() -> None:
+    assert CliRunner().invoke(main, ["version"]).output == f"{__version__}\n"
+
+
+def test_a_command_that_does_not_exist_is_refused() -> None:
+    shown = CliRunner().invoke(main, ["fly"])
+
+    assert shown.exit_code == 2
+    assert "No such command 'fly'" in shown.output
+
+
+def test_local_and_context_exclude_each_other() -> None:
+    shown = CliRunner().invoke(main, ["ask", "a", "hi", "--local", "--context", "kind"])
+
+    assert shown.exit_code == 2
+    assert "--local and --context exclude each other" in shown.output
+
+
+@pytest.mark.parametrize(
+    ("known", "said"),
+    [
+        (["writer.news", "editor.news"], "did you mean writer?"),
+        (["zebra.news"], "there are zebra.news"),
+        ([], "there are none: `kubectl apply"),
+    ],
+)
+def test_an_agent_that_does_not_exist_is_named_with_what_does(known: list[str], said: str) -> None:
+    message = not_found("writr", "news", known, "the local mesh").message
+
+    assert message.startswith("there is no agent or team 'writr' in namespace 'news' of the local mesh; ")
+    assert said in message
+
+
+def test_an_error_of_the_node_is_one_line_with_its_hint() -> None:
+    error = {"error": {"code": "ModelTimeout", "message": "no answer in 60 s", "hint": "ask later"}}
+
+    with pytest.raises(ClickException) as timeout:
+        raise_for_error(Reply(504, error), "node a")
+    with pytest.raises(ClickException) as proxied:
+        raise_for_error(Reply(502, None), "node a")
+
+    assert timeout.value.message == "ModelTimeout: no answer in 60 s; ask later"
+    assert proxied.value.message == "node a answered with HTTP status 502; see its log"
