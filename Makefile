@@ -63,11 +63,11 @@ format: $(VENV)/.ready ## Format the Python code
 ##@ Generated files
 .PHONY: generate
 generate: $(VENV)/.ready ## Write the generated files: the CRDs and their copy in the chart
-	$(BIN)/python -m isek.api.crd crds
+	for folder in crds charts/isek-operator/files/crds; do $(BIN)/python -m isek.api.crd $$folder; done
 
 .PHONY: verify
 verify: $(VENV)/.ready ## Fail when a generated file is not up to date
-	$(BIN)/python -m isek.api.crd --check crds
+	for folder in crds charts/isek-operator/files/crds; do $(BIN)/python -m isek.api.crd --check $$folder; done
 
 .PHONY: requirements
 requirements: $(VENV)/.ready ## Resolve the dependencies of pyproject.toml anew (UPGRADE=1: to the newest)

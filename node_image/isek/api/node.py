@@ -14,8 +14,8 @@ class IsekNodeSpec(Model):
 
     replicas: Replicas = 1
     """Pods; each hosts all of the node's agents and teams."""
-    max_agents: Annotated[int, Field(ge=1, le=100)] = 20
-    """Agents and teams that it takes; past it the newest is refused."""
+    max_agents: Annotated[int, Field(ge=1, le=30)] = 20
+    """Agents and teams that it takes; past it the newest is refused. 30 of them fit into the node's record."""
     mesh_ref: LocalReference | None = None
     """The mesh it joins; default: the one called default, made where it is missing."""
     template: PodTemplate | None = None

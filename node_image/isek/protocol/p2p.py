@@ -17,10 +17,6 @@ from isek.protocol.http_client import HttpAnswer, HttpClient, deadline_exceeded
 POLL_SECONDS = 0.1
 CONTEXT_SECONDS = 2.0
 
-_RETRYABLE = frozenset({"PeerUnreachable", "PeerNodeUnavailable", "PeerRefused"})
-"""Another replica may answer; the rest is about the request itself or the own sidecar."""
-
-
 @dataclass(frozen=True)
 class P2PContext:
     """How other peers reach this node."""
@@ -123,10 +119,15 @@ def _sidecar_error(answer: HttpAnswer, to: str) -> CallError:
     try:
         error = json.loads(answer.body)["error"]
         message, hint = str(error["message"]), str(error["hint"])
-    except (ValueError, KeyError, TypeError):
-        message, hint = answer.body.decode(errors="replace")[:200], ""
+        delivered = str(error.get("delivered", "Unknown"))
+    except (ValueError, KeyError, TypeError, AttributeError):
+        message, hint, delivered = answer.body.decode(errors="replace")[:200], "", "Unknown"
     if code == "BodyTooLarge":
         return CallError(code, message, hint=hint, status=answer.status)
     return CallError(
-        "AgentUnreachable", f"{to} cannot be reached: {code}: {message}", hint=hint, retryable=code in _RETRYABLE
+        "AgentUnreachable",
+        f"{to} cannot be reached: {code}: {message}",
+        hint=hint,
+        # elsewhere the run may have begun: asking another replica could make it happen twice
+        retryable=delivered == "No" or code == "PeerRefused",
     )

@@ -1,5 +1,6 @@
 """What a node tells its mesh about itself."""
 
+import logging
 from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -7,6 +8,8 @@ from pydantic.alias_generators import to_camel
 
 MAX_RECORD_BYTES = 4096
 PREFIX = "/isek"
+
+logger = logging.getLogger(__name__)
 
 
 class RecordError(ValueError):
@@ -56,17 +59,24 @@ class NodeRecord(BaseModel):
         return f"{nodes_prefix(mesh_id)}{self.namespace}/{self.node_id.removesuffix('.' + self.namespace)}"
 
     def encode(self) -> bytes:
-        """The record as JSON.
+        """The record as JSON. Capabilities that do not fit are left away; they still stand on the agents' cards.
 
         Raises:
-            RecordError: it is larger than 4 KiB.
+            RecordError: it is larger than 4 KiB even so.
         """
-        encoded = self.model_dump_json(by_alias=True, exclude_none=True, exclude_defaults=True).encode()
+        encoded = self._to_json()
+        if len(encoded) > MAX_RECORD_BYTES:
+            logger.warning("%s: the capabilities of its agents do not fit into its record", self.node_id)
+            bare = tuple(agent.model_copy(update={"capabilities": ()}) for agent in self.agents)
+            encoded = self.model_copy(update={"agents": bare})._to_json()
         if len(encoded) > MAX_RECORD_BYTES:
             raise RecordError(
                 f"the record of {self.node_id} takes {len(encoded)} of {MAX_RECORD_BYTES} bytes; host fewer agents"
             )
         return encoded
+
+    def _to_json(self) -> bytes:
+        return self.model_dump_json(by_alias=True, exclude_none=True, exclude_defaults=True).encode()
 
     @classmethod
     def decode(cls, key: str, value: bytes) -> Self:

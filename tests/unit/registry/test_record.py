@@ -2,7 +2,7 @@ import json
 
 import pytest
 from isek.registry import AgentRecord, NodeRecord
-from isek.registry.record import RecordError
+from isek.registry.record import MAX_RECORD_BYTES, RecordError
 
 RECORD = NodeRecord(
     node_id="writer-1.newsroom",
@@ -55,3 +55,27 @@ def test_what_is_no_record_is_not_believed(value: bytes) -> None:
 
 def test_an_ipv6_host_is_bracketed_in_its_url() -> None:
     assert RECORD.model_copy(update={"host": "fd00::7"}).url == "http://[fd00::7]:8080"
+
+
+def agents(count: int, capabilities: tuple[str, ...] = ()) -> tuple[AgentRecord, ...]:
+    return tuple(
+        AgentRecord(name=f"{number:040}", kind="Team", capabilities=capabilities, card_hash="a" * 16)
+        for number in range(count)
+    )
+
+
+def test_as_many_agents_as_a_node_may_host_fit() -> None:
+    record = RECORD.model_copy(update={"agents": agents(30), "node_id": "n" * 63 + ".newsroom", "zone": "z" * 63})
+
+    assert len(record.encode()) <= MAX_RECORD_BYTES
+
+
+def test_capabilities_that_do_not_fit_are_left_away() -> None:
+    record = RECORD.model_copy(update={"agents": agents(20, ("c" * 63,) * 32)})
+
+    assert NodeRecord.decode(KEY, record.encode()).agents == agents(20)
+
+
+def test_too_many_agents_are_refused() -> None:
+    with pytest.raises(RecordError, match="host fewer agents"):
+        RECORD.model_copy(update={"agents": agents(100)}).encode()
