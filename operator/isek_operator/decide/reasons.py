@@ -50,5 +50,3 @@ class Reason(StrEnum):
     """Too few etcd members answer; see their pods."""
     RECREATING = "Recreating"
     """The etcd is being replaced by an empty one of another size; nodes register again by themselves."""
-    WATCHING = "Watching"
-    """Nothing is left to do until something changes."""

@@ -69,8 +69,7 @@ async def test_a_bad_setting_is_named(tmp_path: Path, variable: str, value: str,
 
 async def test_a_node_that_hosts_more_than_a_record_can_say_ends_with_a_line(tmp_path: Path) -> None:
     path = tmp_path / "hosted.yaml"
-    skills = [f"something-that-it-can-do-{number}" for number in range(32)]
-    path.write_text(yaml.safe_dump_all(agent(f"a{number}", ECHO, capabilities=skills) for number in range(20)))
+    path.write_text(yaml.safe_dump_all(agent(f"agent-{number:03}", ECHO) for number in range(150)))
 
     code, lines = await start(path)
 
