@@ -6,6 +6,7 @@ import signal
 import time
 from collections.abc import Callable, Iterable
 from contextlib import AsyncExitStack
+from typing import Any
 
 import kopf
 from isek.api import Resource
@@ -46,7 +47,7 @@ async def run(
     decide: Callable[[Resource, World], Outcome],
     dependents: Dependents,
 ) -> None:
-    """Work until SIGTERM or SIGINT.
+    """Work until it is cancelled, which SIGTERM and SIGINT do.
 
     Raises:
         StartError: the API server does not answer or does not let us in; a port is in use.
@@ -78,7 +79,8 @@ async def run(
         engine = Engine(decide=decide, store=store, intake=intake, client=client, recorder=recorder, metrics=metrics)
         queue.start(engine.handle, workers=settings.workers)
         stack.push_async_callback(queue.stop, grace=GRACE_SECONDS)
-        await kopf.operator(
+        ours = asyncio.all_tasks()
+        watching = await kopf.spawn_tasks(
             registry=watches.registry(credentials, intake, synchroniser),
             settings=watches.settings(),
             standalone=True,
@@ -88,18 +90,30 @@ async def run(
             namespaces=settings.watch_namespaces,
             stop_flag=ended,
         )
+        _end_on_signals()
+        await kopf.run_tasks(watching, ignored=ours)
         for task in tasks:
             if task.done():
                 task.result()  # raises: such a task has no end of its own
-    logger.info("stopped")
 
 
 def _end_on_signals() -> None:
-    """Until Kopf takes them over: the first process of a container gets no default handling of signals."""
-    task = asyncio.current_task()
+    """Cancel the whole operator on SIGTERM and SIGINT.
+
+    The first process of a container gets no default handling of signals; and Kopf's own, which it installs when it
+    starts, waits five seconds for what its watches leave behind.
+    """
+    task, loop = asyncio.current_task(), asyncio.get_running_loop()
     assert task is not None  # noqa: S101
     for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, task.cancel)
+        loop.add_signal_handler(number, task.cancel)
+    loop.set_exception_handler(_ignore_generators)
+
+
+def _ignore_generators(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """A watch of Kopf that is cancelled while it hands over an event does not close its generators."""
+    if "asyncgen" not in context:
+        loop.default_exception_handler(context)
 
 
 async def _serve(

@@ -1,6 +1,7 @@
 """The ``isek-operator`` program."""
 
 import asyncio
+import logging
 import sys
 
 import uvloop
@@ -13,6 +14,8 @@ from isek_operator.decide.dependents import dependents
 from isek_operator.logs import set_up
 from isek_operator.reconcile.decisions import decisions
 from isek_operator.settings import PREFIX, OperatorSettings
+
+logger = logging.getLogger(__name__)
 
 
 def main() -> int:
@@ -30,7 +33,7 @@ def main() -> int:
         sys.stderr.write(f"isek-operator: {error}\n")
         return 1
     except asyncio.CancelledError:
-        return 0  # told to end before it had begun
+        logger.info("stopped")
     return 0
 
 
