@@ -73,9 +73,10 @@ def open_meshes(place: Place) -> Meshes:
         if place.local:
             raise click.ClickException("no local mesh is running; start one with `isek up -f FOLDER`")
 
-    from isek.cli.cluster import ClusterMeshes  # noqa: PLC0415  (the kubernetes package takes half a second)
+    from isek.cli.api_server import ApiServer  # noqa: PLC0415  (the kubernetes package takes its time)
+    from isek.cli.cluster import ClusterMeshes  # noqa: PLC0415
 
-    return ClusterMeshes.of_kubeconfig(place.context, place.namespace)
+    return ClusterMeshes(ApiServer.of_kubeconfig(place.context), place.namespace)
 
 
 def not_found(name: str, namespace: str, known: list[str], where: str) -> click.ClickException:
