@@ -103,7 +103,7 @@ wheel: setup ## Build the wheel, with the sidecar's bundle in it
 
 .PHONY: bench
 bench: setup ## Measure side by side, and write the tables to docs/benchmarks.md
-	$(BIN)/python -m tests.benchmarks docs/benchmarks.md
+	hack/bench docs/benchmarks.md
 
 .PHONY: clean
 clean: ## Remove everything that was built or installed in this folder
