@@ -41,7 +41,8 @@ class Intake:
         if change is None:
             return
         for key in self._concerned(change):
-            if key != author:
+            # a status may land on a successor of the same name, of which its author knows nothing
+            if key != author or (key == change.key and _uid(change.old) != _uid(change.new)):
                 self._queue.add(key)
 
     def _concerned(self, change: Change) -> Iterable[Key]:
@@ -55,6 +56,10 @@ class Intake:
                 yield owner
         if key.kind in KINDS or key.kind == "Secret":
             yield from (Key(*dependent) for dependent in self._dependents(*key, self._store))
+
+
+def _uid(manifest: Manifest | None) -> str | None:
+    return manifest["metadata"]["uid"] if manifest else None
 
 
 def _owner(manifest: Manifest) -> Key | None:

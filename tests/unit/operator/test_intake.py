@@ -86,8 +86,21 @@ async def test_counts_in_a_status_concern_nobody_else_but_becoming_ready_does(ob
 
 
 async def test_who_wrote_it_is_not_due_because_of_it(observed: Observed) -> None:
-    observed.intake.observed(agent(1), WRITER)
+    observed.intake.observed(agent(1))
+    await observed.due()
+    observed.intake.observed(agent(2, ready="True"), WRITER)
     assert await observed.due() == {TEAM}
+
+
+async def test_a_successor_of_the_same_name_is_due_even_when_its_predecessors_status_made_it_known(
+    observed: Observed,
+) -> None:
+    observed.intake.observed(agent(1))
+    await observed.due()
+    successor = agent(5)
+    successor["metadata"]["uid"] = "another"
+    observed.intake.observed(successor, WRITER)
+    assert WRITER in await observed.due()
 
 
 async def test_a_child_makes_its_owner_due_when_it_comes_changes_and_goes(observed: Observed) -> None:
