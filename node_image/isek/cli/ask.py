@@ -1,5 +1,7 @@
 """``isek ask``."""
 
+from urllib.parse import quote
+
 import click
 
 from isek.cli.meshes import Place, open_meshes, place_options
@@ -22,6 +24,7 @@ def ask(
     target: str,
     message: str,
     local: bool,
+    name: str,
     context: str | None,
     namespace: str | None,
     session: str | None,
@@ -34,11 +37,11 @@ def ask(
     """
     from isek.cli.http_call import raise_for_error  # noqa: PLC0415
 
-    meshes = open_meshes(Place(local, context, namespace))
-    name, _, named = target.partition(".")
-    node = meshes.connect_to_agent(name, named or meshes.namespace)
+    meshes = open_meshes(Place(local, name, context, namespace))
+    agent, _, named = target.partition(".")
+    node = meshes.connect_to_agent(agent, named or meshes.namespace)
     body = {"sender_node_id": "cli", "message": message, **({"session_id": session} if session else {})}
-    reply = node.call("POST", f"/agents/{name}", body, timeout=timeout)
+    reply = node.call("POST", f"/agents/{quote(agent, safe='')}", body, timeout=timeout)
     content = reply.content if isinstance(reply.content, dict) else {}
     trace = (content.get("metadata") or {}).get(TRACE_KEY)
     if reply.status >= 400 and output == "text" and trace:

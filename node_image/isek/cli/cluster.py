@@ -3,6 +3,7 @@
 from contextlib import suppress
 from http.client import HTTPConnection
 from typing import Any
+from urllib.parse import quote
 
 import click
 
@@ -56,7 +57,7 @@ class ClusterMeshes:
         found = []
         for plural in HOSTED:
             with suppress(NotFoundError):
-                found.append(self._api.get(f"{API}/namespaces/{namespace}/{plural}/{name}"))
+                found.append(self._api.get(f"{API}/namespaces/{namespace}/{plural}/{quote(name, safe='')}"))
         if not found:
             listed = [each for plural in HOSTED for each in self._list(plural, namespace)]
             known = sorted(f"{each['metadata']['name']}.{namespace}" for each in listed)

@@ -41,6 +41,7 @@ class Place:
     """The options that say where."""
 
     local: bool
+    name: str
     context: str | None
     namespace: str | None
 
@@ -50,7 +51,8 @@ def place_options(command: F) -> F:
     for option in (
         click.option("-n", "--namespace", help="Namespace; default: the kubeconfig's, or `default`."),
         click.option("--context", help="Ask the cluster of this kubeconfig context."),
-        click.option("--local", is_flag=True, help="Ask the local mesh that `isek up` runs."),
+        click.option("--name", default=DEFAULT_NAME, show_default=True, help="The local mesh, as `isek up` called it."),
+        click.option("--local", is_flag=True, help="Ask the local mesh, whatever the kubeconfig says."),
     ):
         command = option(command)
     return command
@@ -64,14 +66,14 @@ def open_meshes(place: Place) -> Meshes:
     """
     if place.local and place.context:
         raise click.UsageError("--local and --context exclude each other")
-    directory = RunDirectory(DEFAULT_NAME)
+    directory = RunDirectory(place.name)
     if not place.context:
         if directory.running_pid() is not None:
             from isek.cli.local import LocalMeshes  # noqa: PLC0415
 
             return LocalMeshes.running_in(directory, place.namespace)
         if place.local:
-            raise click.ClickException("no local mesh is running; start one with `isek up -f FOLDER`")
+            raise click.ClickException(f"no local mesh {place.name!r} is running; start one with `isek up -f FOLDER`")
 
     from isek.cli.api_server import ApiServer  # noqa: PLC0415  (the kubernetes package takes its time)
     from isek.cli.cluster import ClusterMeshes  # noqa: PLC0415

@@ -15,11 +15,11 @@ HEADING = ("NODE", "AGENTS", "PEER", "ADDRESS", "ZONE")
 @place_options
 @click.option("--mesh", default="default", show_default=True, help="The IsekMesh.")
 @OUTPUT
-def nodes(*, local: bool, context: str | None, namespace: str | None, mesh: str, output: str) -> None:
+def nodes(*, local: bool, name: str, context: str | None, namespace: str | None, mesh: str, output: str) -> None:
     """List the registered nodes of a mesh."""
     from isek.cli.http_call import raise_for_error  # noqa: PLC0415
 
-    node = open_meshes(Place(local, context, namespace)).connect_to_mesh(mesh)
+    node = open_meshes(Place(local, name, context, namespace)).connect_to_mesh(mesh)
     reply = node.call("GET", "/isek/nodes", timeout=TIMEOUT_SECONDS)
     raise_for_error(reply, node.where)
     if output != "text":

@@ -108,14 +108,17 @@ class SupervisedProcess:
         row = 0
         while not self._stopping.is_set():
             began = time.monotonic()
-            code = await self._run()
+            try:
+                how = _how(await self._run())
+            except OSError as error:
+                how = f"before it began: {error}"
             if self._stopping.is_set():
                 return
             self.deaths += 1
             row = 0 if time.monotonic() - began > SETTLED_SECONDS else row
             wait = BACKOFF_SECONDS[min(row, len(BACKOFF_SECONDS) - 1)]
             row += 1
-            self._console.warn(f"{self._name} ended {_how(code)}; it is started again in {wait:g} s")
+            self._console.warn(f"{self._name} ended {how}; it is started again in {wait:g} s")
             try:
                 await asyncio.wait_for(self._stopping.wait(), wait)
             except TimeoutError:

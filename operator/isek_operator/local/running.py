@@ -61,7 +61,7 @@ async def _run(
 async def _work(mesh: LocalMesh, first: Plan, console: Console, watching: Watch | None) -> None:
     """Start everything, and apply edits until cancelled."""
     console.say(f"starting {_count(first)}")
-    await _change(mesh, first, console)
+    await _change(mesh, first, console, since=0)
     target = first.entry.removesuffix(f".{NAMESPACE}")
     console.say(f'in another terminal: isek ask {target} "…"; Ctrl-C here stops everything')
     if watching is None:
@@ -76,15 +76,14 @@ async def _work(mesh: LocalMesh, first: Plan, console: Console, watching: Watch 
                 console.warn(line)
             continue
         console.say(f"applying the edit: {_count(changed)}")
-        await _change(mesh, changed, console)
+        await _change(mesh, changed, console, since=console.seconds)
 
 
-async def _change(mesh: LocalMesh, plan: Plan, console: Console) -> None:
+async def _change(mesh: LocalMesh, plan: Plan, console: Console, *, since: float) -> None:
     for note in plan.notes:
         console.say(note)
-    begin = console.seconds
     if await mesh.change_to(plan):
-        console.say(f"ready after {console.seconds - begin:.1f} s:")
+        console.say(f"ready after {console.seconds - since:.1f} s:")
     width = max((len(address) for address, _ in mesh.urls()), default=0)
     for address, url in mesh.urls():
         console.say(f"  {address.ljust(width)}  {click.style(url, bold=False)}")

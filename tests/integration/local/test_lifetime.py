@@ -62,7 +62,7 @@ async def test_nothing_outlives_a_supervisor_that_is_killed(home: Home, folder: 
             return not await alive(started)
 
         await until(none_is_left, what="all processes are gone", within=5)
-    assert "no local mesh is running" in (await home.isek("ask", "--local", "greeter", "?")).err
+    assert "no local mesh 'local' is running" in (await home.isek("ask", "--local", "greeter", "?")).err
 
 
 async def test_down_stops_a_mesh_that_runs_elsewhere(home: Home, folder: Path) -> None:
@@ -73,6 +73,15 @@ async def test_down_stops_a_mesh_that_runs_elsewhere(home: Home, folder: Path) -
         assert await up.until_ended() == 0
     again = await home.isek("down")
     assert (again.code, again.err.count("\n")) == (1, 1)
+
+
+async def test_two_meshes_of_two_names_run_beside_each_other(home: Home, folder: Path) -> None:
+    (folder / "mesh.yaml").write_text(WITHOUT_SIDECARS)
+    async with RunningUp(home, "-f", folder), RunningUp(home, "-f", folder, "--name", "other"):
+        nodes = [await home.isek("nodes", "--name", name, "-o", "json") for name in ("local", "other")]
+
+    addresses = {(node["host"], node["port"]) for listed in nodes for node in json.loads(listed.out)["nodes"]}
+    assert len(addresses) == 2
 
 
 async def test_watch_applies_edits_and_leaves_the_others_running(home: Home, folder: Path) -> None:
