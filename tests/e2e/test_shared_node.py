@@ -26,8 +26,7 @@ async def test_agents_of_one_node_ask_each_other_in_process(namespace: Kubectl) 
         ("parrot", "local"),
         ("finch", "local"),
     ]
-    (pod,) = await namespace.list("pod", labels="isek.io/node=shared")
-    assert reply.trace.node == f"{pod['metadata']['name']}.{namespace.namespace}"
+    assert reply.trace.node in await nodes_of(namespace, "shared")
     assert await namespace.list("deployment", labels="isek.io/agent") == []
 
 
@@ -43,5 +42,10 @@ async def test_an_agent_uses_the_agents_of_another_node_as_tools(namespace: Kube
     asked = reply.trace.children
     assert sorted(trace.agent.partition(".")[0] for trace in asked) == ["archivist", "statistician"]
     assert {trace.path for trace in asked} == {"libp2p"}
-    (pod,) = await namespace.list("pod", labels="isek.io/node=desk")
-    assert {trace.node for trace in asked} == {f"{pod['metadata']['name']}.{namespace.namespace}"}
+    assert {trace.node for trace in asked} <= await nodes_of(namespace, "desk")
+
+
+async def nodes_of(namespace: Kubectl, name: str) -> set[str]:
+    """The node ids of an IsekNode's pods. There may be one that a later agent has made obsolete, on its way out."""
+    pods = await namespace.list("pod", labels=f"isek.io/node={name}")
+    return {f"{pod['metadata']['name']}.{namespace.namespace}" for pod in pods}
