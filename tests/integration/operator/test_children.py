@@ -5,7 +5,7 @@ import pytest
 from tests.integration.operator.operator_process import OperatorProcess
 from tests.integration.operator.resources import CHILD_KINDS, OURS, agent, node
 from tests.support.control_plane import ControlPlane, KubeClient
-from tests.support.kube import Object
+from tests.support.kube import KubeError, Object
 from tests.support.waiting import until
 
 META = {"name": "writer-agent", "labels": {"whose": "mine"}}
@@ -212,6 +212,9 @@ async def test_an_agent_that_is_deleted_and_made_again_at_once_gets_new_children
         within=30,
     )
     assert after["metadata"]["uid"] != before["metadata"]["uid"]
+    await until(
+        lambda: mesh_owns_its_children(kube), within=30, what="the new mesh has children", retry_on=(KubeError,)
+    )
 
 
 async def test_an_agent_that_moves_to_a_node_loses_its_own_pods_once_the_node_answers(kube: KubeClient) -> None:
@@ -255,6 +258,13 @@ def label() -> dict[str, str]:
 
 def stalled(live: Object) -> bool:
     return any(condition["type"] == "Stalled" for condition in live["status"]["conditions"])
+
+
+async def mesh_owns_its_children(kube: KubeClient) -> bool:
+    mesh, secret = await kube.get("IsekMesh", "default"), await kube.get("Secret", "default-p2p")
+    stateful_set = await kube.get("StatefulSet", "default-etcd")
+    owners = [child["metadata"]["ownerReferences"][0]["uid"] for child in (secret, stateful_set)]
+    return owners == [mesh["metadata"]["uid"]] * 2
 
 
 async def nothing_of_ours(kube: KubeClient) -> bool:

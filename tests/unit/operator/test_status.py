@@ -44,7 +44,7 @@ def test_the_time_moves_with_the_status_and_not_with_the_reason() -> None:
 
 
 def test_reconciling_and_stalled_are_there_only_while_they_are_true() -> None:
-    stalled = Finding("Stalled", False, Reason.WATCHING, "")
+    stalled = Finding("Stalled", False, Reason.ROLLING_OUT, "")
     types = [condition["type"] for condition in status(ROLLING, RECONCILING, stalled)["conditions"]]
     assert types == ["Ready", "Reconciling"]
 
