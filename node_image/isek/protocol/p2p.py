@@ -17,6 +17,7 @@ from isek.protocol.http_client import HttpAnswer, HttpClient, deadline_exceeded
 POLL_SECONDS = 0.1
 CONTEXT_SECONDS = 2.0
 
+
 @dataclass(frozen=True)
 class P2PContext:
     """How other peers reach this node."""
