@@ -41,7 +41,6 @@ async def test_a_restart_with_200_resources_writes_nothing(kube: KubeClient, ope
 
     assert await versions(kube) == before
     assert await operator.metric("isek_operator_writes_total") == 0
-    assert await operator.metric("isek_operator_api_requests_total", verb="APPLY") == 0
 
 
 async def test_looking_again_writes_nothing(kube: KubeClient, operator: OperatorProcess) -> None:
