@@ -5,10 +5,9 @@ from dataclasses import dataclass
 from isek.api import API_VERSION, KINDS
 
 from isek_operator.manifests.meta import MANAGER
+from isek_operator.manifests.secret import WATCH_LABEL
 
 MESH_LABEL = "isek.io/mesh"
-WATCH_LABEL = "isek.io/watch"
-"""On a Secret: a change of it is seen at once."""
 
 
 @dataclass(frozen=True)

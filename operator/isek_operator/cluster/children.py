@@ -18,7 +18,7 @@ from isek_operator.cluster.errors import ConflictError, ForbiddenError, NotFound
 from isek_operator.decide.outcome import GeneratedSecret, Manifest, Outcome
 from isek_operator.decide.reasons import Reason
 from isek_operator.keys import Key, controller_of, key_of
-from isek_operator.kinds import BY_NAME, SECRET, WATCH_LABEL
+from isek_operator.kinds import BY_NAME, SECRET
 from isek_operator.metrics import Metrics
 from isek_operator.store import Store
 
@@ -113,7 +113,7 @@ class Children:
         key = key_of(secret.manifest)
         live = self._store.get(key)
         if live is None:
-            manifest = _watched(secret.manifest) | {"stringData": {secret.key: private_network_key()}}
+            manifest = secret.manifest | {"stringData": {secret.key: private_network_key()}}
             try:
                 created = await self._explained(key, self._client.create(SECRET, manifest))
             except ConflictError:
@@ -189,12 +189,6 @@ def private_network_key() -> str:
     (https://github.com/libp2p/specs/blob/master/pnet/Private-Networks-PSK-V1.md)
     """
     return f"/key/swarm/psk/1.0.0/\n/base16/\n{secrets.token_hex(32)}\n"
-
-
-def _watched(secret: Manifest) -> Manifest:
-    """With the label by which Secrets are watched: else nobody tells when it is deleted."""
-    metadata = secret["metadata"]
-    return {**secret, "metadata": {**metadata, "labels": {**metadata.get("labels", {}), WATCH_LABEL: "true"}}}
 
 
 def _is_ours(owner: Resource, live: Manifest) -> bool:

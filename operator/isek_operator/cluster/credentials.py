@@ -3,6 +3,7 @@
 import ssl
 from dataclasses import dataclass
 
+import yaml
 from kubernetes import config
 from kubernetes.client import Configuration
 from kubernetes.config.config_exception import ConfigException
@@ -31,7 +32,7 @@ class Credentials:
         except ConfigException:
             try:
                 config.load_kube_config(client_configuration=configuration)  # type: ignore[no-untyped-call]
-            except (ConfigException, OSError, ValueError) as error:
+            except (ConfigException, OSError, ValueError, yaml.YAMLError) as error:
                 reason = " ".join(str(error).split())
                 raise NoClusterError(
                     f"no cluster to work on: {reason}; run in a pod with a service account, or set KUBECONFIG"

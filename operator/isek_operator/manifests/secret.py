@@ -5,6 +5,9 @@ from isek.api import IsekMesh
 from isek_operator.decide.outcome import GeneratedSecret
 from isek_operator.manifests.meta import child_meta
 
+WATCH_LABEL = "isek.io/watch"
+"""On a Secret: a change of it is seen at once."""
+
 PRIVATE_NETWORK_KEY = "private-network.key"
 """The key in the Secret, and the name of the file in the sidecar."""
 
@@ -16,11 +19,13 @@ def private_network_secret_name(mesh: IsekMesh) -> str:
 
 def private_network_secret(mesh: IsekMesh) -> GeneratedSecret:
     """The key without which nobody speaks to the sidecars of ``mesh``. Immutable: two keys would split the mesh."""
+    metadata = child_meta(mesh, private_network_secret_name(mesh))
+    metadata["labels"][WATCH_LABEL] = "true"  # else nobody tells when it is deleted
     return GeneratedSecret(
         manifest={
             "apiVersion": "v1",
             "kind": "Secret",
-            "metadata": child_meta(mesh, private_network_secret_name(mesh)),
+            "metadata": metadata,
             "type": "Opaque",
             "immutable": True,
         },
