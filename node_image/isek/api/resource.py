@@ -7,7 +7,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
-from isek.api.fields import LongText, ResourceName, ShortText
+from isek.api.fields import LongText, Namespace, ResourceName, ShortText
 from isek.api.schema import Model
 
 GROUP = "isek.io"
@@ -32,7 +32,7 @@ class Metadata(Model):
     model_config = ConfigDict(extra="ignore", alias_generator=to_camel, populate_by_name=True)
 
     name: ResourceName
-    namespace: str = "default"
+    namespace: Namespace = "default"
     uid: str = ""
     resource_version: str = ""
     generation: int = 0

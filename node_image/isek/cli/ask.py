@@ -59,8 +59,14 @@ def ask(
 
 def show_trace(trace: object, *, to_stderr: bool = False) -> None:
     """Print who was asked, as a tree."""
+    from pydantic import ValidationError  # noqa: PLC0415
+
     from isek.cli.trace_tree import trace_lines  # noqa: PLC0415
     from isek.trace import Trace  # noqa: PLC0415
 
-    for line in trace_lines(Trace.model_validate(trace)):
+    try:
+        lines = trace_lines(Trace.model_validate(trace))
+    except ValidationError:
+        return  # a newer node's: the answer stands without it
+    for line in lines:
         click.echo(line, err=to_stderr)

@@ -6,14 +6,14 @@ import time
 
 import click
 
-from isek.cli.run_directory import DEFAULT_NAME, RunDirectory
+from isek.cli.run_directory import RunDirectory, name_option
 
 PATIENCE_SECONDS = 60
 """The mesh itself gives its processes less."""
 
 
 @click.command
-@click.option("--name", default=DEFAULT_NAME, show_default=True, help="The local mesh to stop.")
+@name_option(help="The local mesh to stop.")
 def down(name: str) -> None:
     """Stop a local mesh that runs elsewhere."""
     directory = RunDirectory(name)

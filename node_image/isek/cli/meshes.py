@@ -8,7 +8,7 @@ from typing import Any, Protocol, TypeVar
 import click
 
 from isek.cli.http_call import NodeConnection
-from isek.cli.run_directory import DEFAULT_NAME, RunDirectory
+from isek.cli.run_directory import RunDirectory, name_option
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -51,7 +51,7 @@ def place_options(command: F) -> F:
     for option in (
         click.option("-n", "--namespace", help="Namespace; default: the kubeconfig's, or `default`."),
         click.option("--context", help="Ask the cluster of this kubeconfig context."),
-        click.option("--name", default=DEFAULT_NAME, show_default=True, help="The local mesh, as `isek up` called it."),
+        name_option(help="The local mesh, as `isek up` called it."),
         click.option("--local", is_flag=True, help="Ask the local mesh, whatever the kubeconfig says."),
     ):
         command = option(command)

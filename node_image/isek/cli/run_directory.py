@@ -3,13 +3,28 @@
 import fcntl
 import json
 import os
+import re
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import click
+
 DEFAULT_NAME = "local"
+
+
+def checked_name(_context: click.Context, _option: click.Parameter, name: str) -> str:
+    """A name that is a folder of its own below the others (a click callback)."""
+    if not re.fullmatch(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?", name):
+        raise click.BadParameter("a name is made of a-z, 0-9 and -")
+    return name
+
+
+name_option = partial(click.option, "--name", default=DEFAULT_NAME, show_default=True, callback=checked_name)
+"""The option that names a local mesh; takes ``help``."""
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import click
-from isek.cli.run_directory import DEFAULT_NAME
+from isek.cli.run_directory import name_option
 
 
 @click.command
@@ -16,7 +16,7 @@ from isek.cli.run_directory import DEFAULT_NAME
     required=True,
     help="A YAML file, or a folder of them; may be repeated.",
 )
-@click.option("--name", default=DEFAULT_NAME, show_default=True, help="What to call this local mesh.")
+@name_option(help="What to call this local mesh.")
 @click.option("--watch", is_flag=True, help="Apply edits of the files.")
 def up(*, paths: tuple[Path, ...], name: str, watch: bool) -> None:
     """Run agents and teams as processes, without a cluster.

@@ -8,7 +8,7 @@ from pathlib import Path
 from isek_operator.local.plan import Pod
 from isek_operator.local.world import SecretName
 
-KEPT = {"lock", "state.json"}
+PODS, SECRETS, MESHES = "pods", "secrets", "meshes"
 
 
 class MeshFiles:
@@ -19,15 +19,12 @@ class MeshFiles:
 
     def clear(self) -> None:
         """Remove all that an earlier mesh has left."""
-        for entry in self._folder.iterdir():
-            if entry.is_dir():
-                shutil.rmtree(entry)
-            elif entry.name not in KEPT:
-                entry.unlink()
+        for name in (PODS, SECRETS, MESHES):
+            shutil.rmtree(self._folder / name, ignore_errors=True)
 
     def write_secrets(self, wanted: Mapping[SecretName, Mapping[str, bytes]]) -> None:
         """Write every Secret, and remove those that are no more."""
-        root = self._folder / "secrets"
+        root = self._folder / SECRETS
         for (namespace, name), values in wanted.items():
             for key, value in values.items():
                 _write(root / namespace / name / key, value)
@@ -38,24 +35,24 @@ class MeshFiles:
 
     def secrets_dir(self, pod: Pod) -> Path:
         """The Secrets of a pod's namespace: a folder each, a file a key."""
-        return self._folder / "secrets" / pod.namespace
+        return self._folder / SECRETS / pod.namespace
 
     def write_hosted(self, pod: Pod) -> Path:
         """What a pod hosts."""
-        path = self._folder / "pods" / pod.node_id / "hosted.yaml"
+        path = self._folder / PODS / pod.node_id / "hosted.yaml"
         _write(path, pod.hosted.encode())
         return path
 
     def sidecar_dir(self, pod: Pod) -> Path:
         """Where a pod's sidecar keeps its identity and its token."""
-        return self._folder / "pods" / pod.node_id / "p2p"
+        return self._folder / PODS / pod.node_id / "p2p"
 
     def private_network_key(self, mesh: str) -> Path:
         """The key of a mesh, made when it is asked for first.
 
         (https://github.com/libp2p/specs/blob/master/pnet/Private-Networks-PSK-V1.md)
         """
-        path = self._folder / "meshes" / mesh.replace("/", ".") / "private-network.key"
+        path = self._folder / MESHES / mesh.replace("/", ".") / "private-network.key"
         if not path.exists():
             _write(path, f"/key/swarm/psk/1.0.0/\n/base16/\n{secrets.token_hex(32)}\n".encode())
         return path

@@ -6,11 +6,15 @@ from collections.abc import Iterable, Mapping
 
 from isek.api import Resource
 from isek.api.documents import Document, DocumentError
+from isek.api.fields import Namespace, ObjectName
+from pydantic import TypeAdapter, ValidationError
 
 from isek_operator.decide.outcome import Manifest
 
 SecretName = tuple[str, str]
 """Namespace and name."""
+
+_PLACE: TypeAdapter[SecretName] = TypeAdapter(tuple[Namespace, ObjectName])
 
 
 class LocalWorld:
@@ -80,9 +84,10 @@ def read_secrets(documents: Iterable[Document], namespace: str) -> dict[SecretNa
         if (manifest.get("apiVersion"), manifest.get("kind")) != ("v1", "Secret"):
             continue
         metadata = manifest.get("metadata") or {}
-        name = metadata.get("name")
-        if not isinstance(name, str) or "/" in name or name.startswith("."):
-            raise DocumentError(f"{document.source}: Secret: metadata.name: is required, and a name")
+        try:
+            home, name = _PLACE.validate_python((metadata.get("namespace") or namespace, metadata.get("name")))
+        except ValidationError:
+            raise DocumentError(f"{document.source}: Secret: metadata: needs a valid name and namespace") from None
         values: dict[str, bytes] = {}
         for key, value in (manifest.get("data") or {}).items():
             try:
@@ -92,5 +97,5 @@ def read_secrets(documents: Iterable[Document], namespace: str) -> dict[SecretNa
         values |= {key: str(value).encode() for key, value in (manifest.get("stringData") or {}).items()}
         if any("/" in key or key.startswith(".") for key in values):
             raise DocumentError(f"{document.source}: Secret {name}: data: keys are letters, digits, -, _ and .")
-        secrets[(metadata.get("namespace") or namespace, name)] = values
+        secrets[(home, name)] = values
     return secrets

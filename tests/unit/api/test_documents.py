@@ -56,6 +56,10 @@ def test_a_list_is_read_item_by_item() -> None:
         (AGENT % "a" + "  extra: 1", "not YAML"),
         ("{apiVersion: isek.io/v1alpha1, kind: IsekAgent, metadata: {name: a}}", "IsekAgent a: spec: is required"),
         (
+            (AGENT % "a").replace("name: a", "name: a, namespace: ../up"),
+            "IsekAgent a: metadata.namespace: must be a DNS",
+        ),
+        (
             "{apiVersion: isek.io/v1alpha1, kind: IsekNode, metadata: {name: a}, spec: {replica: 1}}",
             "IsekNode a: spec.replica: no such field",
         ),

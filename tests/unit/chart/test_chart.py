@@ -187,3 +187,11 @@ def test_what_users_may_do_with_the_kinds_is_added_to_view_edit_and_admin() -> N
 
     assert allowed("view") == {"get", "list", "watch"}
     assert allowed("edit") == allowed("admin") > {"create", "update", "patch", "delete"}
+
+
+def test_the_longest_name_of_a_release_leaves_names_that_kubernetes_takes() -> None:
+    answer = helm(f"template {'r' * 53}", "--namespace", "isek-system")
+
+    names = [document["metadata"]["name"] for document in yaml.safe_load_all(answer.stdout) if document]
+    assert len(names) > 10
+    assert max(len(name) for name in names) <= 63

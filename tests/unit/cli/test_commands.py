@@ -75,3 +75,11 @@ def test_an_error_of_the_node_is_one_line_with_its_hint() -> None:
 
     assert timeout.value.message == "ModelTimeout: no answer in 60 s; ask later"
     assert proxied.value.message == "node a answered with HTTP status 502; see its log"
+
+
+@pytest.mark.parametrize("command", [["up", "-f", "x"], ["down"], ["nodes"], ["ask", "a", "b"]], ids=lambda c: c[0])
+def test_a_mesh_s_name_cannot_lead_out_of_its_folder(command: list[str]) -> None:
+    shown = CliRunner().invoke(main, [*command, "--name", "../.."])
+
+    assert shown.exit_code == 2
+    assert "a name is made of a-z, 0-9 and -" in shown.output

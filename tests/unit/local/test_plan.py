@@ -123,7 +123,8 @@ TEAM = "apiVersion: isek.io/v1alpha1\nkind: IsekTeam\nmetadata: {name: t}\nspec:
             ("apiVersion: v1\nkind: Secret\nmetadata: {name: s}\ndata: {k: '*'}\n", agent()),
             "Secret s: data.k: is not base64",
         ),
-        (("apiVersion: v1\nkind: Secret\nmetadata: {name: ../up}\n", agent()), "Secret: metadata.name: is required"),
+        (("apiVersion: v1\nkind: Secret\nmetadata: {name: s, namespace: ../up}\n", agent()), "Secret: metadata: needs"),
+        (("apiVersion: v1\nkind: Secret\nmetadata: {name: ../up}\n", agent()), "Secret: metadata: needs a valid name"),
         (
             ("apiVersion: v1\nkind: Secret\nmetadata: {name: s}\nstringData: {../k: x}\n", agent()),
             "Secret s: data: keys are",
