@@ -41,8 +41,8 @@ class Intake:
         if change is None:
             return
         for key in self._concerned(change):
-            # a status may land on a successor of the same name, of which its author knows nothing
-            if key != author or (key == change.key and _uid(change.old) != _uid(change.new)):
+            # the answer to a write may hold what others have changed meanwhile, of which its author knows nothing
+            if key != author or (key == change.key and _but_status(change.old) != _but_status(change.new)):
                 self._queue.add(key)
 
     def _concerned(self, change: Change) -> Iterable[Key]:
@@ -58,8 +58,12 @@ class Intake:
             yield from (Key(*dependent) for dependent in self._dependents(*key, self._store))
 
 
-def _uid(manifest: Manifest | None) -> str | None:
-    return manifest["metadata"]["uid"] if manifest else None
+def _but_status(manifest: Manifest | None) -> Manifest | None:
+    """What a write of the status leaves as it is."""
+    if manifest is None:
+        return None
+    metadata = {name: value for name, value in manifest["metadata"].items() if name != "resourceVersion"}
+    return {**manifest, "metadata": metadata, "status": None}
 
 
 def _owner(manifest: Manifest) -> Key | None:

@@ -103,6 +103,35 @@ async def test_a_successor_of_the_same_name_is_due_even_when_its_predecessors_st
     assert WRITER in await observed.due()
 
 
+@pytest.mark.parametrize(
+    "meanwhile",
+    [
+        {"generation": 2},
+        {"labels": {"isek.io/made-by-default": "true"}},
+        {"deletionTimestamp": "2026-01-01T00:00:00Z"},
+    ],
+    ids=lambda changed: next(iter(changed)),
+)
+async def test_what_others_changed_and_the_answer_to_the_authors_write_tells_first_makes_the_author_due(
+    observed: Observed, meanwhile: Manifest
+) -> None:
+    observed.intake.observed(agent(1))
+    await observed.due()
+    answer = agent(3, ready="True")
+    answer["metadata"] |= meanwhile
+    observed.intake.observed(answer, WRITER)
+    assert await observed.due() == {WRITER, TEAM}
+
+
+async def test_a_specification_that_the_answer_to_the_authors_write_tells_first_makes_the_author_due(
+    observed: Observed,
+) -> None:
+    observed.intake.observed(agent(1))
+    await observed.due()
+    observed.intake.observed({**agent(3), "spec": {"model": {"provider": "OpenAI"}}}, WRITER)
+    assert WRITER in await observed.due()
+
+
 async def test_a_child_makes_its_owner_due_when_it_comes_changes_and_goes(observed: Observed) -> None:
     for version in (1, 2):
         observed.intake.observed(child(version))
