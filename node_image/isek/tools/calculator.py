@@ -72,7 +72,10 @@ def _power(base: Number, exponent: Number) -> Number:
 
 
 def _rounded(number: Number, digits: Number = 0) -> Number:
-    return round(number, int(digits)) if digits else round(number)
+    if not digits:
+        return round(number)
+    # rounding a whole number works out 10 ** -digits, however large
+    return round(number, max(-MAX_DIGITS, min(int(digits), MAX_DIGITS)))
 
 
 OPERATORS: dict[type[ast.operator], Callable[[Number, Number], Number]] = {

@@ -1,6 +1,10 @@
+from contextlib import suppress
+
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 from isek.tools.base import ToolError
-from isek.tools.calculator import Calculator, calculate
+from isek.tools.calculator import FUNCTIONS, MAX_DIGITS, MAX_EXPRESSION_LENGTH, Calculator, calculate
 
 from tests.support.asking import context
 
@@ -22,6 +26,9 @@ from tests.support.asking import context
         ("max(1, 2, 3) + min(4, 5)", "7"),
         ("round(2.7182, 2)", "2.72"),
         ("round(pi)", "3"),
+        ("round(1250, -2)", "1200"),
+        ("round(7, 0 - 10 ** 9)", "0"),
+        ("round(2.5, 10 ** 999)", "2.5"),
         ("  1 + 1 ", "2"),
         ("10 ** 30 + 1", "1000000000000000000000000000001"),
     ],
@@ -64,6 +71,32 @@ def test_anything_else_is_refused_with_the_reason(expression: str, reason: str) 
         calculate(expression)
 
     assert reason in str(refused.value)
+
+
+NUMBERS = st.sampled_from(
+    ["0", "1", "7", "0.5", "1e308", "1e-308", "10**9", "10**999", "9" * 40, "0x" + "f" * 40, "pi"]
+)
+FORMS = st.sampled_from([f"({{}}{sign}{{}})" for sign in ("+", "-", "*", "/", "//", "%", "**", "<<")] + ["-{}"])
+CALLS = st.sampled_from([f"{name}({places})" for name in FUNCTIONS for places in ("{}", "{}, {}", "{}, -{}")])
+
+
+@st.composite
+def larger(draw: st.DrawFn, smaller: st.SearchStrategy[str]) -> str:
+    return draw(FORMS | CALLS).format(draw(smaller), draw(smaller))
+
+
+@pytest.mark.timeout(60)
+@given(st.recursive(NUMBERS, larger, max_leaves=12))
+@example("round(7, 0-10000000)")
+@example("round(7, -10**999)")
+@example("1 ** 10**999 + (-1) ** 10**999 + 0 ** 10**999")
+@example("2 ** -10**300")
+@example("-" * (MAX_EXPRESSION_LENGTH - 1) + "1")
+@example("2**9**" * 80 + "9")
+@example("max(" + "9," * 240 + "9)")
+def test_whatever_is_asked_ends_soon_and_its_value_is_bounded(expression: str) -> None:
+    with suppress(ToolError):
+        assert len(calculate(expression)) <= MAX_DIGITS + len("-")
 
 
 @pytest.mark.parametrize("arguments", [{}, {"expression": 1}, {"expression": "1", "more": 2}, {"formula": "1"}])
