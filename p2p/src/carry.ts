@@ -76,6 +76,10 @@ export function carry(hop: Hop): Promise<Outcome> {
         settle('Cancelled')
       }
     })
+    if (outgoing.destroyed) {
+      settle('Cancelled') // the caller left before: 'close' does not come again
+      return
+    }
     if (remaining <= 0) {
       fail(deadlineExceeded())
       return

@@ -185,6 +185,30 @@ test('a caller that goes away cancels the call at the far node', async (t) => {
   })
 })
 
+test('a caller that goes away while the far node says who may come leaves no call behind', async (t) => {
+  let reached = false
+  const { near, far, farNode } = await startPair(t, () => {
+    reached = true
+  })
+  let known = (_: boolean) => {}
+  farNode.knows = () =>
+    new Promise((resolve) => {
+      known = resolve
+    })
+  const caller = new AbortController()
+
+  const call = near.call(far.p2p_address, { signal: caller.signal })
+  await until('the far node is asked', () => farNode.asked.length === 1)
+  caller.abort()
+  await assert.rejects(call)
+  await until('the far sidecar has lost the caller', async () => (await far.metric('isek_p2p_streams')) === 0)
+  known(true)
+
+  await until('the call is counted', async () => (await far.metric('isek_p2p_calls_total{direction="inbound",outcome="Cancelled"}')) === 1)
+  assert.equal(await far.metric('isek_p2p_running_calls{direction="inbound"}'), 0)
+  assert.equal(reached, false)
+})
+
 test('a call ends at its deadline, at the far node too', async (t) => {
   let cancelled = () => {}
   const gone = new Promise<void>((resolve) => {

@@ -15,19 +15,19 @@ export interface Node {
   url: string
   /** The peer ids that the sidecar asked about, in order. */
   asked: string[]
-  knows: (peerId: string) => boolean
+  knows: (peerId: string) => boolean | Promise<boolean>
   stop(): void
 }
 
 /** A node that knows all peers until told otherwise and leaves all other requests to the handler. */
 export async function startNode(t: TestContext, handler: RequestListener = echo): Promise<Node> {
-  const server = createServer((incoming, outgoing) => {
+  const server = createServer(async (incoming, outgoing) => {
     const peer = /^\/isek\/peers\/(\w+)$/.exec(incoming.url ?? '')?.[1]
     if (peer === undefined) {
       handler(incoming, outgoing)
     } else {
       node.asked.push(peer)
-      outgoing.writeHead(node.knows(peer) ? 200 : 404).end()
+      outgoing.writeHead((await node.knows(peer)) ? 200 : 404).end()
     }
   })
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
