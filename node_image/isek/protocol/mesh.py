@@ -36,7 +36,7 @@ class Mesh:
         settings: of this node: its id and namespace.
         hosts: whether this node itself hosts an agent or team of that name.
         local: asks an agent that lives on this node: its name, the message, the context of its run.
-        sidecar: carries calls to nodes that have one too; None: HTTP to all.
+        sidecar: carries all calls to other nodes, which need one too; None: HTTP to all.
     """
 
     def __init__(
@@ -97,7 +97,8 @@ class Mesh:
         """Where the agent lives; this node comes first when it is one of them.
 
         Raises:
-            CallError: ``AgentNotFound``.
+            CallError: ``AgentNotFound``; ``AgentUnreachable`` when only nodes without a sidecar host it, and this one
+                has one: what a mesh encrypts does not go out in plain text.
         """
         name, _, namespace = address.partition(".")
         own = [self._own] if namespace == self._namespace and self._hosts(name) else []
@@ -108,7 +109,12 @@ class Mesh:
         replicas = own + [record for record in found if record.node_id != self._own.node_id]
         if not replicas:
             raise self._not_found(address)
-        return replicas
+        if self._sidecar is None:
+            return replicas
+        reachable = [record for record in replicas if record is self._own or record.p2p_address]
+        if not reachable:
+            raise _no_p2p_address(address, replicas)
+        return reachable
 
     def _choose(self, replicas: list[NodeRecord], session_id: str | None) -> NodeRecord:
         if session_id is not None:
@@ -131,7 +137,7 @@ class Mesh:
     def _path_to(self, replica: NodeRecord) -> Path:
         if replica is self._own:
             return "local"
-        return "libp2p" if self._sidecar is not None and replica.p2p_address else "http"
+        return "http" if self._sidecar is None else "libp2p"
 
     async def _ask_far(self, replica: NodeRecord, address: str, message: str, context: CallContext) -> Answer:
         within = min(context.remaining_seconds(), LONGEST_CALL_SECONDS)
@@ -155,8 +161,8 @@ class Mesh:
     ) -> HttpAnswer:
         path = f"/agents/{address.partition('.')[0]}"
         to = f"{address} on {replica.node_id}"
-        if self._sidecar is not None and replica.p2p_address:
-            return await self._sidecar.call_peer(replica.p2p_address, path, body, sent, to=to, within=within)
+        if self._sidecar is not None:
+            return await self._sidecar.call_peer(str(replica.p2p_address), path, body, sent, to=to, within=within)
         url = URL(replica.url + path, encoded=True)
         return await self._http.request("POST", url, to=to, headers=sent, within=within, body=body)
 
@@ -172,6 +178,15 @@ class Mesh:
         return CallError(
             "AgentNotFound", f"no agent {address!r} in mesh {self._registry.mesh_id}", hint=hint, status=404
         )
+
+
+def _no_p2p_address(address: str, replicas: list[NodeRecord]) -> CallError:
+    nodes = ", ".join(record.node_id for record in replicas[:MAX_ATTEMPTS])
+    return CallError(
+        "AgentUnreachable",
+        f"no node that hosts {address} has a p2p address: {nodes}",
+        hint="all nodes of a mesh need a sidecar, or none; restart those that were started without one",
+    )
 
 
 class _Stopwatch:

@@ -97,15 +97,29 @@ async def test_the_deadline_ends_a_call_over_libp2p(near: NearNode, p2p: P2PNetw
     assert caught.value.code == "DeadlineExceeded"
 
 
-async def test_a_node_without_a_sidecar_is_asked_over_http(
+async def test_a_node_without_a_sidecar_is_not_asked_in_plain_text(
     near: NearNode, p2p: P2PNetwork, own: SidecarProcess
 ) -> None:
-    await near.join(FarNode("plain"))
-    run = a_run()
+    plain = FarNode("plain")
+    await near.join(plain)
+    mesh = near.mesh(sidecar=p2p.client(own))
 
-    await near.mesh(sidecar=p2p.client(own)).ask("writer", "hello", run)
+    with pytest.raises(CallError, match=r"no node that hosts writer\.newsroom has a p2p address: plain") as caught:
+        await mesh.ask("writer", "hello", a_run())
+    await p2p.join(FarNode("far", known_peers={own.peer_id}))
+    answers = {(await mesh.ask("writer", "hello", a_run())).text for _ in range(6)}
 
-    assert [trace.path for trace in run.children] == ["http"]
+    assert caught.value.code == "AgentUnreachable"
+    assert answers == {"far says hello"}
+    assert plain.asked == []
+
+
+async def test_an_agent_of_this_node_needs_no_sidecar(near: NearNode, p2p: P2PNetwork, own: SidecarProcess) -> None:
+    near.hosted.add("writer")
+
+    answer = await near.mesh(sidecar=p2p.client(own)).ask("writer", "hello", a_run())
+
+    assert answer.text == "writer here says hello"
 
 
 async def test_the_own_sidecar_is_waited_for_and_tells_who_the_node_is(near: NearNode, own: SidecarProcess) -> None:
