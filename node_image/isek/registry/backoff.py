@@ -19,3 +19,8 @@ class Backoff:
         """Sleep until the next try."""
         seconds, self._next = self._next, min(self._next * 2, self._longest)
         await asyncio.sleep(seconds * random.uniform(0.5, 1))  # noqa: S311  (no secret)
+
+
+def one_line(error: Exception) -> str:
+    """What went wrong, for a log in which the reason for trying again takes one line."""
+    return " ".join(f"{type(error).__name__}: {error}".split())

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 
-from isek.registry.backoff import Backoff
+from isek.registry.backoff import Backoff, one_line
 from isek.registry.record import NodeRecord
 from isek.registry.store import LeaseNotFoundError, Store, StoreUnavailableError
 
@@ -99,6 +99,9 @@ class Registration:
                 await backoff.wait()
             except StoreUnavailableError as error:
                 log.debug("%s is not kept registered: %s", self._record.node_id, error)
+                await backoff.wait()
+            except Exception as error:
+                log.error("%s: registering failed unexpectedly: %s", self._record.node_id, one_line(error))  # noqa: TRY400
                 await backoff.wait()
 
     async def _grant_write_renew(self) -> None:

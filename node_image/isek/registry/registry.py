@@ -6,7 +6,7 @@ from collections.abc import Callable
 from contextlib import aclosing, suppress
 from typing import Self, TypeVar
 
-from isek.registry.backoff import Backoff
+from isek.registry.backoff import Backoff, one_line
 from isek.registry.record import NodeRecord, RecordError, nodes_prefix
 from isek.registry.registration import Registration
 from isek.registry.store import HistoryLostError, Listing, Position, Store, StoreUnavailableError
@@ -142,6 +142,9 @@ class Registry:
                 if self._connected is not False:
                     log.warning("registry: %s; the last known %d nodes stay known", error, len(self.peers()))
                 self._connected = False
+            except Exception as error:
+                log.error("registry: the watch failed unexpectedly and starts anew: %s", one_line(error))  # noqa: TRY400
+                self._connected, self._position = False, None
             await backoff.wait()
 
     async def _list_and_watch(self, backoff: Backoff) -> None:
