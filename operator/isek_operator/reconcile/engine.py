@@ -25,7 +25,7 @@ from isek_operator.decide.reasons import Reason
 from isek_operator.decide.references import secret_keys
 from isek_operator.decide.world import World
 from isek_operator.intake import Intake
-from isek_operator.keys import Key
+from isek_operator.keys import Key, key_of
 from isek_operator.kinds import BY_NAME
 from isek_operator.logs import about
 from isek_operator.metrics import Metrics
@@ -103,9 +103,11 @@ class Engine:
 
         Returns the seconds after which to look again though nothing changes. Raises the errors of the API client.
         """
-        resource = self._store.parsed(key)
+        judged, resource = self._store.get(key), self._store.parsed(key)
+        if judged is None:
+            return None
         if isinstance(resource, str):
-            await self._say_invalid(key, resource)
+            await self._say_invalid(judged, resource)
             return None
         if resource is None or resource.metadata.deletion_timestamp is not None:
             return None  # its children go by garbage collection
@@ -120,7 +122,7 @@ class Engine:
         applied = await self._children.bring(resource, outcome)
         if applied.written:
             outcome = self._decide(resource, self._store)  # what is said is to be about what is there now
-        await self._say(resource, outcome, applied)
+        await self._say(judged, outcome, applied)
         return _soonest(outcome.look_again_after, missing_secret, _problem_seconds(applied))
 
     async def _make_companions(self, resource: Resource, outcome: Outcome) -> None:
@@ -147,29 +149,34 @@ class Engine:
         change = {"metadata": {"labels": {MADE_BY_DEFAULT: None}}}
         self._intake.observed(await self._client.merge(BY_NAME[key.kind], key, change))
 
-    async def _say(self, resource: Resource, outcome: Outcome, applied: Applied) -> None:
+    async def _say(self, judged: Manifest, outcome: Outcome, applied: Applied) -> None:
         findings = outcome.findings
         if applied.problem is not None:
             findings = overridden(findings, applied.problem.reason, applied.problem.message)
         elif applied.waiting_for:
             findings = waiting(findings, applied.waiting_for)
-        await self._write_status(_key(resource), findings, outcome.status)
+        await self._write_status(judged, findings, outcome.status)
 
-    async def _say_invalid(self, key: Key, complaint: str) -> None:
+    async def _say_invalid(self, judged: Manifest, complaint: str) -> None:
         message = f"{complaint}; are the CRDs of the operator's version?"
         findings = overridden((), Reason.INVALID_SPEC, message)
-        await self._write_status(key, findings, {})
+        await self._write_status(judged, findings, {})
 
-    async def _write_status(self, key: Key, findings: tuple[Finding, ...], fields: Manifest) -> None:
+    async def _write_status(self, judged: Manifest, findings: tuple[Finding, ...], fields: Manifest) -> None:
+        """Write what follows from ``judged``, which may have changed since."""
+        key, generation = key_of(judged), judged["metadata"]["generation"]
         live = self._store.get(key)
         if live is None:
             return
+        if live["metadata"]["uid"] != judged["metadata"]["uid"]:
+            raise ConflictError(f"{key} was made anew")
         old = live.get("status") or {}
-        generation = live["metadata"]["generation"]
         new = next_status(old, findings, fields, generation=generation, now=self._now())
         change = patch(old, new)
         if change is None:
             return
+        # not onto a successor of the same name that we know nothing of: it would look as if it had been judged
+        change["metadata"] = {"resourceVersion": live["metadata"]["resourceVersion"]}
         written = await self._client.merge(BY_NAME[key.kind], key, change, subresource="status")
         self._metrics.writes.labels(key.kind, "status").inc()
         self._intake.observed(written, key)

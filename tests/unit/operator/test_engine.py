@@ -1,0 +1,100 @@
+"""One run: what it says is about the object that it judged."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any, cast
+
+import pytest
+from isek.api import Resource
+from isek_operator.cluster.client import Client
+from isek_operator.cluster.errors import ConflictError
+from isek_operator.cluster.events import Recorder
+from isek_operator.decide.outcome import Finding, Outcome
+from isek_operator.decide.reasons import Reason
+from isek_operator.decide.world import World
+from isek_operator.intake import Intake
+from isek_operator.keys import Key
+from isek_operator.kinds import ApiKind
+from isek_operator.metrics import Metrics
+from isek_operator.queue import WorkQueue
+from isek_operator.reconcile.engine import Engine
+from isek_operator.store import Store
+
+Manifest = dict[str, Any]
+WRITER = Key("IsekAgent", "newsroom", "writer")
+ROLLING = Finding("Ready", False, Reason.ROLLING_OUT, "0 of 1 pods answer")
+
+
+class Patches:
+    """An API server that takes every patch, and keeps it."""
+
+    def __init__(self, store: Store) -> None:
+        self.store, self.taken = store, list[Manifest]()
+
+    async def merge(self, _kind: ApiKind, key: Key, change: Manifest, *, subresource: str) -> Manifest:
+        self.taken.append(change)
+        live = self.store.get(key)
+        assert live is not None
+        return {**live, **change, "metadata": {**live["metadata"], "resourceVersion": "99"}}
+
+
+class Run:
+    """The engine, with something that happens while it decides."""
+
+    def __init__(self, meanwhile: Callable[[Store], object] = lambda _: None) -> None:
+        metrics, self.store = Metrics(), Store()
+        intake = Intake(self.store, WorkQueue(metrics), lambda *_: ())
+        self.patches = Patches(self.store)
+        self.store.put(agent(1))
+
+        def decide(_resource: Resource, _world: World) -> Outcome:
+            meanwhile(self.store)
+            return Outcome(findings=(ROLLING,))
+
+        client = cast(Client, self.patches)
+        self.engine = Engine(
+            decide=decide,
+            store=self.store,
+            intake=intake,
+            client=client,
+            recorder=Recorder.of(client, metrics),
+            metrics=metrics,
+            now=lambda: datetime(2026, 1, 1, tzinfo=UTC),
+        )
+
+
+def agent(version: int, *, generation: int = 1, uid: str = "first") -> Manifest:
+    metadata = {"name": "writer", "namespace": "newsroom", "uid": uid, "generation": generation}
+    return {
+        "apiVersion": "isek.io/v1alpha1",
+        "kind": "IsekAgent",
+        "metadata": {**metadata, "resourceVersion": str(version)},
+        "spec": {"model": {"provider": "Echo"}},
+    }
+
+
+async def test_a_status_names_the_generation_that_was_judged_and_not_one_that_came_meanwhile() -> None:
+    run = Run(lambda store: store.put(agent(2, generation=2)))
+
+    await run.engine.reconcile(WRITER)
+
+    [patch] = run.patches.taken
+    assert patch["status"]["observedGeneration"] == 1
+    assert {condition["observedGeneration"] for condition in patch["status"]["conditions"]} == {1}
+
+
+async def test_a_successor_of_the_same_name_gets_no_status_of_its_predecessor_and_is_looked_at_again() -> None:
+    run = Run(lambda store: store.put(agent(2, uid="second")))
+
+    with pytest.raises(ConflictError):
+        await run.engine.reconcile(WRITER)
+
+    assert run.patches.taken == []
+
+
+async def test_a_status_is_for_the_version_that_is_known_only() -> None:
+    run = Run()
+
+    await run.engine.reconcile(WRITER)
+
+    assert run.patches.taken[0]["metadata"] == {"resourceVersion": "1"}
