@@ -83,7 +83,7 @@ def failure(error: IsekError) -> Response:
         PlainFailure.of(error).model_dump_json(by_alias=True, exclude_none=True),
         status_code=error.status,
         media_type=JSON,
-        headers={"Retry-After": "1"} if error.status in {429, 503} else None,
+        headers=headers.retry_after(error.status),
     )
 
 

@@ -49,6 +49,7 @@ from starlette.responses import Response
 
 from isek.asking import Answer
 from isek.errors import IsekError
+from isek.protocol import headers
 from isek.trace import TRACE_KEY
 
 Answers = Callable[[str, str | None], Awaitable[Answer]]
@@ -79,8 +80,9 @@ class A2AServer:
         """
         call = request.scope[CALL] = _Call(answer)
         response = await self._dispatcher.handle_requests(request)
-        if call.error is not None and call.error.status in {429, 503}:
+        if call.error is not None and (retry_after := headers.retry_after(call.error.status)):
             response.status_code = call.error.status
+            response.headers.update(retry_after)
         return response
 
 

@@ -13,3 +13,8 @@ TOKEN = "Isek-Token"  # noqa: S105
 P2P_ERROR = "Isek-P2P-Error"
 """The code of an error that a sidecar answers with itself."""
 TRACEPARENT = "traceparent"
+
+
+def retry_after(status: int) -> dict[str, str]:
+    """``Retry-After`` for a node that cannot take a request now (RFC 9110, 10.2.3); nothing for other statuses."""
+    return {"Retry-After": "1"} if status in {429, 503} else {}

@@ -18,6 +18,16 @@ from tests.support.waiting import until
 
 ECHO = {"provider": "Echo"}
 
+FORMS: dict[str, dict[str, Any]] = {
+    "plain": {"message": "go"},
+    "A2A": {
+        "jsonrpc": "2.0",
+        "id": 1,
+        "method": "SendMessage",
+        "params": {"message": {"messageId": "1", "role": "ROLE_USER", "parts": [{"text": "go"}]}},
+    },
+}
+
 
 async def start(hosted: Path, **environment: str) -> tuple[int, list[str]]:
     """Run ``isek-node`` to its end; its exit code and what it wrote."""
@@ -160,19 +170,7 @@ async def test_a_second_signal_ends_the_node_at_once(tmp_path: Path) -> None:
         await asyncio.gather(running, return_exceptions=True)
 
 
-@pytest.mark.parametrize(
-    "body",
-    [
-        {"message": "go"},
-        {
-            "jsonrpc": "2.0",
-            "id": 1,
-            "method": "SendMessage",
-            "params": {"message": {"messageId": "1", "role": "ROLE_USER", "parts": [{"text": "go"}]}},
-        },
-    ],
-    ids=["plain", "A2A"],
-)
+@pytest.mark.parametrize("body", FORMS.values(), ids=FORMS)
 async def test_a_caller_that_goes_away_takes_its_run_and_the_call_of_the_model_along(
     tmp_path: Path, body: dict[str, Any]
 ) -> None:
@@ -190,14 +188,15 @@ async def test_a_caller_that_goes_away_takes_its_run_and_the_call_of_the_model_a
             assert not await is_running(node.url)
 
 
-async def test_one_task_too_many_is_told_when_to_come_back(tmp_path: Path) -> None:
+@pytest.mark.parametrize("body", FORMS.values(), ids=FORMS)
+async def test_one_task_too_many_is_told_when_to_come_back(tmp_path: Path, body: dict[str, Any]) -> None:
     slow = agent("slow", scripted({"delayMilliseconds": 60000}), limits={"maxConcurrentTasks": 1})
     async with NodeProcess(tmp_path, [slow]) as node, aiohttp.ClientSession() as session:
         running = asyncio.create_task(ask(node.url, "go"))
         await until(lambda: is_running(node.url), what="the task runs")
 
-        async with session.post(node.url, json={"message": "more"}) as response:
-            body = await response.json()
-            assert (response.status, body["error"]["code"]) == (429, "TooManyTasks")
+        async with session.post(node.url, json=body, headers={"A2A-Version": "1.0"}) as response:
+            assert response.status == 429
+            assert "TooManyTasks" in await response.text()
             assert (response.headers["Retry-After"], response.headers["Isek-Load"]) == ("1", "1")
         running.cancel()
