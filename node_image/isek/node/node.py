@@ -45,7 +45,7 @@ async def serve(settings: NodeSettings, resources: list[Hostable], listening: so
         stack.push_async_callback(registry.close)
         sidecar = None
         if settings.p2p_enabled:
-            sidecar = Sidecar(settings.p2p_api_url, settings.p2p_token_file)
+            sidecar = Sidecar(settings.p2p_api_url, settings.p2p_token_file, settings.max_body_bytes)
             stack.push_async_callback(sidecar.close)
         mesh = Mesh(registry, settings, hosts=host.hosts, local=host.answer_local, sidecar=sidecar)
         stack.push_async_callback(mesh.close)

@@ -45,7 +45,7 @@ class NodeSettings(BaseSettings):
     p2p_token_file: Path = Path("/var/run/isek/p2p/token")
     """The token that the node and its sidecar share; the sidecar makes it."""
     max_body_bytes: Annotated[int, Field(ge=1024)] = 16 * 1024 * 1024
-    """Largest request that is accepted."""
+    """Largest request that is accepted, and largest answer of another node that is read."""
     drain_seconds: Annotated[int, Field(ge=0)] = 330
     """How long running tasks may take to end once the node is told to stop."""
     log_format: Literal["Text", "JSON"] = "Text"

@@ -23,9 +23,14 @@ class HttpAnswer:
 
 
 class HttpClient:
-    """One connection pool, opened by the first request."""
+    """One connection pool, opened by the first request.
 
-    def __init__(self) -> None:
+    Args:
+        max_answer_bytes: the largest answer that is read.
+    """
+
+    def __init__(self, max_answer_bytes: int) -> None:
+        self._max_answer_bytes = max_answer_bytes
         self._session: aiohttp.ClientSession | None = None
 
     async def request(
@@ -49,14 +54,14 @@ class HttpClient:
             body: of the request.
 
         Raises:
-            CallError: ``AgentUnreachable`` (retryable when nothing was sent), ``DeadlineExceeded``.
+            CallError: ``AgentUnreachable`` (retryable when nothing was sent), ``DeadlineExceeded``, ``AnswerTooLarge``.
         """
         bounds = aiohttp.ClientTimeout(total=within, sock_connect=CONNECT_SECONDS)
         try:
             async with self._open().request(
                 method, url, data=body, headers=headers, timeout=bounds, allow_redirects=False
             ) as answer:
-                return HttpAnswer(answer.status, answer.headers, await answer.read())
+                return HttpAnswer(answer.status, answer.headers, await self._read(answer, to))
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
             raise _unreachable(to, url, error, retryable=True) from None
         except TimeoutError:
@@ -68,6 +73,18 @@ class HttpClient:
         """Close the connections."""
         if self._session is not None:
             await self._session.close()
+
+    async def _read(self, answer: aiohttp.ClientResponse, to: str) -> bytes:
+        body = bytearray()
+        async for chunk in answer.content.iter_any():
+            body += chunk
+            if len(body) > self._max_answer_bytes:
+                raise CallError(
+                    "AnswerTooLarge",
+                    f"{to} answered with more than {self._max_answer_bytes} bytes",
+                    hint="ask for less, or for a reference to the data",
+                )
+        return bytes(body)
 
     def _open(self) -> aiohttp.ClientSession:
         if self._session is None:  # it belongs to the event loop that runs now

@@ -56,7 +56,7 @@ class Mesh:
         self._hosts = hosts
         self._local = local
         self._sidecar = sidecar
-        self._http = HttpClient()
+        self._http = HttpClient(settings.max_body_bytes)
         self._loads = Loads()
         self._patient_until = time.monotonic() + START_SECONDS
 

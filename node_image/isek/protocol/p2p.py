@@ -16,6 +16,7 @@ from isek.protocol.http_client import HttpAnswer, HttpClient, deadline_exceeded
 
 POLL_SECONDS = 0.1
 CONTEXT_SECONDS = 2.0
+OWN = "the own sidecar"
 
 
 @dataclass(frozen=True)
@@ -33,13 +34,14 @@ class Sidecar:
     Args:
         url: of its local API.
         token_file: the secret they share; the sidecar makes it.
+        max_answer_bytes: the largest answer of a peer that is read.
     """
 
-    def __init__(self, url: str, token_file: Path) -> None:
+    def __init__(self, url: str, token_file: Path, max_answer_bytes: int) -> None:
         self._url = URL(url)
         self._token_file = token_file
         self._authorization = ""
-        self._http = HttpClient()
+        self._http = HttpClient(max_answer_bytes)
         self._call_url = functools.lru_cache(maxsize=4096)(self._new_call_url)
 
     async def until_up(self, within: float = float("inf")) -> P2PContext:
@@ -63,9 +65,9 @@ class Sidecar:
         Raises:
             CallError: ``AgentUnreachable``.
         """
-        answer = await self._request("GET", self._url / "p2p_context", {}, CONTEXT_SECONDS, None)
+        answer = await self._request("GET", self._url / "p2p_context", {}, None, to=OWN, within=CONTEXT_SECONDS)
         if answer.status != 200:
-            raise _sidecar_error(answer, "the own sidecar")
+            raise _sidecar_error(answer, OWN)
         context = json.loads(answer.body)
         return P2PContext(context["peer_id"], context["p2p_address"])
 
@@ -75,9 +77,11 @@ class Sidecar:
         """``POST`` to a path of a peer's node, and its answer.
 
         Raises:
-            CallError: ``AgentUnreachable``, ``DeadlineExceeded``, or what the sidecars refuse the request for.
+            CallError: ``AgentUnreachable``, ``DeadlineExceeded``, ``AnswerTooLarge``, or what the sidecars refuse the
+                request for.
         """
-        answer = await self._request("POST", self._call_url(p2p_address, path), request_headers, within, body)
+        url = self._call_url(p2p_address, path)
+        answer = await self._request("POST", url, request_headers, body, to=f"{to}, through {OWN},", within=within)
         if headers.P2P_ERROR in answer.headers:
             raise _sidecar_error(answer, to)
         return answer
@@ -87,13 +91,13 @@ class Sidecar:
         await self._http.close()
 
     async def _request(
-        self, method: str, url: URL, request_headers: Mapping[str, str], within: float, body: bytes | None
+        self, method: str, url: URL, request_headers: Mapping[str, str], body: bytes | None, *, to: str, within: float
     ) -> HttpAnswer:
         if not self._authorization:
             self._authorization = self._read_token()
         for _ in range(2):
             sent = {**request_headers, "Authorization": self._authorization}
-            answer = await self._http.request(method, url, to="the own sidecar", headers=sent, within=within, body=body)
+            answer = await self._http.request(method, url, to=to, headers=sent, within=within, body=body)
             if answer.headers.get(headers.P2P_ERROR) != "Unauthorized":
                 break
             self._authorization = self._read_token()  # the sidecar was started anew with another one

@@ -14,7 +14,7 @@ from isek.trace import TRACE_KEY, Trace
 
 _REFUSALS = frozenset({"AgentNotFound", "Draining", "TooManyTasks"})
 """Said before anything has happened: another replica may be asked."""
-_CALL_ERRORS = _REFUSALS | {"AgentUnreachable", "BodyTooLarge", "CallDepthExceeded", "InvalidRequest"}
+_CALL_ERRORS = _REFUSALS | {"AgentUnreachable", "AnswerTooLarge", "BodyTooLarge", "CallDepthExceeded", "InvalidRequest"}
 
 
 def request_body(sender_node_id: str, message: str, session_id: str | None) -> bytes:

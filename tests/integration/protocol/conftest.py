@@ -18,6 +18,8 @@ from isek.registry.memory_store import MemoryStore
 from tests.integration.protocol.far_node import NAMESPACE, FarNode
 from tests.support.sidecar import SidecarProcess
 
+MAX_ANSWER_BYTES = 1024 * 1024
+
 
 class NearNode:
     """The node that asks, and what lives on it."""
@@ -31,7 +33,7 @@ class NearNode:
         self.fails: IsekError | None = None
 
     def mesh(self, name: str = "near", sidecar: Sidecar | None = None) -> Mesh:
-        settings = NodeSettings(node_id=f"{name}.{NAMESPACE}", namespace=NAMESPACE)
+        settings = NodeSettings(node_id=f"{name}.{NAMESPACE}", namespace=NAMESPACE, max_body_bytes=MAX_ANSWER_BYTES)
         mesh = Mesh(self.registry, settings, hosts=self.hosted.__contains__, local=self._answer_here, sidecar=sidecar)
         self.stack.push_async_callback(mesh.close)
         return mesh
@@ -81,7 +83,7 @@ class P2PNetwork:
 
     def client(self, process: SidecarProcess) -> Sidecar:
         """What a node has of its sidecar."""
-        sidecar = Sidecar(process.api_url, process.token_file)
+        sidecar = Sidecar(process.api_url, process.token_file, MAX_ANSWER_BYTES)
         self._near.stack.push_async_callback(sidecar.close)
         return sidecar
 

@@ -20,6 +20,7 @@ class Asked:
     agent: str
     headers: CIMultiDictProxy[str]
     body: dict[str, Any]
+    request: web.Request
 
 
 Answering = Callable[[Asked], Awaitable[web.StreamResponse]]
@@ -84,7 +85,7 @@ class FarNode:
         )
 
     async def _ask(self, request: web.Request) -> web.StreamResponse:
-        asked = Asked(request.match_info["name"], request.headers.copy(), await request.json())  # type: ignore[arg-type]
+        asked = Asked(request.match_info["name"], request.headers.copy(), await request.json(), request)  # type: ignore[arg-type]
         self.asked.append(asked)
         return await (self.answering or self.received)(asked)
 

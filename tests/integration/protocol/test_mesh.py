@@ -10,7 +10,7 @@ from aiohttp import web
 from isek.asking import MAX_CALL_DEPTH, CallContext
 from isek.errors import CallError, IsekError, RunError
 
-from tests.integration.protocol.conftest import NearNode
+from tests.integration.protocol.conftest import MAX_ANSWER_BYTES, NearNode
 from tests.integration.protocol.far_node import Asked, FarNode, failing, never
 
 TRACE_ID = "4bf92f3577b34da6a3ce929d0e0e4736"
@@ -260,6 +260,34 @@ async def test_an_answer_that_is_none_of_a_node_is_an_error_that_says_so(near: N
         await near.mesh().ask("writer", "hello", a_run())
 
     assert caught.value.code == "AgentUnreachable"
+
+
+async def test_an_answer_up_to_the_limit_is_read_and_of_one_without_end_no_more(near: NearNode) -> None:
+    ended = asyncio.Event()
+
+    async def as_large_as_may_be(_: Asked) -> web.Response:
+        frame = len('{"response": ""}')
+        return web.json_response({"response": "x" * (MAX_ANSWER_BYTES - frame)})
+
+    async def endless(asked: Asked) -> web.StreamResponse:
+        response = web.StreamResponse()
+        await response.prepare(asked.request)
+        try:
+            while True:
+                await response.write(b"x" * 65536)
+        finally:
+            ended.set()
+
+    far = FarNode("far", answering=as_large_as_may_be)
+    await near.join(far)
+    await near.mesh().ask("writer", "hello", a_run())
+    far.answering = endless
+
+    with pytest.raises(CallError, match="answered with more than 1048576 bytes") as caught:
+        await near.mesh().ask("writer", "hello", a_run())
+
+    assert caught.value.code == "AnswerTooLarge"
+    await asyncio.wait_for(ended.wait(), 2)
 
 
 async def test_a_caller_that_gives_up_ends_the_call_at_the_far_node(near: NearNode) -> None:

@@ -5,12 +5,13 @@ import time
 from contextlib import AsyncExitStack
 
 import pytest
+from aiohttp import web
 from isek.asking import CallContext
 from isek.errors import CallError, RunError
 from isek.protocol.p2p import P2PContext, Sidecar
 
-from tests.integration.protocol.conftest import NearNode, P2PNetwork
-from tests.integration.protocol.far_node import FarNode, failing, never
+from tests.integration.protocol.conftest import MAX_ANSWER_BYTES, NearNode, P2PNetwork
+from tests.integration.protocol.far_node import Asked, FarNode, failing, never
 from tests.support.control_plane_process import free_port
 from tests.support.sidecar import SidecarProcess
 
@@ -97,6 +98,18 @@ async def test_the_deadline_ends_a_call_over_libp2p(near: NearNode, p2p: P2PNetw
     assert caught.value.code == "DeadlineExceeded"
 
 
+async def test_an_answer_that_is_too_large_is_not_read(near: NearNode, p2p: P2PNetwork, own: SidecarProcess) -> None:
+    async def large(_: Asked) -> web.Response:
+        return web.json_response({"response": "x" * MAX_ANSWER_BYTES})
+
+    await p2p.join(FarNode("far", known_peers={own.peer_id}, answering=large))
+
+    with pytest.raises(CallError, match=r"writer\.newsroom on far\.newsroom, through .* more than 1048576") as caught:
+        await near.mesh(sidecar=p2p.client(own)).ask("writer", "hello", a_run())
+
+    assert caught.value.code == "AnswerTooLarge"
+
+
 async def test_a_node_without_a_sidecar_is_not_asked_in_plain_text(
     near: NearNode, p2p: P2PNetwork, own: SidecarProcess
 ) -> None:
@@ -124,7 +137,7 @@ async def test_an_agent_of_this_node_needs_no_sidecar(near: NearNode, p2p: P2PNe
 
 async def test_the_own_sidecar_is_waited_for_and_tells_who_the_node_is(near: NearNode, own: SidecarProcess) -> None:
     late_token = near.folder / "token"
-    sidecar = Sidecar(own.api_url, late_token)
+    sidecar = Sidecar(own.api_url, late_token, MAX_ANSWER_BYTES)
     near.stack.push_async_callback(sidecar.close)
     with pytest.raises(CallError, match=str(late_token)):
         await sidecar.until_up(within=0.2)
@@ -138,7 +151,7 @@ async def test_the_own_sidecar_is_waited_for_and_tells_who_the_node_is(near: Nea
 async def test_a_sidecar_that_does_not_listen_is_said(near: NearNode) -> None:
     token = near.folder / "token"
     token.write_text("secret")
-    sidecar = Sidecar(f"http://127.0.0.1:{free_port()}", token)
+    sidecar = Sidecar(f"http://127.0.0.1:{free_port()}", token, MAX_ANSWER_BYTES)
     near.stack.push_async_callback(sidecar.close)
 
     with pytest.raises(CallError, match="the own sidecar cannot be reached") as caught:
@@ -151,7 +164,7 @@ async def test_a_token_that_changed_is_read_again(near: NearNode, p2p: P2PNetwor
     token = own.token_file.read_text()
     stale = near.folder / "token"
     stale.write_text("stale")
-    sidecar = Sidecar(own.api_url, stale)
+    sidecar = Sidecar(own.api_url, stale, MAX_ANSWER_BYTES)
     near.stack.push_async_callback(sidecar.close)
     with pytest.raises(CallError, match="Unauthorized"):
         await sidecar.p2p_context()
