@@ -24,7 +24,7 @@ CARD_PATH = "/.well-known/agent-card.json"
 
 def create_app(settings: NodeSettings, host: Host, membership: Membership, metrics: Metrics) -> FastAPI:
     """The application of one node: what it hosts in ``host``, its place in the mesh in ``membership``."""
-    app = FastAPI(title="Isek node", version=__version__, docs_url=None, redoc_url=None)
+    app = FastAPI(title="Isek node", version=__version__, openapi_url=None)  # without it there are no docs either
     token = SharedToken(settings.p2p_token_file if settings.p2p_enabled else None)
     a2a = A2A()
     ask = AskEndpoint(host, a2a, token, settings.max_body_bytes)

@@ -170,7 +170,16 @@ async def test_a_node_with_several_agents_lists_them_where_one_is_needed(node: N
     assert (status, body["error"]["code"]) == (404, "AgentNotFound")
 
 
-@pytest.mark.parametrize(("path", "code"), [("/nothing", "NotFound"), ("/agents/echo", "MethodNotAllowed")])
+@pytest.mark.parametrize(
+    ("path", "code"),
+    [
+        ("/nothing", "NotFound"),
+        ("/openapi.json", "NotFound"),
+        ("/docs", "NotFound"),
+        ("/redoc", "NotFound"),
+        ("/agents/echo", "MethodNotAllowed"),
+    ],
+)
 async def test_other_paths_and_methods_are_refused_in_the_one_shape(node: NodeProcess, path: str, code: str) -> None:
     _, body = await get(node.url + path)
 
