@@ -177,7 +177,7 @@ class Registry:
         if replaced:
             self._forget_unless_confirmed(gone)
         else:
-            for key in gone:
+            for key in gone - self._unconfirmed:  # these have their time still, however often is listed meanwhile
                 self._view.remove(key)
         self._view.notify()
 

@@ -72,6 +72,27 @@ async def _who_was_missing(registry: Registry, expected: set[str]) -> None:
         assert node_ids(registry) >= expected
 
 
+async def test_who_is_late_to_come_back_to_a_replaced_etcd_stays_a_peer_for_its_time(etcd: EtcdServer) -> None:
+    async with open_etcd(*etcd.endpoints) as early, open_etcd(*etcd.endpoints) as late:
+        await early.register(node("early", "writer"))
+        registration = await late.register(node("late", "writer"))
+        await early.wait_for(lambda: len(early.peers()) == 2, 1)
+        for member in etcd.members:
+            await member.kill()
+        await registration.leave()  # nobody hears of it: it is as late as can be
+
+        await etcd.replace()
+
+        async def early_is_back() -> bool:
+            return len(await etcd.keys(nodes_prefix(MESH))) == 1
+
+        await until(early_is_back, what="the early one is registered again", within=TTL_SECONDS)
+        async with open_etcd(*etcd.endpoints) as newest:
+            await newest.register(node("newest", "writer"))
+            assert await early.wait_for(lambda: "newest.newsroom" in node_ids(early), 2)
+        assert "late.newsroom" in node_ids(early)
+
+
 async def test_who_does_not_come_back_to_a_replaced_etcd_is_forgotten(etcd: EtcdServer) -> None:
     async with open_etcd(*etcd.endpoints) as living, open_etcd(*etcd.endpoints) as dying:
         await living.register(node("living", "writer"))
