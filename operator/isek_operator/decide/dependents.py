@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 
-from isek.api import Resource
+from isek.api import IsekMesh, Resource
 
 from isek_operator.decide.conditions import condition
 from isek_operator.decide.reasons import Reason
@@ -18,6 +18,7 @@ from isek_operator.decide.references import (
     referenced_secrets,
 )
 from isek_operator.decide.world import World
+from isek_operator.manifests.secret import private_network_secret_name
 
 Dependent = tuple[str, str, str]
 """Kind, namespace and name of a custom resource."""
@@ -89,7 +90,10 @@ def _refused_by(changed: Resource | None, namespace: str, world: World) -> Itera
 
 
 def _secret_users(namespace: str, name: str, world: World) -> Iterator[Dependent]:
-    """Those that refer to it, and the nodes that host them."""
+    """Those that refer to it, and the nodes that host them; of a mesh's key, all that have sidecars."""
+    for each in world.resources("IsekMesh", namespace):
+        if isinstance(each, IsekMesh) and private_network_secret_name(each) == name:
+            yield from map(_key, mesh_users(namespace, each.name, world))
     for kind in USER_KINDS:
         for each in world.resources(kind, namespace):
             if (namespace, name) in referenced_secrets(each):

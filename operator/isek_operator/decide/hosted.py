@@ -62,7 +62,7 @@ def judge_hosted(observed: ObservedHosted, settings: OperatorSettings, *, waits_
         findings=(*verdict_findings(verdict), resolved_references(unresolved)),
         status=_status(observed, placement, rollout),
         wish=_wish(observed, placement, rollout, settings),
-        companions=(placement.companion,) if isinstance(placement, InTheMaking) else (),
+        companions=placement.companions if isinstance(placement, InTheMaking) else (),
     )
 
 
@@ -74,7 +74,7 @@ def _rollout(observed: ObservedHosted, placement: Placement, settings: OperatorS
 
 
 def _workload(observed: ObservedHosted, placement: Dedicated) -> Workload:
-    return Workload(observed.resource, (observed.resource,), placement.mesh)
+    return Workload(observed.resource, (observed.resource,), placement.mesh, placement.network_key)
 
 
 def _unresolved(observed: ObservedHosted, placement: Placement) -> list[Problem]:

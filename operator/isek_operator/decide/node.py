@@ -7,7 +7,7 @@ from isek.api import IsekMesh, IsekNode, Resource
 from isek.api.workload import DEFAULT_MESH
 
 from isek_operator.decide.conditions import Verdict, resolved_references, verdict_findings
-from isek_operator.decide.joining import InTheMaking, because_of_mesh, join
+from isek_operator.decide.joining import InTheMaking, because_of_mesh, join, network_key
 from isek_operator.decide.outcome import Manifest, Outcome
 from isek_operator.decide.problem import Problem
 from isek_operator.decide.references import mesh, own_mesh_name
@@ -29,6 +29,7 @@ class ObservedNode:
     node: IsekNode
     mesh_name: str
     mesh: IsekMesh | None
+    network_key: str | None
     seating: Seating
     missing_secrets: tuple[Problem, ...]
     deployment: Manifest | None
@@ -40,16 +41,18 @@ class ObservedNode:
 
     def workload(self, mesh: IsekMesh) -> Workload:
         """Its pods."""
-        return Workload(self.node, self.seating.hosted, mesh)
+        return Workload(self.node, self.seating.hosted, mesh, self.network_key)
 
 
 def gather_node(node: IsekNode, world: World) -> ObservedNode:
     """Look up all that a decision about ``node`` depends on."""
     mesh_name = own_mesh_name(node) or DEFAULT_MESH
+    joined = mesh(node.namespace, mesh_name, world)
     return ObservedNode(
         node=node,
         mesh_name=mesh_name,
-        mesh=mesh(node.namespace, mesh_name, world),
+        mesh=joined,
+        network_key=network_key(joined, world),
         seating=seating(node, world),
         missing_secrets=missing_secrets(node, world),
         deployment=child(world.children(node.metadata.uid), "Deployment", workload_name(node)),
@@ -64,7 +67,7 @@ def decide_node(node: Resource, world: World, settings: OperatorSettings) -> Out
 
 def judge_node(observed: ObservedNode, settings: OperatorSettings) -> Outcome:
     """The decision, by what was observed alone."""
-    joined = join(observed.mesh_name, observed.node.namespace, observed.mesh, settings)
+    joined = join(observed.mesh_name, observed.node.namespace, observed.mesh, observed.network_key, settings)
     unresolved = [*([joined] if isinstance(joined, Problem) else []), *observed.missing_secrets]
     rollout = observed.rollout(settings)
     wish = companions = None
@@ -77,7 +80,7 @@ def judge_node(observed: ObservedNode, settings: OperatorSettings) -> Outcome:
         assert isinstance(joined, InTheMaking)  # noqa: S101  (a problem is among the unresolved)
         verdict = joined.verdict
     if isinstance(joined, InTheMaking):
-        companions = (joined.companion,)
+        companions = joined.companions
     return Outcome(
         findings=(*verdict_findings(verdict), resolved_references(unresolved)),
         status=_status(observed, rollout),

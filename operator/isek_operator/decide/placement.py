@@ -6,7 +6,7 @@ from isek.api import IsekMesh
 from isek.api.workload import DEFAULT_MESH
 
 from isek_operator.decide.cycles import cycle_problem, member_cycle
-from isek_operator.decide.joining import InTheMaking, join
+from isek_operator.decide.joining import InTheMaking, join, network_key
 from isek_operator.decide.names import name_conflict, name_rival
 from isek_operator.decide.node import ObservedNode, gather_node
 from isek_operator.decide.problem import Problem
@@ -22,6 +22,7 @@ class Dedicated:
     """On pods of its own."""
 
     mesh: IsekMesh
+    network_key: str | None
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,8 @@ class ObservedPlace:
     """The IsekNode that it names, with all around that; None: it names none, or one that is not there."""
     own_mesh: IsekMesh | None
     """The mesh that it names itself; None: it names none, or one that is not there."""
+    network_key: str | None
+    """Of the mesh that it names itself."""
     missing_secrets: tuple[Problem, ...]
 
     @property
@@ -57,12 +60,14 @@ def gather_place(resource: Hosted, world: World) -> ObservedPlace:
     """Look up all that placing ``resource`` depends on."""
     host_name, mesh_name = node_name(resource), own_mesh_name(resource)
     host = node(resource.namespace, host_name, world) if host_name else None
+    own_mesh = mesh(resource.namespace, mesh_name, world) if mesh_name else None
     return ObservedPlace(
         resource=resource,
         rival=name_rival(resource, world),
         cycle=member_cycle(resource, world),
         host=gather_node(host, world) if host else None,
-        own_mesh=mesh(resource.namespace, mesh_name, world) if mesh_name else None,
+        own_mesh=own_mesh,
+        network_key=network_key(own_mesh, world),
         missing_secrets=missing_secrets(resource, world),
     )
 
@@ -76,12 +81,13 @@ def place(observed: ObservedPlace, settings: OperatorSettings) -> Placement:
         return cycle_problem(observed.cycle)
     if node_name(resource):
         return _on_node(observed)
-    joined = join(own_mesh_name(resource) or DEFAULT_MESH, resource.namespace, observed.own_mesh, settings)
+    name = own_mesh_name(resource) or DEFAULT_MESH
+    joined = join(name, resource.namespace, observed.own_mesh, observed.network_key, settings)
     if not isinstance(joined, IsekMesh):
         return joined
     if observed.missing_secrets:
         return observed.missing_secrets[0]
-    return Dedicated(joined)
+    return Dedicated(joined, observed.network_key)
 
 
 def _on_node(observed: ObservedPlace) -> Shared | Problem:

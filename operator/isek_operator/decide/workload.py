@@ -16,6 +16,8 @@ class Workload:
     owner: User
     hosted: tuple[Hosted, ...]
     mesh: IsekMesh
+    network_key: str | None
+    """The uid of the Secret with the key of the mesh's private network; None: it has none."""
 
     @property
     def role(self) -> str:

@@ -4,12 +4,13 @@ import base64
 import binascii
 from collections.abc import Iterable, Mapping
 
-from isek.api import Resource
+from isek.api import IsekMesh, Resource
 from isek.api.documents import Document, DocumentError
 from isek.api.fields import Namespace, ObjectName
 from pydantic import TypeAdapter, ValidationError
 
 from isek_operator.decide.outcome import Manifest
+from isek_operator.manifests.secret import private_network_secret
 
 SecretName = tuple[str, str]
 """Namespace and name."""
@@ -18,7 +19,7 @@ _PLACE: TypeAdapter[SecretName] = TypeAdapter(tuple[Namespace, ObjectName])
 
 
 class LocalWorld:
-    """Resources and Secrets, and none of the objects that an operator makes for them."""
+    """Resources and Secrets, and of the objects that an operator makes for them the keys of meshes only."""
 
     def __init__(self, resources: Iterable[Resource], secrets: Mapping[SecretName, Mapping[str, bytes]]) -> None:
         self._resources: dict[tuple[str, str, str], Resource] = {}
@@ -55,8 +56,11 @@ class LocalWorld:
         return sorted(found, key=lambda each: each.name)
 
     def children(self, owner_uid: str) -> Iterable[Manifest]:
-        """None: processes are no objects."""
-        return ()
+        """The key of a mesh, which stands in a file; else none: processes are no objects."""
+        for mesh in self._resources.values():
+            if isinstance(mesh, IsekMesh) and mesh.metadata.uid == owner_uid:
+                secret = private_network_secret(mesh).manifest
+                yield {**secret, "metadata": {**secret["metadata"], "uid": owner_uid}}
 
     def labelled(self, kind: str, namespace: str, label: str, value: str) -> Iterable[Manifest]:
         """None, for the same reason."""

@@ -13,14 +13,15 @@ from isek_operator.settings import OperatorSettings
 CONFIG_HASH = "isek.io/config-hash"
 """On the pod template: a hash of all that the pods are made from, so that each change of it rolls out.
 
-Beside the template itself these are ``hosted.yaml``, and which mesh it is: one that was made anew has another key.
+Beside the template itself these are ``hosted.yaml``, and which Secret holds the private network's key: a sidecar
+reads it once, and those with different keys do not speak to each other.
 """
 
 
 def deployment(workload: Workload, settings: OperatorSettings) -> Manifest:
     """The pods, replaced one after the other, and each only once its successor answers."""
     template = pod_template(workload, settings)
-    digest = _digest([template, hosted_documents(workload), workload.mesh.metadata.uid])
+    digest = _digest([template, hosted_documents(workload), workload.network_key])
     metadata = template["metadata"]
     metadata["annotations"] = {**metadata.get("annotations", {}), CONFIG_HASH: digest}
     return {

@@ -18,7 +18,11 @@ def private_network_secret_name(mesh: IsekMesh) -> str:
 
 
 def private_network_secret(mesh: IsekMesh) -> GeneratedSecret:
-    """The key without which nobody speaks to the sidecars of ``mesh``. Immutable: two keys would split the mesh."""
+    """The key without which nobody speaks to the sidecars of ``mesh``.
+
+    Not ``immutable``: a kubelet keeps such a Secret of before when it was deleted and made anew
+    (https://github.com/kubernetes/kubernetes/issues/131589), and two keys would split the mesh.
+    """
     metadata = child_meta(mesh, private_network_secret_name(mesh))
     metadata["labels"][WATCH_LABEL] = "true"  # else nobody tells when it is deleted
     return GeneratedSecret(
@@ -27,7 +31,6 @@ def private_network_secret(mesh: IsekMesh) -> GeneratedSecret:
             "kind": "Secret",
             "metadata": metadata,
             "type": "Opaque",
-            "immutable": True,
         },
         key=PRIVATE_NETWORK_KEY,
         generator="PrivateNetworkKey",

@@ -1,5 +1,7 @@
 """Children are made, put back, pruned, and never taken from others."""
 
+from collections.abc import Callable
+
 import pytest
 
 from tests.integration.operator.operator_process import OperatorProcess
@@ -249,6 +251,31 @@ async def test_no_key_of_a_private_network_is_ever_written_twice(kube: KubeClien
     )
 
     assert (await kube.get("Secret", "default-p2p"))["data"] == before["data"]
+
+
+async def test_a_key_that_is_deleted_is_made_anew_and_rolled_out(kube: KubeClient) -> None:
+    await kube.apply(agent("writer"))
+    await kube.apply(node("shared"))
+    key = await kube.until_exists("Secret", "default-p2p")
+    before = {name: await kube.until_exists("Deployment", name) for name in ("writer-agent", "shared-node")}
+
+    await kube.delete("Secret", "default-p2p")
+
+    anew = await kube.until_true(
+        "Secret", "default-p2p", lambda live: live["metadata"]["uid"] != key["metadata"]["uid"], what="is a new one"
+    )
+    assert anew["data"] != key["data"]
+    for name, old in before.items():
+        after = await kube.until_true("Deployment", name, other_config_than(old), what="rolls out")
+        assert after["metadata"]["uid"] == old["metadata"]["uid"]
+
+
+def other_config_than(old: Object) -> Callable[[Object], bool]:
+    return lambda live: config_hash(live) != config_hash(old)
+
+
+def config_hash(deployment: Object) -> str:
+    return str(deployment["spec"]["template"]["metadata"]["annotations"]["isek.io/config-hash"])
 
 
 def label() -> dict[str, str]:

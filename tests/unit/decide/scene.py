@@ -4,12 +4,14 @@ import itertools
 from collections.abc import Mapping
 from typing import Any
 
-from isek.api import Resource
+from isek.api import IsekMesh, Resource
 from isek_operator.decide.outcome import Finding, Manifest, Outcome
+from isek_operator.keys import Key
+from isek_operator.manifests.secret import private_network_secret
 from isek_operator.reconcile.decisions import decisions
 from isek_operator.store import Store
 
-from tests.unit.manifests.samples import NAMESPACE, SETTINGS
+from tests.unit.manifests.samples import NAMESPACE, SETTINGS, parsed
 
 
 class Scene:
@@ -23,10 +25,17 @@ class Scene:
             self.store.put_read_secret(NAMESPACE, name, keys)
 
     def put(self, *manifests: Manifest) -> "Scene":
-        """Add, or replace, objects."""
-        for manifest in manifests:
+        """Add, or replace, objects. A mesh comes with its key."""
+        for manifest in (*manifests, *map(key_of_mesh, manifests)):
+            if manifest is None:
+                continue
             metadata = {"namespace": NAMESPACE, **manifest["metadata"], "resourceVersion": str(next(self._versions))}
             self.store.put({**manifest, "metadata": metadata})
+        return self
+
+    def drop(self, kind: str, name: str) -> "Scene":
+        """Take an object away."""
+        self.store.drop(Key(kind, NAMESPACE, name), version=next(self._versions))
         return self
 
     def resource(self, kind: str, name: str) -> Resource:
@@ -53,6 +62,14 @@ class Scene:
     def manifest(self, kind: str, name: str) -> Manifest:
         """The custom resource as the store holds it."""
         return {"apiVersion": "isek.io/v1alpha1", "kind": kind, **self.resource(kind, name).to_manifest()}
+
+
+def key_of_mesh(manifest: Manifest) -> Manifest | None:
+    """The Secret that a mesh with libp2p has; None: it is no such mesh."""
+    found = parsed(manifest) if manifest["kind"] == "IsekMesh" else None
+    if not isinstance(found, IsekMesh) or not found.spec.p2p.enabled:
+        return None
+    return live(private_network_secret(found).manifest)
 
 
 def live(manifest: Manifest, **status: Any) -> Manifest:

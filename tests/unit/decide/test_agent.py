@@ -3,7 +3,7 @@ from typing import Any
 import pytest
 from isek_operator.decide.reasons import Reason
 
-from tests.unit.decide.scene import Scene, finding, kinds, live, progressing, types
+from tests.unit.decide.scene import Scene, finding, key_of_mesh, kinds, live, progressing, types
 from tests.unit.manifests.samples import OPENAI, agent, mesh, node, team
 
 NO_MESH = {"name": "elsewhere"}
@@ -16,6 +16,38 @@ def test_an_agent_gets_pods_of_its_own_though_its_mesh_is_not_ready() -> None:
     assert finding(outcome, "ResolvedRefs").status
     assert finding(outcome, "Ready").reason is Reason.MESH_NOT_READY
     assert types(outcome) == {"Ready", "ResolvedRefs", "Reconciling"}
+
+
+@pytest.mark.parametrize("owner", [agent("writer"), node("writer")], ids=lambda owner: owner["kind"])
+def test_pods_wait_for_the_key_of_their_mesh_and_those_that_run_are_left_alone(owner: dict[str, Any]) -> None:
+    scene = Scene(mesh(), owner)
+    scene.settle(owner["kind"], "writer")
+
+    outcome = scene.drop("Secret", "default-p2p").decide(owner["kind"], "writer")
+
+    assert outcome.wish is None
+    assert finding(outcome, "Ready").reason is Reason.MESH_NOT_READY
+    assert finding(outcome, "Ready").message.endswith("see kubectl describe isekmesh default")
+    assert types(outcome) == {"Ready", "ResolvedRefs", "Reconciling"}
+
+
+def test_a_mesh_without_p2p_has_no_key_to_wait_for() -> None:
+    assert kinds(Scene(mesh(p2p={"enabled": False}), agent()).decide("IsekAgent", "researcher").wish)
+
+
+@pytest.mark.parametrize("owner", [agent("writer"), node("writer")], ids=lambda owner: owner["kind"])
+def test_a_key_that_was_made_anew_rolls_out(owner: dict[str, Any]) -> None:
+    scene = Scene(mesh(), owner)
+    scene.settle("IsekMesh", "default")
+    scene.settle(owner["kind"], "writer")
+    anew = key_of_mesh(mesh())
+    assert anew is not None
+    anew["metadata"]["uid"] = "another"
+
+    outcome = scene.put(anew).decide(owner["kind"], "writer")
+
+    assert finding(outcome, "Ready").reason is Reason.ROLLING_OUT
+    assert kinds(outcome.wish)[-1] == "Deployment"
 
 
 def test_an_agent_is_ready_when_its_pods_are() -> None:

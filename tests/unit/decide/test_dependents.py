@@ -28,6 +28,13 @@ def test_an_agent_on_a_node_concerns_the_node() -> None:
     assert concerned(scene, "IsekAgent", "writer") == {"IsekNode/shared"}
 
 
+def test_the_key_of_a_mesh_concerns_all_that_have_pods_in_it() -> None:
+    scene = Scene(mesh(), mesh("other"), node(), agent("writer", **ON_SHARED), agent("loner"))
+    scene.put(agent("elsewhere", meshRef={"name": "other"}))
+
+    assert concerned(scene, "Secret", "default-p2p") == {"IsekNode/shared", "IsekAgent/loner"}
+
+
 def test_an_agent_that_moved_concerns_where_it_was() -> None:
     moved = agent("writer", nodeRef={"name": "new"})
     scene = Scene(mesh(), node("old"), node("new"), {**moved, "status": {"node": "old", "mesh": "newsroom/default"}})

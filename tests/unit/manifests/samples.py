@@ -62,11 +62,11 @@ def a_mesh(**spec: Any) -> IsekMesh:
     return found
 
 
-def dedicated(owner: Manifest, of_mesh: IsekMesh | None = None) -> Workload:
+def dedicated(owner: Manifest, of_mesh: IsekMesh | None = None, *, network_key: str = "key-uid") -> Workload:
     """The workload of an agent or a team on pods of its own."""
     found = parsed(owner)
     assert isinstance(found, IsekAgent | IsekTeam)
-    return Workload(found, (found,), of_mesh or a_mesh())
+    return Workload(found, (found,), of_mesh or a_mesh(), network_key)
 
 
 def shared(owner: Manifest, *hosted: Manifest, of_mesh: IsekMesh | None = None) -> Workload:
@@ -74,7 +74,7 @@ def shared(owner: Manifest, *hosted: Manifest, of_mesh: IsekMesh | None = None) 
     found, guests = parsed(owner), [parsed(each) for each in hosted]
     assert isinstance(found, IsekNode)
     return Workload(
-        found, tuple(each for each in guests if isinstance(each, IsekAgent | IsekTeam)), of_mesh or a_mesh()
+        found, tuple(each for each in guests if isinstance(each, IsekAgent | IsekTeam)), of_mesh or a_mesh(), "key-uid"
     )
 
 

@@ -11,9 +11,7 @@ from tests.unit.manifests.samples import (
     a_mesh,
     agent,
     dedicated,
-    mesh,
     node,
-    parsed,
     shared,
     team,
     valid,
@@ -62,13 +60,10 @@ def test_scaling_changes_no_pod() -> None:
     assert three["spec"]["template"] == built(agent())["spec"]["template"]
 
 
-def test_a_mesh_that_was_made_anew_has_another_key_so_its_pods_restart() -> None:
-    anew = mesh()
-    anew["metadata"]["uid"] = "another"
-    found = parsed(anew)
-    assert isinstance(found, IsekMesh)
+def test_another_key_of_the_private_network_rolls_out() -> None:
+    anew = deployment(dedicated(agent(), network_key="another"), SETTINGS)
 
-    assert config_hash(built(agent(), found)) != config_hash(built(agent(), a_mesh()))
+    assert config_hash(anew) != config_hash(built(agent()))
 
 
 def test_another_size_of_the_etcd_restarts_no_agent() -> None:
