@@ -44,7 +44,8 @@ class LeftoverError(Exception):
 class Applied:
     """What came of it."""
 
-    written: bool = False
+    changed: bool = False
+    """Whether a child is not, any more, what the decision looked at: written, or found to be another."""
     problem: LeftAloneError | None = None
     waiting_for: str = ""
     """What has to be gone before it can go on."""
@@ -89,7 +90,7 @@ class Children:
             try:
                 written = await self._explained(key, self._client.apply_new(kind, wish))
             except ConflictError:
-                live = await self._read(owner, key)
+                live = await self._read(owner, key, applied)
             else:
                 self._wrote(owner, written, "create", applied)
                 return
@@ -102,7 +103,7 @@ class Children:
         try:
             written = await self._explained(key, self._client.apply(kind, wish, uid=uid))
         except ConflictError:
-            await self._read(owner, key)
+            await self._read(owner, key, applied)
             raise
         self._wrote(owner, written, "apply", applied)
         if not contains(written, wish):
@@ -117,7 +118,7 @@ class Children:
             try:
                 created = await self._explained(key, self._client.create(SECRET, manifest))
             except ConflictError:
-                live = await self._read(owner, key)
+                live = await self._read(owner, key, applied)
             else:
                 self._wrote(owner, created, "create", applied)
                 return
@@ -135,22 +136,23 @@ class Children:
             await self._explained(key, self._client.delete(BY_NAME[key.kind], key, uid=uid))
         except (NotFoundError, ConflictError):
             return  # it is gone; the watch tells
-        applied.written = True
+        applied.changed = True
         self._metrics.writes.labels(key.kind, "delete").inc()
         logger.info("deleted %s", key)
 
-    async def _read(self, owner: Resource, key: Key) -> Manifest:
+    async def _read(self, owner: Resource, key: Key, applied: Applied) -> Manifest:
         live = await self._client.get(BY_NAME[key.kind], key.namespace, key.name)
         if live is None:
             if (known := self._store.get(key)) is not None:
                 self._store.drop(key, version=int(known["metadata"]["resourceVersion"]))
             raise ConflictError(f"{key} came and went")
         if _is_ours(owner, live):
+            applied.changed = True
             self._remember(live, _own_key(owner))
         return live  # what is somebody else's is not watched: to remember it would be to believe in it for ever
 
     def _wrote(self, owner: Resource, written: Manifest, verb: str, applied: Applied) -> None:
-        applied.written = True
+        applied.changed = True
         self._remember(written, _own_key(owner))
         self._metrics.writes.labels(written["kind"], verb).inc()
         logger.info("%s %s", "created" if verb == "create" else "updated", key_of(written))

@@ -120,7 +120,7 @@ class Engine:
             await self._adopt(resource)
         await self._make_companions(resource, outcome)
         applied = await self._children.bring(resource, outcome)
-        if applied.written:
+        if applied.changed:
             outcome = self._decide(resource, self._store)  # what is said is to be about what is there now
         await self._say(judged, outcome, applied)
         return _soonest(outcome.look_again_after, missing_secret, _problem_seconds(applied))

@@ -6,6 +6,7 @@ from typing import Any, cast
 
 import pytest
 from isek.api import Resource
+from isek_operator.cluster.children import with_hash
 from isek_operator.cluster.client import Client
 from isek_operator.cluster.errors import ConflictError
 from isek_operator.cluster.events import Recorder
@@ -23,13 +24,23 @@ from isek_operator.store import Store
 Manifest = dict[str, Any]
 WRITER = Key("IsekAgent", "newsroom", "writer")
 ROLLING = Finding("Ready", False, Reason.ROLLING_OUT, "0 of 1 pods answer")
+CONFIG_MAP = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "writer", "namespace": "newsroom"}}
 
 
 class Patches:
-    """An API server that takes every patch, and keeps it."""
+    """An API server that takes every patch, and keeps it; a child is there of which no watch has told yet."""
 
     def __init__(self, store: Store) -> None:
         self.store, self.taken = store, list[Manifest]()
+
+    async def apply_new(self, _kind: ApiKind, manifest: Manifest) -> Manifest:
+        raise ConflictError(f"{manifest['metadata']['name']} is there")
+
+    async def get(self, _kind: ApiKind, _namespace: str, _name: str) -> Manifest:
+        controller = {"apiVersion": "isek.io/v1alpha1", "kind": "IsekAgent", "name": "writer", "uid": "first"}
+        found = with_hash(CONFIG_MAP)
+        owned = {"uid": "a-child", "resourceVersion": "7", "ownerReferences": [{**controller, "controller": True}]}
+        return {**found, "metadata": {**found["metadata"], **owned}}
 
     async def merge(self, _kind: ApiKind, key: Key, change: Manifest, *, subresource: str) -> Manifest:
         self.taken.append(change)
@@ -41,7 +52,7 @@ class Patches:
 class Run:
     """The engine, with something that happens while it decides."""
 
-    def __init__(self, meanwhile: Callable[[Store], object] = lambda _: None) -> None:
+    def __init__(self, meanwhile: Callable[[Store], object] = lambda _: None, *wish: Manifest) -> None:
         metrics, self.store = Metrics(), Store()
         intake = Intake(self.store, WorkQueue(metrics), lambda *_: ())
         self.patches = Patches(self.store)
@@ -49,7 +60,8 @@ class Run:
 
         def decide(_resource: Resource, _world: World) -> Outcome:
             meanwhile(self.store)
-            return Outcome(findings=(ROLLING,))
+            children = len(self.store.children("first"))
+            return Outcome(findings=(ROLLING,), status={"children": children}, wish=wish or None)
 
         client = cast(Client, self.patches)
         self.engine = Engine(
@@ -98,3 +110,11 @@ async def test_a_status_is_for_the_version_that_is_known_only() -> None:
     await run.engine.reconcile(WRITER)
 
     assert run.patches.taken[0]["metadata"] == {"resourceVersion": "1"}
+
+
+async def test_a_child_that_was_there_unknown_counts_in_the_status() -> None:
+    run = Run(lambda _: None, CONFIG_MAP)
+
+    await run.engine.reconcile(WRITER)
+
+    assert run.patches.taken[0]["status"]["children"] == 1
