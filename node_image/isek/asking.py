@@ -28,7 +28,6 @@ class CallContext:
     deadline: float
     """On the clock of ``time.monotonic()``, seconds."""
     session_id: str | None = None
-    user_id: str = "default"
     depth: int = 0
     traceparent: str | None = None
     """W3C trace context of the caller."""

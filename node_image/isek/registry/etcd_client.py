@@ -54,12 +54,10 @@ class EtcdClient(Store):
 
     Args:
         endpoints: ``host:port`` of each member, or of a Service in front of them.
-        credentials: of a TLS channel; None: plain text.
     """
 
-    def __init__(self, endpoints: Sequence[str], credentials: grpc.ChannelCredentials | None = None) -> None:
+    def __init__(self, endpoints: Sequence[str]) -> None:
         self._names = tuple(endpoints)
-        self._credentials = credentials
         self._endpoints: list[_Endpoint] = []
         self._current = random.randrange(len(self._names))  # noqa: S311  (spreads the load, no secret)
 
@@ -147,10 +145,7 @@ class EtcdClient(Store):
         return self._endpoints[self._current]
 
     def _open(self, name: str) -> _Endpoint:
-        if self._credentials is None:
-            channel = grpc.aio.insecure_channel(name, options=CHANNEL_OPTIONS)
-        else:
-            channel = grpc.aio.secure_channel(name, self._credentials, options=CHANNEL_OPTIONS)
+        channel = grpc.aio.insecure_channel(name, options=CHANNEL_OPTIONS)
         return _Endpoint(channel, rpc.KVStub(channel), rpc.LeaseStub(channel), rpc.WatchStub(channel))
 
     def _failed(self, endpoint: _Endpoint, error: Exception) -> StoreUnavailableError:

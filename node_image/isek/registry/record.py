@@ -49,11 +49,6 @@ class NodeRecord(BaseModel):
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"http://{host}:{self.port}"
 
-    def hosts(self, address: str) -> bool:
-        """Whether ``<agent>.<namespace>`` lives here."""
-        name, _, namespace = address.partition(".")
-        return namespace == self.namespace and any(agent.name == name for agent in self.agents)
-
     def key(self, mesh_id: str) -> str:
         """Where the record stands in the registry."""
         return f"{nodes_prefix(mesh_id)}{self.namespace}/{self.node_id.removesuffix('.' + self.namespace)}"

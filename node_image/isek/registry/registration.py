@@ -26,9 +26,9 @@ class Registration:
     ) -> None:
         self._store = store
         self._key = record.key(mesh_id)
-        self._record = record
-        self._wished = record.encode()
-        self._written: bytes | None = None
+        self._node_id = record.node_id
+        self._value = record.encode()
+        self._written = False
         self._ttl_seconds = ttl_seconds
         self._lease: int | None = None
         self._renew_at = 0.0
@@ -38,11 +38,6 @@ class Registration:
         self._keeping = asyncio.create_task(self._keep(), name=f"registration of {record.node_id}")
 
     @property
-    def record(self) -> NodeRecord:
-        """What the node tells about itself."""
-        return self._record
-
-    @property
     def key(self) -> str:
         """Where the record stands."""
         return self._key
@@ -50,39 +45,30 @@ class Registration:
     @property
     def registered(self) -> bool:
         """Whether the record stands in the registry, as far as is known."""
-        return self._written == self._wished
+        return self._written
 
     async def established(self) -> None:
         """Wait until the record was written for the first time."""
         await self._first_written.wait()
-
-    async def update(self, record: NodeRecord) -> None:
-        """Tell something new about the same node.
-
-        Raises:
-            RecordError: the record is too large.
-        """
-        self._record, self._wished = record, record.encode()
-        self._wake.set()
 
     async def leave(self) -> None:
         """Be forgotten by the peers at once. A store that does not answer forgets the node when its lease runs out."""
         self._keeping.cancel()
         with suppress(asyncio.CancelledError):
             await self._keeping
-        lease, self._lease, self._written = self._lease, None, None
+        lease, self._lease, self._written = self._lease, None, False
         if lease is None:
             return
         try:
             async with asyncio.timeout(LEAVE_SECONDS):
                 await self._store.revoke(lease)
         except (StoreUnavailableError, TimeoutError) as error:
-            log.warning("%s could not leave the registry, which forgets it later: %s", self._record.node_id, error)
+            log.warning("%s could not leave the registry, which forgets it later: %s", self._node_id, error)
 
     def missing(self) -> None:
         """The registry says that the key is not there (any more)."""
-        if self._lease is not None and self._written is not None:
-            self._written = None
+        if self._written:
+            self._written = False
             self._wake.set()
 
     async def _keep(self) -> None:
@@ -93,15 +79,15 @@ class Registration:
                 backoff.reset()
                 await self._woken(within=self._renew_at - time.monotonic())
             except LeaseNotFoundError:
-                log.warning("%s was forgotten by the registry; it registers again", self._record.node_id)
-                self._lease = self._written = None
+                log.warning("%s was forgotten by the registry; it registers again", self._node_id)
+                self._lease, self._written = None, False
                 self._on_lease_lost()
                 await backoff.wait()
             except StoreUnavailableError as error:
-                log.debug("%s is not kept registered: %s", self._record.node_id, error)
+                log.debug("%s is not kept registered: %s", self._node_id, error)
                 await backoff.wait()
             except Exception as error:
-                log.error("%s: registering failed unexpectedly: %s", self._record.node_id, one_line(error))  # noqa: TRY400
+                log.error("%s: registering failed unexpectedly: %s", self._node_id, one_line(error))  # noqa: TRY400
                 await backoff.wait()
 
     async def _grant_write_renew(self) -> None:
@@ -109,10 +95,9 @@ class Registration:
         if self._lease is None:
             self._lease = await self._store.grant(self._ttl_seconds)
             self._renewed()
-        if not self.registered:
-            wished = self._wished
-            await self._store.put(self._key, wished, self._lease)
-            self._written = wished
+        if not self._written:
+            await self._store.put(self._key, self._value, self._lease)
+            self._written = True
             self._first_written.set()
         if time.monotonic() >= self._renew_at:
             await self._store.keep_alive(self._lease)

@@ -50,16 +50,6 @@ async def test_closing_the_registry_takes_its_nodes_out(discovery: Discovery) ->
         assert await far.wait_for(lambda: not far.peers(), SOON)
 
 
-async def test_a_node_that_changes_is_seen_as_it_is_now(discovery: Discovery) -> None:
-    async with discovery.open() as far, discovery.open() as near:
-        registration = await near.register(node("first", "writer"))
-
-        await registration.update(node("first", "editor"))
-
-        assert await far.wait_for(lambda: far.find("editor.newsroom"), SOON)
-        assert far.find("writer.newsroom") == ()
-
-
 async def test_replicas_of_an_agent_are_all_found(discovery: Discovery) -> None:
     async with discovery.open() as far, discovery.open() as near:
         for name in ("first", "second", "third"):
