@@ -158,6 +158,8 @@ class Client:
             async with self._session.request(method, url, params=query, data=data, headers=headers) as answer:
                 code = str(answer.status)
                 parsed = _object(await answer.read())
+                if answer.status == 401:
+                    self._authorized_at = -math.inf
                 if answer.status >= 400:
                     raise error_from(answer.status, parsed, retry_after=answer.headers.get("Retry-After"))
                 return parsed

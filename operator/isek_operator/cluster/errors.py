@@ -5,11 +5,12 @@
   - ``TransientError``: it may work later: 429, 5xx
 
     - ``UnreachableError``: no connection, or no answer in time
+    - ``UnauthorizedError``: the credentials do not count any more (401); they are read again
     - ``ConflictError``: the object is not what we thought (409); read it again
 
   - ``NotFoundError``: the object is not there
   - ``NamespaceGoneError``: the namespace is being deleted, and with it all that we would do
-  - ``ForbiddenError``: RBAC does not allow it (401, 403)
+  - ``ForbiddenError``: RBAC does not allow it (403)
   - ``RejectedError``: the API server understood and refuses (400, 422, and others); the message says why
 """
 
@@ -41,6 +42,10 @@ class UnreachableError(TransientError):
     """Nobody answered."""
 
 
+class UnauthorizedError(TransientError):
+    """The credentials have expired or were exchanged."""
+
+
 class NotFoundError(ApiError):
     """The object is not there."""
 
@@ -52,7 +57,7 @@ class NamespaceGoneError(ApiError):
 
 
 class ForbiddenError(ApiError):
-    """RBAC, or an expired credential, forbids it."""
+    """RBAC forbids it."""
 
     status = 403
 
@@ -72,7 +77,9 @@ def error_from(status: int, body: dict[str, Any], *, retry_after: str | None) ->
         return NamespaceGoneError(message) if details.get("kind") == "namespaces" else NotFoundError(message)
     if status == 403 and any(cause.get("reason") == "NamespaceTerminating" for cause in causes):
         return NamespaceGoneError(message)
-    if status in {401, 403}:
+    if status == 401:
+        return UnauthorizedError(message, status=401)
+    if status == 403:
         return ForbiddenError(message)
     if status == 409 or (status == 422 and any(cause.get("field") == "metadata.uid" for cause in causes)):
         # a uid in the body is the precondition "still the same object"

@@ -16,6 +16,7 @@ from isek_operator.cluster.errors import (
     NamespaceGoneError,
     NotFoundError,
     TransientError,
+    UnauthorizedError,
     UnreachableError,
 )
 from isek_operator.cluster.events import Recorder
@@ -38,7 +39,7 @@ PROBLEM_SECONDS = 30.0
 LEFTOVER_SECONDS = 5.0
 FORBIDDEN_SECONDS = 60.0
 UNREACHABLE_SECONDS = 5.0
-"""While nobody answers, waiting long spares nobody, and work is to go on soon after."""
+"""While nobody answers or lets us in, waiting long spares nobody, and work is to go on soon after."""
 MADE_BY_DEFAULT = "isek.io/made-by-default"
 
 logger = logging.getLogger(__name__)
@@ -82,7 +83,7 @@ class Engine:
         except ConflictError as error:
             logger.debug("it changed meanwhile: %s", error)
             return "retry", Retry()
-        except UnreachableError as error:
+        except (UnreachableError, UnauthorizedError) as error:
             logger.warning("will be tried again: %s", error)
             return "retry", Retry(at_most=UNREACHABLE_SECONDS)
         except TransientError as error:

@@ -13,7 +13,7 @@ TERMINATING = {"causes": [{"reason": "NamespaceTerminating"}]}
     ("status", "body", "kind"),
     [
         (400, {"message": "bad"}, errors.RejectedError),
-        (401, {}, errors.ForbiddenError),
+        (401, {}, errors.UnauthorizedError),
         (403, {"message": "secrets is forbidden"}, errors.ForbiddenError),
         (403, {"details": TERMINATING}, errors.NamespaceGoneError),
         (404, {"details": {"kind": "deployments"}}, errors.NotFoundError),

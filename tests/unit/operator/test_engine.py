@@ -8,7 +8,7 @@ import pytest
 from isek.api import Resource
 from isek_operator.cluster.children import with_hash
 from isek_operator.cluster.client import Client
-from isek_operator.cluster.errors import ConflictError
+from isek_operator.cluster.errors import ApiError, ConflictError, UnauthorizedError
 from isek_operator.cluster.events import Recorder
 from isek_operator.decide.outcome import Finding, Outcome
 from isek_operator.decide.reasons import Reason
@@ -17,7 +17,7 @@ from isek_operator.intake import Intake
 from isek_operator.keys import Key
 from isek_operator.kinds import ApiKind
 from isek_operator.metrics import Metrics
-from isek_operator.queue import WorkQueue
+from isek_operator.queue import Retry, WorkQueue
 from isek_operator.reconcile.engine import Engine
 from isek_operator.store import Store
 
@@ -32,6 +32,7 @@ class Patches:
 
     def __init__(self, store: Store) -> None:
         self.store, self.taken = store, list[Manifest]()
+        self.refusal: ApiError | None = None
 
     async def apply_new(self, _kind: ApiKind, manifest: Manifest) -> Manifest:
         raise ConflictError(f"{manifest['metadata']['name']} is there")
@@ -46,6 +47,8 @@ class Patches:
         self.taken.append(change)
         live = self.store.get(key)
         assert live is not None
+        if self.refusal is not None:
+            raise self.refusal
         return {**live, **change, "metadata": {**live["metadata"], "resourceVersion": "99"}}
 
 
@@ -118,3 +121,10 @@ async def test_a_child_that_was_there_unknown_counts_in_the_status() -> None:
     await run.engine.reconcile(WRITER)
 
     assert run.patches.taken[0]["status"]["children"] == 1
+
+
+async def test_who_is_not_let_in_comes_back_within_seconds() -> None:
+    run = Run()
+    run.patches.refusal = UnauthorizedError("Unauthorized")
+
+    assert await run.engine.handle(WRITER) == Retry(at_most=5)
