@@ -58,7 +58,7 @@ async def run(
     intake = Intake(store, queue, dependents)
     synchronised = asyncio.Event()
     async with AsyncExitStack() as stack:
-        await _serve(stack, settings, metrics, synchronised)
+        await _serve(stack, settings, metrics, synchronised, queue)
         client = await stack.enter_async_context(Client(credentials, metrics))
         synchroniser = Synchroniser(
             client=client,
@@ -117,11 +117,15 @@ def _ignore_generators(loop: asyncio.AbstractEventLoop, context: dict[str, Any])
 
 
 async def _serve(
-    stack: AsyncExitStack, settings: OperatorSettings, metrics: Metrics, synchronised: asyncio.Event
+    stack: AsyncExitStack,
+    settings: OperatorSettings,
+    metrics: Metrics,
+    synchronised: asyncio.Event,
+    queue: WorkQueue,
 ) -> None:
     ports = {"health_port": settings.health_port, "metrics_port": settings.metrics_port}
     try:
-        await stack.enter_async_context(endpoints(metrics, synchronised.is_set, **ports))
+        await stack.enter_async_context(endpoints(metrics, synchronised.is_set, lambda: queue.longest_wait, **ports))
     except OSError as error:
         raise StartError(
             f"cannot listen: {error.strerror}; set {PREFIX}HEALTH_PORT and {PREFIX}METRICS_PORT to free ports"

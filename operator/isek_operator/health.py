@@ -10,19 +10,32 @@ from isek_operator.metrics import Metrics
 
 ANY_ADDRESS = "0.0.0.0"  # noqa: S104  (a pod's address is not known beforehand)
 
+HUNG_SECONDS = 600.0
+"""A custom resource that has to be looked at for so long and is not: longer than any backlog or outage explains."""
+
 
 @asynccontextmanager
 async def endpoints(
-    metrics: Metrics, ready: Callable[[], bool], *, health_port: int, metrics_port: int
+    metrics: Metrics,
+    ready: Callable[[], bool],
+    longest_wait: Callable[[], float],
+    *,
+    health_port: int,
+    metrics_port: int,
 ) -> AsyncIterator[None]:
-    """Serve them while the context lasts. ``ready``: whether the cluster has been looked at once.
+    """Serve them while the context lasts.
+
+    ``ready``: whether the cluster has been looked at once. ``longest_wait``: seconds that something has been due.
 
     Raises:
         OSError: a port is in use.
     """
 
     async def alive(_request: web.Request) -> web.Response:
-        return web.Response(text="ok\n")  # the event loop turns; the end of the watches ends the process
+        # the event loop turns, and the end of the watches ends the process; a run that hangs is left to be noticed
+        if longest_wait() < HUNG_SECONDS:
+            return web.Response(text="ok\n")
+        return web.Response(status=503, text=f"something has been due for {longest_wait():.0f} s\n")
 
     async def readiness(_request: web.Request) -> web.Response:
         return web.Response(text="ok\n") if ready() else web.Response(status=503, text="reading the cluster\n")

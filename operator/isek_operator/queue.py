@@ -117,6 +117,11 @@ class WorkQueue:
         """Whether nothing is due and nothing is being worked on (timers may still run)."""
         return not self._due_since and not self._working
 
+    @property
+    def longest_wait(self) -> float:
+        """Seconds since the key that is due longest became due; 0: none is."""
+        return self._clock() - next(iter(self._due_since.values()), self._clock())
+
     def _enqueue(self, key: Key) -> None:
         self._waiting.put_nowait(key)
         self._metrics.queue_depth.set(len(self._due_since))
