@@ -37,7 +37,8 @@ class Registry:
         """Known from a store that was replaced by another."""
         self._following: asyncio.Task[None] | None = None
         self._registrations: list[Registration] = []
-        self._connected: bool | None = None
+        self._lost = False
+        """Whether the store does not answer: said once."""
         self._forgetting: asyncio.TimerHandle | None = None
 
     async def start(self) -> None:
@@ -90,11 +91,6 @@ class Registry:
         """The mesh's name in its registry."""
         return self._mesh_id
 
-    @property
-    def connected(self) -> bool:
-        """Whether the watch runs: False means that the peers are those last known."""
-        return self._connected is True
-
     def peers(self) -> tuple[NodeRecord, ...]:
         """All known nodes, the own one among them."""
         return self._view.records()
@@ -139,12 +135,12 @@ class Registry:
                 log.info("registry: listing the nodes again: %s", error)
                 self._position = None
             except StoreUnavailableError as error:
-                if self._connected is not False:
+                if not self._lost:
                     log.warning("registry: %s; the last known %d nodes stay known", error, len(self.peers()))
-                self._connected = False
+                self._lost = True
             except Exception as error:
                 log.error("registry: the watch failed unexpectedly and starts anew: %s", one_line(error))  # noqa: TRY400
-                self._connected, self._position = False, None
+                self._position = None
             await backoff.wait()
 
     async def _list_and_watch(self, backoff: Backoff) -> None:
@@ -157,7 +153,7 @@ class Registry:
             async for changes in watch:
                 if not changes.position.continues(before):
                     raise HistoryLostError(f"{changes.position} does not continue {before}")
-                self._connected = True
+                self._lost = False
                 backoff.reset()
                 for key, value in changes.items:
                     self._apply(key, value)
