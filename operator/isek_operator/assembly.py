@@ -60,6 +60,8 @@ async def run(
     async with AsyncExitStack() as stack:
         await _serve(stack, settings, metrics, synchronised, queue)
         client = await stack.enter_async_context(Client(credentials, metrics))
+        recorder = Recorder.of(client, metrics)
+        engine = Engine(decide=decide, store=store, intake=intake, client=client, recorder=recorder, metrics=metrics)
         synchroniser = Synchroniser(
             client=client,
             store=store,
@@ -67,8 +69,8 @@ async def run(
             queue=queue,
             metrics=metrics,
             namespaces=settings.watch_namespaces,
+            swept=engine.forget_unused,
         )
-        recorder = Recorder.of(client, metrics)
         await _first(synchroniser, credentials)
         synchronised.set()
         tasks = [asyncio.create_task(background) for background in (synchroniser.run(), recorder.run())]
@@ -76,7 +78,6 @@ async def run(
         ended = asyncio.Event()
         for task in tasks:
             task.add_done_callback(lambda _: ended.set())
-        engine = Engine(decide=decide, store=store, intake=intake, client=client, recorder=recorder, metrics=metrics)
         queue.start(engine.handle, workers=settings.workers)
         stack.push_async_callback(queue.stop, grace=GRACE_SECONDS)
         ours = asyncio.all_tasks()

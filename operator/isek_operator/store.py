@@ -1,7 +1,7 @@
 """What the watches and the answers to our own writes have told us: the last known state of the cluster."""
 
 from bisect import bisect_left, insort
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass, field
 
 from isek.api import KINDS, Resource
@@ -103,6 +103,10 @@ class Store:
     def put_read_secret(self, namespace: str, name: str, keys: Iterable[str] | None) -> None:
         """Remember the keys of a Secret that was read by its name; None: it was not there."""
         self._read_secrets[namespace, name] = None if keys is None else frozenset(keys)
+
+    def keep_read_secrets(self, referenced: Container[tuple[str, str]]) -> None:
+        """Forget the Secrets read by name that are not among these namespaces and names."""
+        self._read_secrets = {key: keys for key, keys in self._read_secrets.items() if key in referenced}
 
     # --- what is asked by key ---------------------------------------------------------------------------------------
 

@@ -58,8 +58,12 @@ class Children:
         self, client: Client, store: Store, metrics: Metrics, *, remember: Callable[[Manifest, Key], None]
     ) -> None:
         self._client, self._store, self._metrics, self._remember = client, store, metrics, remember
-        self._resisting: dict[str, str] = {}
-        """By uid: what a child looked like when writing its wish did not make it hold the wish."""
+        self._resisting: dict[Key, str] = {}
+        """What a child looked like when writing its wish did not make it hold the wish."""
+
+    def forget_gone(self) -> None:
+        """Keep nothing about children that are no more."""
+        self._resisting = {key: looks for key, looks in self._resisting.items() if self._store.get(key) is not None}
 
     async def bring(self, owner: Resource, outcome: Outcome) -> Applied:
         """Delete the doomed, make the secrets, apply the wish in its order, prune the rest.
@@ -97,18 +101,17 @@ class Children:
         self._check_ours(owner, live)
         if "deletionTimestamp" in live["metadata"]:
             raise LeftoverError(f"{key} is being deleted")
-        uid = live["metadata"]["uid"]
-        if contains(live, wish) or self._resisting.get(uid) == _looks(live, wish):
+        if contains(live, wish) or self._resisting.get(key) == _looks(live, wish):
             return
         try:
-            written = await self._explained(key, self._client.apply(kind, wish, uid=uid))
+            written = await self._explained(key, self._client.apply(kind, wish, uid=live["metadata"]["uid"]))
         except ConflictError:
             await self._read(owner, key, applied)
             raise
         self._wrote(owner, written, "apply", applied)
         if not contains(written, wish):
             logger.warning("%s does not keep what it is given; is there an admission webhook that changes it?", key)
-            self._resisting[uid] = _looks(written, wish)
+            self._resisting[key] = _looks(written, wish)
 
     async def _make_secret(self, owner: Resource, secret: GeneratedSecret, applied: Applied) -> None:
         key = key_of(secret.manifest)

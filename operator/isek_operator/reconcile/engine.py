@@ -23,11 +23,11 @@ from isek_operator.cluster.events import Recorder
 from isek_operator.cluster.status import condition_status, next_status, overridden, patch, waiting
 from isek_operator.decide.outcome import Finding, Manifest, Outcome, OwnFate
 from isek_operator.decide.reasons import Reason
-from isek_operator.decide.references import secret_keys
+from isek_operator.decide.references import referenced_secrets, secret_keys
 from isek_operator.decide.world import World
 from isek_operator.intake import Intake
 from isek_operator.keys import Key, key_of
-from isek_operator.kinds import BY_NAME
+from isek_operator.kinds import BY_NAME, CUSTOM_KINDS
 from isek_operator.logs import about
 from isek_operator.metrics import Metrics
 from isek_operator.queue import Done, Retry
@@ -73,6 +73,14 @@ class Engine:
         self._metrics.reconcile_seconds.labels(key.kind).observe(time.monotonic() - began)
         self._metrics.last_reconcile.set_to_current_time()
         return result
+
+    def forget_unused(self) -> None:
+        """Keep nothing about children that are no more and Secrets that nobody refers to any more."""
+        self._children.forget_gone()
+        resources = (self._store.parsed(key) for kind in CUSTOM_KINDS for key in self._store.keys(kind.kind))
+        self._secrets.forget_all_but(
+            {name for each in resources if isinstance(each, Resource) for name in referenced_secrets(each)}
+        )
 
     async def _guarded(self, key: Key) -> tuple[str, Done | Retry]:
         try:

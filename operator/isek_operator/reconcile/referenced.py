@@ -3,7 +3,7 @@
 import asyncio
 import math
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Set
 from dataclasses import dataclass
 
 from isek_operator.cluster.client import Client
@@ -37,6 +37,11 @@ class ReferencedSecrets:
             by_name.setdefault(each.name, set()).add(each.key)
         waits = [await self._read(Key("Secret", namespace, name), keys) for name, keys in sorted(by_name.items())]
         return min((wait for wait in waits if wait is not None), default=None)
+
+    def forget_all_but(self, referenced: Set[tuple[str, str]]) -> None:
+        """Keep nothing about Secrets other than those of these namespaces and names."""
+        self._readings = {key: each for key, each in self._readings.items() if key[1:] in referenced}
+        self._store.keep_read_secrets(referenced)
 
     async def _read(self, key: Key, needed: set[str]) -> float | None:
         if self._store.get(key) is not None:

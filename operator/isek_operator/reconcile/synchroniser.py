@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 
 from isek_operator.cluster.client import Client
@@ -38,9 +38,10 @@ class Synchroniser:
         queue: WorkQueue,
         metrics: Metrics,
         namespaces: Sequence[str],
+        swept: Callable[[], None],
     ) -> None:
         self._client, self._store, self._intake, self._queue = client, store, intake, queue
-        self._metrics, self._namespaces = metrics, tuple(namespaces)
+        self._metrics, self._namespaces, self._swept = metrics, tuple(namespaces), swept
         self._relisted = asyncio.Event()
 
     async def first(self) -> None:
@@ -73,11 +74,12 @@ class Synchroniser:
                 self._relisted.set()
 
     async def sweep(self) -> None:
-        """Forget what is not there any more. Raises the errors of the API client."""
+        """Forget what is not there any more, and say so (``swept``). Raises the errors of the API client."""
         began = time.monotonic()
         for kind in WATCHED_KINDS:
             await self._sweep_kind(kind)
             self._metrics.objects.labels(kind.kind).set(self._store.count(kind.kind))
+        self._swept()
         self._metrics.sweep_seconds.set(time.monotonic() - began)
 
     async def _sweep_kind(self, kind: ApiKind) -> None:

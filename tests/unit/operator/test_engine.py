@@ -21,10 +21,19 @@ from isek_operator.queue import Retry, WorkQueue
 from isek_operator.reconcile.engine import Engine
 from isek_operator.store import Store
 
+from tests.unit.manifests.samples import OPENAI
+
 Manifest = dict[str, Any]
 WRITER = Key("IsekAgent", "newsroom", "writer")
 ROLLING = Finding("Ready", False, Reason.ROLLING_OUT, "0 of 1 pods answer")
 CONFIG_MAP = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "writer", "namespace": "newsroom"}}
+
+
+def child(manifest: Manifest, *, version: int = 7) -> Manifest:
+    """The manifest as the agent's."""
+    controller = {"apiVersion": "isek.io/v1alpha1", "kind": "IsekAgent", "name": "writer", "uid": "first"}
+    owned = {"uid": "a-child", "resourceVersion": str(version), "ownerReferences": [{**controller, "controller": True}]}
+    return {**manifest, "metadata": {**manifest["metadata"], **owned}}
 
 
 class Patches:
@@ -33,15 +42,18 @@ class Patches:
     def __init__(self, store: Store) -> None:
         self.store, self.taken = store, list[Manifest]()
         self.refusal: ApiError | None = None
+        self.read, self.applied = list[str](), 0
 
     async def apply_new(self, _kind: ApiKind, manifest: Manifest) -> Manifest:
         raise ConflictError(f"{manifest['metadata']['name']} is there")
 
-    async def get(self, _kind: ApiKind, _namespace: str, _name: str) -> Manifest:
-        controller = {"apiVersion": "isek.io/v1alpha1", "kind": "IsekAgent", "name": "writer", "uid": "first"}
-        found = with_hash(CONFIG_MAP)
-        owned = {"uid": "a-child", "resourceVersion": "7", "ownerReferences": [{**controller, "controller": True}]}
-        return {**found, "metadata": {**found["metadata"], **owned}}
+    async def apply(self, _kind: ApiKind, manifest: Manifest, *, uid: str) -> Manifest:
+        self.applied += 1
+        return child({**manifest, "data": {"changed": "by a webhook"}}, version=100 + self.applied)
+
+    async def get(self, kind: ApiKind, _namespace: str, name: str) -> Manifest:
+        self.read.append(name)
+        return {"data": {"api-key": "c2VjcmV0"}} if kind.kind == "Secret" else child(with_hash(CONFIG_MAP))
 
     async def merge(self, _kind: ApiKind, key: Key, change: Manifest, *, subresource: str) -> Manifest:
         self.taken.append(change)
@@ -121,6 +133,38 @@ async def test_a_child_that_was_there_unknown_counts_in_the_status() -> None:
     await run.engine.reconcile(WRITER)
 
     assert run.patches.taken[0]["status"]["children"] == 1
+
+
+async def test_a_secret_that_was_read_is_forgotten_once_nobody_refers_to_it() -> None:
+    run = Run()
+    run.store.put({**agent(2), "spec": {"model": OPENAI}})
+    for _ in range(2):
+        await run.engine.reconcile(WRITER)
+        run.engine.forget_unused()
+    assert (run.patches.read, run.store.secret_keys("newsroom", "openai")) == (["openai"], frozenset({"api-key"}))
+
+    run.store.put(agent(100))
+    run.engine.forget_unused()
+    assert run.store.secret_keys("newsroom", "openai") is None
+
+    run.store.put({**agent(101), "spec": {"model": OPENAI}})
+    await run.engine.reconcile(WRITER)
+    assert run.patches.read == ["openai", "openai"]
+
+
+async def test_a_child_that_does_not_keep_its_wish_is_not_written_again_until_it_is_another() -> None:
+    run = Run(lambda _: None, {**CONFIG_MAP, "data": {"wanted": "so"}})
+    run.store.put(child(CONFIG_MAP))
+    for _ in range(2):
+        await run.engine.reconcile(WRITER)
+        run.engine.forget_unused()
+    assert run.patches.applied == 1
+
+    run.store.drop(Key("ConfigMap", "newsroom", "writer"), version=200)
+    run.engine.forget_unused()
+    run.store.put(child(CONFIG_MAP, version=201))
+    await run.engine.reconcile(WRITER)
+    assert run.patches.applied == 2
 
 
 async def test_who_is_not_let_in_comes_back_within_seconds() -> None:
