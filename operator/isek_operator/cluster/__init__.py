@@ -1,1 +1,1 @@
-"""The only code that talks to the API server and to etcd."""
+"""The only code that talks to the API server."""

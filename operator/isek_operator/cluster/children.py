@@ -6,7 +6,6 @@ No object is ever taken over: what has a child's name and another owner is left 
 import hashlib
 import json
 import logging
-import secrets
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 
@@ -19,6 +18,7 @@ from isek_operator.decide.outcome import GeneratedSecret, Manifest, Outcome
 from isek_operator.decide.reasons import Reason
 from isek_operator.keys import Key, controller_of, key_of
 from isek_operator.kinds import BY_NAME, SECRET
+from isek_operator.manifests.secret import new_private_network_key
 from isek_operator.metrics import Metrics
 from isek_operator.store import Store
 
@@ -117,7 +117,7 @@ class Children:
         key = key_of(secret.manifest)
         live = self._store.get(key)
         if live is None:
-            manifest = secret.manifest | {"stringData": {secret.key: private_network_key()}}
+            manifest = secret.manifest | {"stringData": {secret.key: new_private_network_key()}}
             try:
                 created = await self._explained(key, self._client.create(SECRET, manifest))
             except ConflictError:
@@ -186,14 +186,6 @@ def with_hash(wish: Manifest) -> Manifest:
     metadata = wish["metadata"]
     annotations = {**metadata.get("annotations", {}), WISH: _digest(wish)}
     return {**wish, "metadata": {**metadata, "annotations": annotations}}
-
-
-def private_network_key() -> str:
-    """A new pre-shared key of a libp2p private network: 256 bits in the swarm key format.
-
-    (https://github.com/libp2p/specs/blob/master/pnet/Private-Networks-PSK-V1.md)
-    """
-    return f"/key/swarm/psk/1.0.0/\n/base16/\n{secrets.token_hex(32)}\n"
 
 
 def _is_ours(owner: Resource, live: Manifest) -> bool:

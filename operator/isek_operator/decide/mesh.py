@@ -153,7 +153,7 @@ def _status(stateful_set: Manifest | None) -> dict[str, Any]:
 
 def _doomed(stateful_set: Manifest) -> Doomed:
     metadata = stateful_set["metadata"]
-    return Doomed("apps/v1", "StatefulSet", metadata["name"], metadata["uid"])
+    return Doomed("StatefulSet", metadata["name"], metadata["uid"])
 
 
 def _remains(mesh: IsekMesh, world: World) -> Iterable[str]:

@@ -22,20 +22,18 @@ class Finding:
 
 @dataclass(frozen=True)
 class GeneratedSecret:
-    """A Secret whose content nobody chooses. It is created once and never written again."""
+    """A Secret with the key of a private network. It is created once and never written again."""
 
     manifest: Manifest
     """The Secret without data."""
     key: str
     """The key that gets the generated value."""
-    generator: Literal["PrivateNetworkKey"]
 
 
 @dataclass(frozen=True)
 class Doomed:
     """A child that has to go before its wish can be applied."""
 
-    api_version: str
     kind: str
     name: str
     uid: str

@@ -1,12 +1,12 @@
 """The files of a local mesh in its run directory."""
 
-import secrets
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
 from isek_operator.local.plan import Pod
 from isek_operator.local.world import SecretName
+from isek_operator.manifests.secret import new_private_network_key
 
 PODS, SECRETS, MESHES = "pods", "secrets", "meshes"
 
@@ -48,13 +48,10 @@ class MeshFiles:
         return self._folder / PODS / pod.node_id / "p2p"
 
     def private_network_key(self, mesh: str) -> Path:
-        """The key of a mesh, made when it is asked for first.
-
-        (https://github.com/libp2p/specs/blob/master/pnet/Private-Networks-PSK-V1.md)
-        """
+        """The key of a mesh, made when it is asked for first."""
         path = self._folder / MESHES / mesh.replace("/", ".") / "private-network.key"
         if not path.exists():
-            _write(path, f"/key/swarm/psk/1.0.0/\n/base16/\n{secrets.token_hex(32)}\n".encode())
+            _write(path, new_private_network_key().encode())
         return path
 
 

@@ -29,6 +29,7 @@ from isek_operator.intake import Intake
 from isek_operator.keys import Key, key_of
 from isek_operator.kinds import BY_NAME, CUSTOM_KINDS
 from isek_operator.logs import about
+from isek_operator.manifests.isek_mesh import MADE_BY_DEFAULT
 from isek_operator.metrics import Metrics
 from isek_operator.queue import Done, Retry
 from isek_operator.reconcile.referenced import ReferencedSecrets
@@ -40,7 +41,6 @@ LEFTOVER_SECONDS = 5.0
 FORBIDDEN_SECONDS = 60.0
 UNREACHABLE_SECONDS = 5.0
 """While nobody answers or lets us in, waiting long spares nobody, and work is to go on soon after."""
-MADE_BY_DEFAULT = "isek.io/made-by-default"
 
 logger = logging.getLogger(__name__)
 
