@@ -84,6 +84,7 @@ class AgentRunner:
             failed = False
         except ToolError as error:
             content = f"error: {error}"
+            log.info("tool %s: %s", call.name, error)
         except Exception:
             log.exception("tool %s failed unexpectedly", call.name)
             content = "error: the tool failed"

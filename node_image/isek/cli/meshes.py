@@ -8,7 +8,7 @@ from typing import Any, Protocol, TypeVar
 import click
 
 from isek.cli.http_call import NodeConnection
-from isek.cli.run_directory import RunDirectory, name_option
+from isek.cli.run_directory import DEFAULT_NAME, RunDirectory, name_option
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -51,7 +51,7 @@ def place_options(command: F) -> F:
     for option in (
         click.option("-n", "--namespace", help="Namespace; default: the kubeconfig's, or `default`."),
         click.option("--context", help="Ask the cluster of this kubeconfig context."),
-        name_option(help="The local mesh, as `isek up` called it."),
+        name_option(help="Ask this local mesh, as `isek up --name` called it."),
         click.option("--local", is_flag=True, help="Ask the local mesh, whatever the kubeconfig says."),
     ):
         command = option(command)
@@ -67,12 +67,13 @@ def open_meshes(place: Place) -> Meshes:
     if place.local and place.context:
         raise click.UsageError("--local and --context exclude each other")
     directory = RunDirectory(place.name)
+    local = place.local or place.name != DEFAULT_NAME
     if not place.context:
         if directory.running_pid() is not None:
             from isek.cli.local import LocalMeshes  # noqa: PLC0415
 
             return LocalMeshes.running_in(directory, place.namespace)
-        if place.local:
+        if local:
             raise click.ClickException(f"no local mesh {place.name!r} is running; start one with `isek up -f FOLDER`")
 
     from isek.cli.api_server import ApiServer  # noqa: PLC0415  (the kubernetes package takes its time)

@@ -42,6 +42,11 @@ class AskEndpoint:
             return
         except IsekError as error:
             response = failure(error)
+        except asyncio.CancelledError:
+            if not self._host.draining:
+                raise
+            # the server has waited for this run as long as it may
+            response = failure(CallError("Draining", "the node was stopped before it had an answer", status=503))
         except Exception:
             response = failure(unexpected_error(scope["path"]))
         response.headers[headers.LOAD] = str(self._host.running)

@@ -130,9 +130,9 @@ class Mesh:
             else:
                 answer = await self._ask_far(replica, address, message, context)
         except IsekError as error:
-            error.trace = _seen_from_here(error.trace or watch.trace(address, replica, path, error.code), path)
+            error.trace = watch.seen_from_here(error.trace, address, replica, path, error.code)
             raise
-        return Answer(answer.text, _seen_from_here(answer.trace or watch.trace(address, replica, path), path))
+        return Answer(answer.text, watch.seen_from_here(answer.trace, address, replica, path))
 
     def _path_to(self, replica: NodeRecord) -> Path:
         if replica is self._own:
@@ -206,7 +206,11 @@ class _Stopwatch:
             error=error,
         )
 
-
-def _seen_from_here(trace: Trace, path: Path) -> Trace:
-    """The other side's trace; only the caller knows how it got there."""
-    return trace if trace.path == path else trace.model_copy(update={"path": path})
+    def seen_from_here(
+        self, told: Trace | None, address: str, node: NodeRecord, path: Path, error: str | None = None
+    ) -> Trace:
+        """The other side's trace, with the caller's path and time: only the caller knows the way there and back."""
+        seen = self.trace(address, node, path, error)
+        if told is None:
+            return seen
+        return told.model_copy(update={"path": path, "duration_ms": seen.duration_ms})

@@ -113,6 +113,8 @@ def _wish(
 ) -> tuple[Manifest, ...] | None:
     if isinstance(placement, Dedicated):
         return workload_manifests(_workload(observed, placement), settings)
+    if _has_no_address(placement):
+        return ()  # pods from before the rival was known would answer in its place
     if isinstance(placement, Shared) and rollout.complete:
         return ()  # pods that it had before go only now, when the node answers for it
     return None
@@ -126,11 +128,15 @@ def _status(observed: ObservedHosted, placement: Placement, rollout: Rollout) ->
         status |= {"selector": selector_text(node), "node": node.name, "url": _url(node, resource)}
     else:
         status["selector"] = selector_text(resource)
-        if isinstance(placement, Dedicated) or observed.deployment:
+        if isinstance(placement, Dedicated) or (observed.deployment and not _has_no_address(placement)):
             status |= {"node": workload_name(resource), "url": _url(resource, resource)}
     if mesh:
         status["mesh"] = f"{mesh.namespace}/{mesh.name}"
     return status
+
+
+def _has_no_address(placement: Placement) -> bool:
+    return isinstance(placement, Problem) and placement.reason is Reason.NAME_CONFLICT
 
 
 def _url(host: User, resource: Hosted) -> str:

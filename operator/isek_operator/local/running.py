@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 from isek.api.documents import DocumentError
-from isek.cli.run_directory import RunDirectory
+from isek.cli.run_directory import DEFAULT_NAME, RunDirectory
 
 from isek_operator.local.console import Console
 from isek_operator.local.errors import LocalError
@@ -50,7 +50,7 @@ async def _run(
     stop, hurry = _signals()
     mesh = LocalMesh(directory, sidecar_command, console)
     try:
-        await _first_of(_work(mesh, first, console, watching), mesh.until_unguarded(), stop.wait())
+        await _first_of(_work(mesh, first, console, watching, directory.name), mesh.until_unguarded(), stop.wait())
     finally:
         console.say("stopping; Ctrl-C again ends it at once")
         await _first_of(mesh.stop(), hurry.wait())
@@ -58,12 +58,13 @@ async def _run(
     console.say("stopped")
 
 
-async def _work(mesh: LocalMesh, first: Plan, console: Console, watching: Watch | None) -> None:
+async def _work(mesh: LocalMesh, first: Plan, console: Console, watching: Watch | None, name: str) -> None:
     """Start everything, and apply edits until cancelled."""
     console.say(f"starting {_count(first)}")
     await _change(mesh, first, console, since=0)
     target = first.entry.removesuffix(f".{NAMESPACE}")
-    console.say(f'in another terminal: isek ask {target} "…"; Ctrl-C here stops everything')
+    named = "" if name == DEFAULT_NAME else f" --name {name}"
+    console.say(f'in another terminal: isek ask{named} {target} "…"; Ctrl-C here stops everything')
     if watching is None:
         await asyncio.Event().wait()
         return

@@ -46,7 +46,10 @@ def find_sidecar_program() -> SidecarProgram:
     """
     bundle = Path(str(files("isek") / "_p2p" / "p2p.mjs"))
     if not bundle.is_file():
-        raise LocalError(f"the sidecar is not built: {bundle} is missing; `make setup` builds it")
+        raise LocalError(
+            f"the sidecar is not built: {bundle} is missing; `make setup` builds it in a checkout, "
+            "and `make wheel` makes a package that has it"
+        )
     return SidecarProgram(_packaged_node() or _node_on_path(), bundle)
 
 

@@ -197,8 +197,9 @@ class Engine:
         if before == after or not isinstance(resource, Resource):
             return
         ready = next(condition for condition in new["conditions"] if condition["type"] == "Ready")
+        stalled = condition_status(new, "Stalled") == "True"
         self._recorder.record(
-            resource, "Normal" if after == "True" else "Warning", ready["reason"], ready["message"] or ready["reason"]
+            resource, "Warning" if stalled else "Normal", ready["reason"], ready["message"] or ready["reason"]
         )
 
 

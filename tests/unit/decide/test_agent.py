@@ -241,7 +241,8 @@ def test_the_younger_of_two_with_one_name_is_refused() -> None:
 
     younger, older = scene.decide("IsekAgent", "news"), scene.decide("IsekTeam", "news")
 
-    assert younger.wish is None
+    assert younger.wish == ()
+    assert "url" not in younger.status
     assert finding(younger, "Stalled").reason is Reason.NAME_CONFLICT
     assert "IsekTeam 'news' has the address news.newsroom already" in finding(younger, "Ready").message
     assert kinds(older.wish)
@@ -250,7 +251,7 @@ def test_the_younger_of_two_with_one_name_is_refused() -> None:
 def test_of_two_equally_old_ones_exactly_one_is_refused() -> None:
     scene = Scene(mesh(), agent("news"), team("news", {"agent": {"name": "x"}}))
 
-    refused = [kind for kind in ("IsekAgent", "IsekTeam") if scene.decide(kind, "news").wish is None]
+    refused = [kind for kind in ("IsekAgent", "IsekTeam") if scene.decide(kind, "news").wish == ()]
 
     assert refused == ["IsekTeam"]
 
