@@ -64,7 +64,7 @@ async def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
     ("variable", "value", "message"),
     [
         ("ISEK_PORT", "many", "ISEK_PORT: Input should be a valid integer"),
-        ("ISEK_LOG_FORMAT", "Pretty", "ISEK_LOG_FORMAT: Input should be 'Text' or 'JSON'"),
+        ("ISEK_LOG_FORMAT", "Pretty", "ISEK_LOG_FORMAT: is 'Pretty'; must be 'Text' or 'JSON'"),
         ("ISEK_REGISTRY_URL", "redis://x", "registry URL 'redis://x' cannot be used; give etcd://"),
     ],
 )
