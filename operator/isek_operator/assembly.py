@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 from contextlib import AsyncExitStack
 from typing import Any
 
+import aiohttp
 import kopf
 from isek.api import Resource
 
@@ -108,12 +109,13 @@ def _end_on_signals() -> None:
     assert task is not None  # noqa: S101
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, task.cancel)
-    loop.set_exception_handler(_ignore_generators)
+    loop.set_exception_handler(_pass_over_strays)
 
 
-def _ignore_generators(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-    """A watch of Kopf that is cancelled while it hands over an event does not close its generators."""
-    if "asyncgen" not in context:
+def _pass_over_strays(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """Pass over what Kopf leaves behind: generators of a watch that is cancelled while it hands over an event, and
+    requests that nobody waits for any more when their connection breaks."""
+    if "asyncgen" not in context and not isinstance(context.get("exception"), (aiohttp.ClientError, OSError)):
         loop.default_exception_handler(context)
 
 
