@@ -69,7 +69,12 @@ export function createPeerServer({ libp2p, gate, nodeUrl, token, calls, log }: P
       }
       if (error.code === 'PeerRefused') {
         log.warning('a peer was refused', { peer: peerId })
-        outgoing.once('close', () => void closeConnection(connection))
+        const close = () => void closeConnection(connection)
+        if (outgoing.destroyed) {
+          close() // its caller has left already
+        } else {
+          outgoing.once('close', close)
+        }
       }
       sendError(outgoing, error)
       ended(error.code)
