@@ -7,7 +7,7 @@ from pydantic import Field
 from isek.api.fields import AnyObject, Capability, LongText, ShortText, Text, Url
 from isek.api.resource import AGE_COLUMN, READY_COLUMNS, Column, Resource, WorkloadStatus
 from isek.api.schema import Model, Rule, exactly_one_of
-from isek.api.workload import HOSTED_RULES, Limits, LocalReference, PodTemplate, Replicas, SecretValue
+from isek.api.workload import HostedSpec, LocalReference, SecretValue
 
 
 class ToolCall(Model):
@@ -79,11 +79,9 @@ class Tool(Model):
     rules = (exactly_one_of("builtin", "agent"),)
 
 
-class IsekAgentSpec(Model):
+class IsekAgentSpec(HostedSpec):
     """What the agent is to be."""
 
-    description: Text = ""
-    """What it is good for, in a sentence; stands on its card."""
     instructions: LongText = ""
     """The system prompt."""
     capabilities: Annotated[tuple[Capability, ...], Field(max_length=32)] = ()
@@ -92,18 +90,6 @@ class IsekAgentSpec(Model):
     """The model that thinks for it."""
     tools: Annotated[tuple[Tool, ...], Field(max_length=64)] = ()
     """What its model may call."""
-    limits: Limits = Limits()
-    """What a run may take."""
-    mesh_ref: LocalReference | None = None
-    """The mesh it joins; default: the one called default, made where it is missing."""
-    node_ref: LocalReference | None = None
-    """The IsekNode that hosts it; default: a Deployment of its own."""
-    replicas: Replicas = 1
-    """Pods of its own Deployment."""
-    template: PodTemplate | None = None
-    """What these pods look like."""
-
-    rules = HOSTED_RULES
 
 
 class IsekAgentStatus(WorkloadStatus):

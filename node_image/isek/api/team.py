@@ -5,10 +5,9 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field
 
 from isek.api.agent import IsekAgentStatus
-from isek.api.fields import Text
 from isek.api.resource import AGE_COLUMN, READY_COLUMNS, Column, Resource
 from isek.api.schema import Model, Rule, exactly_one_of
-from isek.api.workload import HOSTED_RULES, Limits, LocalReference, PodTemplate, Replicas
+from isek.api.workload import HostedSpec, LocalReference
 
 
 class Member(Model):
@@ -29,27 +28,13 @@ class Member(Model):
         return reference.name
 
 
-class IsekTeamSpec(Model):
+class IsekTeamSpec(HostedSpec):
     """What the team is to be."""
 
-    description: Text = ""
-    """What it is good for, in a sentence; stands on its card."""
     mode: Literal["Sequential"] = "Sequential"
     """Sequential: each member's answer is the next one's message; the last answer is the team's."""
     members: Annotated[tuple[Member, ...], Field(min_length=1, max_length=32)]
     """Who is asked, in this order."""
-    limits: Limits = Limits()
-    """What a run may take."""
-    mesh_ref: LocalReference | None = None
-    """The mesh it joins; default: the one called default, made where it is missing."""
-    node_ref: LocalReference | None = None
-    """The IsekNode that hosts it; default: a Deployment of its own."""
-    replicas: Replicas = 1
-    """Pods of its own Deployment."""
-    template: PodTemplate | None = None
-    """What these pods look like."""
-
-    rules = HOSTED_RULES
 
 
 class IsekTeamStatus(IsekAgentStatus):

@@ -12,6 +12,7 @@ from isek.api.fields import (
     LongText,
     ObjectName,
     ResourceName,
+    Text,
 )
 from isek.api.schema import Model, Rule
 
@@ -135,21 +136,36 @@ class PodTemplate(Model):
     )
 
 
-HOSTED_RULES = (
-    Rule(
-        cel="!has(self.nodeRef) || self.replicas == 1",
-        message="replicas must be 1 beside nodeRef: the IsekNode is what is scaled",
-        holds=lambda spec: spec.node_ref is None or spec.replicas == 1,
-    ),
-    Rule(
-        cel="!has(self.nodeRef) || !has(self.template)",
-        message="template has no effect beside nodeRef: set it on the IsekNode",
-        holds=lambda spec: spec.node_ref is None or spec.template is None,
-    ),
-    Rule(
-        cel="!has(self.nodeRef) || !has(self.meshRef)",
-        message="meshRef has no effect beside nodeRef: the IsekNode's mesh is used",
-        holds=lambda spec: spec.node_ref is None or spec.mesh_ref is None,
-    ),
-)
-"""What does not go together on something that may be hosted on an IsekNode."""
+class HostedSpec(Model):
+    """What runs on an IsekNode or on pods of its own: an agent or a team."""
+
+    description: Text = ""
+    """What it is good for, in a sentence; stands on its card."""
+    limits: Limits = Limits()
+    """What a run may take."""
+    mesh_ref: LocalReference | None = None
+    """The mesh it joins; default: the one called default, made where it is missing."""
+    node_ref: LocalReference | None = None
+    """The IsekNode that hosts it; default: a Deployment of its own."""
+    replicas: Replicas = 1
+    """Pods of its own Deployment."""
+    template: PodTemplate | None = None
+    """What these pods look like."""
+
+    rules = (
+        Rule(
+            cel="!has(self.nodeRef) || self.replicas == 1",
+            message="replicas must be 1 beside nodeRef: the IsekNode is what is scaled",
+            holds=lambda spec: spec.node_ref is None or spec.replicas == 1,
+        ),
+        Rule(
+            cel="!has(self.nodeRef) || !has(self.template)",
+            message="template has no effect beside nodeRef: set it on the IsekNode",
+            holds=lambda spec: spec.node_ref is None or spec.template is None,
+        ),
+        Rule(
+            cel="!has(self.nodeRef) || !has(self.meshRef)",
+            message="meshRef has no effect beside nodeRef: the IsekNode's mesh is used",
+            holds=lambda spec: spec.node_ref is None or spec.mesh_ref is None,
+        ),
+    )
