@@ -1,53 +1,15 @@
-"""The console script ``isek-node``: one node, as its environment says."""
+"""The console script ``isek-node``."""
 
-import asyncio
-import socket
+import signal
 import sys
-
-import uvloop
-from pydantic import ValidationError
-
-from isek.api.documents import DocumentError
-from isek.api.schema import explain
-from isek.node.hosted import read_hosted
-from isek.node.logs import configure_logging
-from isek.node.node import serve
-from isek.node.settings import PREFIX, NodeSettings
-from isek.registry import RegistryUrlError
-from isek.registry.record import RecordError
-
-BACKLOG = 2048
 
 
 def main() -> None:
-    """Run until SIGTERM. What is wrong with the settings or the hosted file is said in a line each; exit code 1."""
-    try:
-        settings = NodeSettings()
-    except ValidationError as error:
-        sys.exit("\n".join(_setting_problems(error)))
-    configure_logging(settings.log_format, settings.log_level)
-    try:
-        resources = read_hosted(settings.hosted_file, settings.namespace)
-        with _listen(settings) as listening, asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            runner.run(serve(settings, resources, listening))
-    except (DocumentError, RegistryUrlError, RecordError) as error:
-        sys.exit(str(error))
+    """Run one node until SIGTERM."""
+    # The first process of a container gets no default handling of signals: a pod that is deleted while its node
+    # still imports would be waited for until the grace period ends.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
 
+    from isek.node.process import run  # noqa: PLC0415
 
-def _setting_problems(error: ValidationError) -> list[str]:
-    lines = []
-    for line in explain(error):
-        name, _, problem = line.partition(":")
-        lines.append(f"{PREFIX}{name.upper()}:{problem}")
-    return lines
-
-
-def _listen(settings: NodeSettings) -> socket.socket:
-    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
-    try:
-        return socket.create_server((settings.host, settings.port), family=family, backlog=BACKLOG)
-    except OSError as error:
-        sys.exit(
-            f"cannot listen on {settings.host} port {settings.port}: {error.strerror}; "
-            f"set {PREFIX}HOST and {PREFIX}PORT to what is free"
-        )
+    run()

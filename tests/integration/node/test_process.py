@@ -200,3 +200,16 @@ async def test_one_task_too_many_is_told_when_to_come_back(tmp_path: Path, body:
             assert "TooManyTasks" in await response.text()
             assert (response.headers["Retry-After"], response.headers["Isek-Load"]) == ("1", "1")
         running.cancel()
+
+
+async def test_a_node_that_is_told_to_stop_while_it_still_imports_ends_at_once() -> None:
+    """As the first process of a container it would get no default handling of the signal."""
+    importing = (
+        "import os, signal, sys, time, types; slow = types.ModuleType('isek.node.process'); "
+        "slow.run = lambda: (os.kill(os.getpid(), signal.SIGTERM), time.sleep(30)); "
+        "sys.modules['isek.node.process'] = slow; from isek.node.main import main; main()"
+    )
+
+    process = await asyncio.create_subprocess_exec(sys.executable, "-c", importing)
+
+    assert await asyncio.wait_for(process.wait(), 20) == 0
