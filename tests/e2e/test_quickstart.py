@@ -138,7 +138,8 @@ async def test_what_the_processes_take_is_printed(
     newsroom: Kubectl, operator_installed: Kubectl, figure: Figure
 ) -> None:
     (operator,) = await operator_installed.list("pod", labels="app.kubernetes.io/name=isek-operator")
-    (writer,) = await newsroom.list("pod", labels="isek.io/agent=writer")
+    pods = await newsroom.list("pod", labels="isek.io/agent=writer")
+    writer = next(pod for pod in pods if "deletionTimestamp" not in pod["metadata"])  # its forerunner may still drain
     sizes = {
         "operator": await resident_kilobytes(operator_installed, operator["metadata"]["name"], "operator"),
         "node": await resident_kilobytes(newsroom, writer["metadata"]["name"], "node"),
