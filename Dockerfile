@@ -2,7 +2,7 @@
 # They run as 65532 and need neither root nor a shell nor a root file system to write to.
 
 FROM python:3.13-slim-trixie AS python-build
-ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore
+ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore PIP_CACHE_DIR=/cache/pip
 # Bytecode for a fast start, trusted unchecked as nobody can write to the image. Not for the 1,500 generated models of
 # the Kubernetes client, which nothing loads: that would be 40 MB.
 ENV COMPILE="python -m compileall -q -j 0 --invalidation-mode unchecked-hash -x kubernetes/.*/models/"
@@ -10,7 +10,7 @@ RUN python -m venv --without-pip /app
 
 FROM python-build AS wheel
 COPY requirements/hatchling.txt /requirements/
-RUN --mount=type=cache,target=/root/.cache/pip python -m venv /build && \
+RUN --mount=type=cache,target=/cache/pip python -m venv /build && \
     /build/bin/pip install --quiet --require-hashes --requirement /requirements/hatchling.txt
 WORKDIR /src
 COPY pyproject.toml README.md LICENSE ./
@@ -20,7 +20,7 @@ RUN /build/bin/pip wheel --quiet --no-deps --no-build-isolation --wheel-dir /whe
 
 FROM python-build AS operator-app
 COPY requirements/operator.txt /requirements/
-RUN --mount=type=cache,target=/root/.cache/pip \
+RUN --mount=type=cache,target=/cache/pip \
     python -m pip --python /app install --quiet --no-compile --require-hashes --requirement /requirements/operator.txt
 COPY --from=wheel /wheel /wheel
 RUN python -m pip --python /app install --quiet --no-compile --no-deps --no-index /wheel/*.whl && \
@@ -29,7 +29,7 @@ RUN python -m pip --python /app install --quiet --no-compile --no-deps --no-inde
 
 FROM python-build AS node-app
 COPY requirements/node.txt /requirements/
-RUN --mount=type=cache,target=/root/.cache/pip \
+RUN --mount=type=cache,target=/cache/pip \
     python -m pip --python /app install --quiet --no-compile --require-hashes --requirement /requirements/node.txt
 COPY --from=wheel /wheel /wheel
 RUN python -m pip --python /app install --quiet --no-compile --no-deps --no-index /wheel/*.whl && \
@@ -59,7 +59,7 @@ ENTRYPOINT ["isek-node"]
 FROM node:24-trixie-slim AS p2p-build
 WORKDIR /src/p2p
 COPY p2p/package.json p2p/package-lock.json ./
-RUN --mount=type=cache,target=/root/.npm npm ci --no-audit --no-fund --loglevel=error
+RUN --mount=type=cache,target=/cache/npm npm ci --cache /cache/npm --no-audit --no-fund --loglevel=error
 COPY p2p ./
 RUN npm run build && mkdir -p /image/app && cp dist/p2p.mjs /image/app/
 # of the base image only Node.js itself and the libraries that it loads
