@@ -43,7 +43,30 @@ class Metrics:
         self.events_dropped = Counter(
             "isek_operator_events_dropped", "Kubernetes events not sent because too many waited.", registry=registry
         )
+        self.etcd_members = Gauge(
+            "isek_operator_etcd_members",
+            "Members of a mesh's etcd by state (voter, learner, unreachable).",
+            ("namespace", "mesh", "state"),
+            registry=registry,
+        )
+        self.etcd_db_bytes = Gauge(
+            "isek_operator_etcd_db_bytes",
+            "Size of the largest member's database file.",
+            ("namespace", "mesh"),
+            registry=registry,
+        )
+        self.certificate_expiry = Gauge(
+            "isek_operator_certificate_expiry_timestamp_seconds",
+            "When the certificate in a Secret of a mesh expires.",
+            ("namespace", "mesh", "secret"),
+            registry=registry,
+        )
         self.objects = Gauge("isek_operator_objects", "Objects in memory, by kind.", ("kind",), registry=registry)
         self.sweep_seconds = Gauge(
             "isek_operator_sweep_duration_seconds", "Time of the last comparison with lists.", registry=registry
         )
+
+    def forget_mesh(self, namespace: str, mesh: str) -> None:
+        """Say nothing more about a mesh that is gone."""
+        for gauge in (self.etcd_members, self.etcd_db_bytes, self.certificate_expiry):
+            gauge.remove_by_labels({"namespace": namespace, "mesh": mesh})
