@@ -25,8 +25,12 @@ class OperatorSettings(BaseSettings):
     """Image of the node container."""
     p2p_image: str = Field(default_factory=lambda: _image("p2p"))
     """Image of the libp2p sidecar."""
+    operator_image: str = Field(default_factory=lambda: _image("operator"))
+    """Image of the operator itself, which guards the start of each etcd member."""
     etcd_image: str = Etcd().image
     """Image of the etcd of the meshes that the operator makes by default."""
+    etcd_lost_seconds: Annotated[int, Field(ge=1)] = 300
+    """How long an etcd may be without a quorum before an empty one takes its place."""
     watch_namespaces: Annotated[tuple[str, ...], NoDecode] = ()
     """Namespaces to look after, separated by commas; empty: all."""
     log_format: Literal["Text", "JSON"] = "Text"

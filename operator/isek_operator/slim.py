@@ -9,7 +9,10 @@ from isek_operator.decide.outcome import Manifest
 
 LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 KEPT_STATUS = frozenset({"Deployment", "StatefulSet", *KINDS})
-METADATA_ONLY = frozenset({"Pod", "PersistentVolumeClaim"})
+METADATA_ONLY = frozenset({"PersistentVolumeClaim"})
+POD_STATUS = ("phase", "conditions", "initContainerStatuses", "containerStatuses")
+PUBLIC = ".crt"
+"""Values of Secrets under keys that end like this are certificates: anybody may know them."""
 SHARED_LENGTH = 128
 """Strings up to this length are kept once: names of fields, labels, images come back in every object."""
 
@@ -17,16 +20,21 @@ SHARED_LENGTH = 128
 def slim(manifest: Manifest) -> Manifest:
     """The object without what nobody asks for: managed fields, what kubectl keeps for itself, and Secrets' values.
 
-    Of a Secret, ``data`` keeps its keys. Of a custom resource, ``metadata.specManagers`` takes the place of the managed
-    fields: the names of those who own a part of its ``spec``.
+    Of a Secret, ``data`` keeps its keys, and the values of certificates. Of a Pod, little more than how it is. Of a
+    custom resource, ``metadata.specManagers`` takes the place of the managed fields: the names of those who own a part
+    of its ``spec``.
     """
     kind = manifest["kind"]
     kept: Manifest = {"apiVersion": manifest["apiVersion"], "kind": kind, "metadata": _metadata(manifest["metadata"])}
     if kind in KINDS:
         kept["metadata"]["specManagers"] = spec_managers(manifest)
     if kind == "Secret":
-        kept["data"] = dict.fromkeys(manifest.get("data") or ())
+        data = manifest.get("data") or {}
+        kept["data"] = {name: value if name.endswith(PUBLIC) else None for name, value in data.items()}
         kept["type"] = manifest.get("type", "Opaque")
+    elif kind == "Pod":
+        status = manifest.get("status") or {}
+        kept["status"] = {field: status[field] for field in POD_STATUS if field in status}
     elif kind not in METADATA_ONLY:
         left_out = {"apiVersion", "kind", "metadata"} | (set() if kind in KEPT_STATUS else {"status"})
         kept |= {field: value for field, value in manifest.items() if field not in left_out}

@@ -8,6 +8,7 @@ from isek.api import KINDS, Resource
 from isek.api.schema import explain
 from pydantic import ValidationError
 
+from isek_operator.decide.etcd.view import EtcdView
 from isek_operator.decide.outcome import Manifest
 from isek_operator.keys import Key, controller_of, key_of
 from isek_operator.slim import slim
@@ -55,6 +56,7 @@ class Store:
         self._gone: dict[Key, int] = {}
         """The version at which an object was last seen to be gone."""
         self._read_secrets: dict[tuple[str, str], frozenset[str] | None] = {}
+        self._etcds: dict[tuple[str, str], EtcdView] = {}
 
     # --- what is observed -------------------------------------------------------------------------------------------
 
@@ -107,6 +109,13 @@ class Store:
     def keep_read_secrets(self, referenced: Container[tuple[str, str]]) -> None:
         """Forget the Secrets read by name that are not among these namespaces and names."""
         self._read_secrets = {key: keys for key, keys in self._read_secrets.items() if key in referenced}
+
+    def put_etcd(self, namespace: str, name: str, view: EtcdView | None) -> None:
+        """Remember what the etcd of a mesh says; None: forget it."""
+        if view is None:
+            self._etcds.pop((namespace, name), None)
+        else:
+            self._etcds[namespace, name] = view
 
     # --- what is asked by key ---------------------------------------------------------------------------------------
 
@@ -164,6 +173,10 @@ class Store:
         """Who owns fields below ``spec`` of a custom resource (metadata.managedFields, the operator included)."""
         manifest = self.get(Key(kind, namespace, name))
         return frozenset(manifest["metadata"]["specManagers"]) if manifest else frozenset()
+
+    def etcd(self, namespace: str, name: str) -> EtcdView | None:
+        """What the etcd of a mesh said when it was last asked; None: it never was."""
+        return self._etcds.get((namespace, name))
 
     # --- indexes ----------------------------------------------------------------------------------------------------
 

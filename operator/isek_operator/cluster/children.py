@@ -14,11 +14,11 @@ from isek.api import Resource
 from isek_operator.cluster.client import Client
 from isek_operator.cluster.contains import contains
 from isek_operator.cluster.errors import ConflictError, ForbiddenError, NotFoundError, RejectedError
+from isek_operator.cluster.secret_values import SecretValues
 from isek_operator.decide.outcome import GeneratedSecret, Manifest, Outcome
 from isek_operator.decide.reasons import Reason
 from isek_operator.keys import Key, controller_of, key_of
 from isek_operator.kinds import BY_NAME, SECRET
-from isek_operator.manifests.secret import new_private_network_key
 from isek_operator.metrics import Metrics
 from isek_operator.store import Store
 
@@ -58,6 +58,7 @@ class Children:
         self, client: Client, store: Store, metrics: Metrics, *, remember: Callable[[Manifest, Key], None]
     ) -> None:
         self._client, self._store, self._metrics, self._remember = client, store, metrics, remember
+        self._values = SecretValues(client)
         self._resisting: dict[Key, str] = {}
         """What a child looked like when writing its wish did not make it hold the wish."""
 
@@ -117,15 +118,20 @@ class Children:
         key = key_of(secret.manifest)
         live = self._store.get(key)
         if live is None:
-            manifest = secret.manifest | {"stringData": {secret.key: new_private_network_key()}}
+            data = await self._values.make(secret.content, key.namespace)
             try:
-                created = await self._explained(key, self._client.create(SECRET, manifest))
+                created = await self._explained(key, self._client.create(SECRET, secret.manifest | {"data": data}))
             except ConflictError:
                 live = await self._read(owner, key, applied)
             else:
                 self._wrote(owner, created, "create", applied)
                 return
         self._check_ours(owner, live)
+        if secret.renew:
+            metadata = {name: live["metadata"][name] for name in ("uid", "resourceVersion")}  # nobody else meanwhile
+            change = {"metadata": metadata, "data": await self._values.make(secret.content, key.namespace)}
+            written = await self._explained(key, self._client.merge(SECRET, key, change))
+            self._wrote(owner, written, "renew", applied)
 
     async def _prune(self, owner: Resource, outcome: Outcome, applied: Applied) -> None:
         wanted = {key_of(manifest) for manifest in (*(outcome.wish or ()), *(s.manifest for s in outcome.secrets))}

@@ -21,13 +21,54 @@ class Finding:
 
 
 @dataclass(frozen=True)
+class NetworkKey:
+    """A new key of a libp2p private network, under one key of the Secret."""
+
+    key: str
+
+
+@dataclass(frozen=True)
+class Authority:
+    """A new certificate authority: ``tls.crt``, ``tls.key``, and ``ca.crt``, the bundle to be trusted."""
+
+    common_name: str
+
+
+@dataclass(frozen=True)
+class Certificate:
+    """A certificate by an authority, for servers and clients: ``tls.crt``, ``tls.key``, and its ``ca.crt``."""
+
+    common_name: str
+    authority: str
+    """The Secret, in the same namespace, with the authority's ``tls.crt`` and ``tls.key``."""
+    dns_names: tuple[str, ...] = ()
+    ip_addresses: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Copied:
+    """The values of keys of other Secrets; they never pass through a decision."""
+
+    sources: tuple[tuple[str, str, str], ...]
+    """Namespace, Secret and key of each; the key keeps its name."""
+
+
+SecretContent = NetworkKey | Authority | Certificate | Copied
+
+
+@dataclass(frozen=True)
 class GeneratedSecret:
-    """A Secret with the key of a private network. It is created once and never written again."""
+    """A Secret whose values whoever applies the outcome makes, so that no decision ever sees one.
+
+    It is created where it is missing, and written again only while ``renew`` asks for it.
+    """
 
     manifest: Manifest
     """The Secret without data."""
-    key: str
-    """The key that gets the generated value."""
+    content: SecretContent
+    """What its values are made from."""
+    renew: bool = False
+    """Whether the values that are there have to be replaced (a certificate that runs out, a source that changed)."""
 
 
 @dataclass(frozen=True)

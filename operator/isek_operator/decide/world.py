@@ -5,6 +5,7 @@ from typing import Protocol
 
 from isek.api import Resource
 
+from isek_operator.decide.etcd.view import EtcdView
 from isek_operator.decide.outcome import Manifest
 
 
@@ -33,4 +34,8 @@ class World(Protocol):
 
     def spec_managers(self, kind: str, namespace: str, name: str) -> frozenset[str]:
         """Who owns fields below ``spec`` of a custom resource (metadata.managedFields, the operator included)."""
+        ...
+
+    def etcd(self, namespace: str, name: str) -> EtcdView | None:
+        """What the etcd of a mesh said when it was last asked; None: it never was."""
         ...

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from isek_operator.local.plan import Pod
 from isek_operator.local.world import SecretName
-from isek_operator.manifests.secret import new_private_network_key
+from isek_operator.network_key import new_private_network_key
 
 PODS, SECRETS, MESHES = "pods", "secrets", "meshes"
 

@@ -9,6 +9,7 @@ from isek.api.documents import Document, DocumentError
 from isek.api.fields import Namespace, ObjectName
 from pydantic import TypeAdapter, ValidationError
 
+from isek_operator.decide.etcd.view import EtcdView
 from isek_operator.decide.outcome import Manifest
 from isek_operator.manifests.secret import private_network_secret
 
@@ -74,6 +75,10 @@ class LocalWorld:
     def spec_managers(self, kind: str, namespace: str, name: str) -> frozenset[str]:
         """Nobody: files have no field managers."""
         return frozenset()
+
+    def etcd(self, namespace: str, name: str) -> EtcdView | None:
+        """None: discovery is a registry process."""
+        return None
 
 
 def read_secrets(documents: Iterable[Document], namespace: str) -> dict[SecretName, dict[str, bytes]]:

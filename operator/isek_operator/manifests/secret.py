@@ -1,10 +1,8 @@
 """The Secret that holds the private network key of a mesh."""
 
-import secrets
-
 from isek.api import IsekMesh
 
-from isek_operator.decide.outcome import GeneratedSecret
+from isek_operator.decide.outcome import GeneratedSecret, NetworkKey
 from isek_operator.manifests.meta import child_meta
 
 WATCH_LABEL = "isek.io/watch"
@@ -34,13 +32,5 @@ def private_network_secret(mesh: IsekMesh) -> GeneratedSecret:
             "metadata": metadata,
             "type": "Opaque",
         },
-        key=PRIVATE_NETWORK_KEY,
+        content=NetworkKey(PRIVATE_NETWORK_KEY),
     )
-
-
-def new_private_network_key() -> str:
-    """A new pre-shared key of a libp2p private network: 256 bits in the swarm key format.
-
-    (https://github.com/libp2p/specs/blob/master/pnet/Private-Networks-PSK-V1.md)
-    """
-    return f"/key/swarm/psk/1.0.0/\n/base16/\n{secrets.token_hex(32)}\n"

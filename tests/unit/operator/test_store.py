@@ -174,14 +174,25 @@ def test_only_those_who_own_a_part_of_the_spec_are_its_managers() -> None:
     assert store.spec_managers("IsekMesh", "newsroom", "writer") == {"isek-operator", "kubectl-edit"}
 
 
-def test_of_a_pod_only_its_metadata_is_kept() -> None:
+def test_of_a_pod_only_its_metadata_and_how_it_is_are_kept() -> None:
     store = Store()
     metadata = {"name": "default-etcd-0", "namespace": "newsroom", "uid": "u", "resourceVersion": "3"}
     labels = {"isek.io/mesh": "default"}
-    store.put(
-        {"apiVersion": "v1", "kind": "Pod", "metadata": {**metadata, "labels": labels}, "spec": {"containers": []}}
-    )
+    identity = {"apiVersion": "v1", "kind": "Pod", "metadata": {**metadata, "labels": labels}}
+    status = {"phase": "Running", "podIP": "10.0.0.7"}
+    store.put({**identity, "spec": {"containers": []}, "status": status})
 
     [pod] = store.labelled("Pod", "newsroom", "isek.io/mesh", "default")
-    assert pod == {"apiVersion": "v1", "kind": "Pod", "metadata": {**metadata, "labels": labels}}
+    assert pod == {**identity, "status": {"phase": "Running"}}
     assert list(store.labelled("Pod", "newsroom", "isek.io/mesh", "other")) == []
+
+
+def test_certificates_of_a_secret_are_kept_and_its_keys_are_not() -> None:
+    store = Store()
+    metadata = {"name": "default-etcd-server", "namespace": "newsroom", "uid": "u", "resourceVersion": "3"}
+    data = {"tls.crt": "Y2VydGlmaWNhdGU=", "tls.key": "c2VjcmV0"}
+    change = store.put({"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "data": data})
+
+    assert change is not None
+    assert change.new is not None
+    assert change.new["data"] == {"tls.crt": "Y2VydGlmaWNhdGU=", "tls.key": None}

@@ -1,0 +1,1 @@
+"""What becomes of the members of a mesh's etcd."""
