@@ -62,12 +62,14 @@ format: $(VENV)/.ready ## Format the Python code
 
 ##@ Generated files
 .PHONY: generate
-generate: $(VENV)/.ready ## Write the generated files: the CRDs and their copy in the chart
+generate: $(VENV)/.ready ## Write the generated files: the CRDs, their copy in the chart, the page of conditions
 	for folder in crds charts/isek-operator/files/crds; do $(BIN)/python -m isek.api.crd $$folder; done
+	$(BIN)/python -m isek_operator.reference docs/reference/conditions.md
 
 .PHONY: verify
 verify: $(VENV)/.ready ## Fail when a generated file is not up to date
 	for folder in crds charts/isek-operator/files/crds; do $(BIN)/python -m isek.api.crd --check $$folder; done
+	$(BIN)/python -m isek_operator.reference --check docs/reference/conditions.md
 
 .PHONY: requirements
 requirements: $(VENV)/.ready ## Resolve the dependencies of pyproject.toml anew (UPGRADE=1: to the newest)

@@ -61,7 +61,7 @@ async def run(
     async with AsyncExitStack() as stack:
         await _serve(stack, settings, metrics, synchronised, queue)
         client = await stack.enter_async_context(Client(credentials, metrics))
-        recorder = Recorder.of(client, metrics)
+        recorder = Recorder(client, metrics)
         engine = Engine(decide=decide, store=store, intake=intake, client=client, recorder=recorder, metrics=metrics)
         synchroniser = Synchroniser(
             client=client,

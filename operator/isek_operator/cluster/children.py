@@ -7,7 +7,7 @@ import hashlib
 import json
 import logging
 from collections.abc import Awaitable, Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from isek.api import Resource
 
@@ -49,6 +49,8 @@ class Applied:
     problem: LeftAloneError | None = None
     waiting_for: str = ""
     """What has to be gone before it can go on."""
+    put_back: list[str] = field(default_factory=list)
+    """What somebody else had done to a child that was brought back, in a sentence each."""
 
 
 class Children:
@@ -61,10 +63,13 @@ class Children:
         self._values = SecretValues(client)
         self._resisting: dict[Key, str] = {}
         """What a child looked like when writing its wish did not make it hold the wish."""
+        self._made: dict[Key, str] = {}
+        """The uid of the owner of each child that was seen as wished: one that is missing now was deleted by others."""
 
     def forget_gone(self) -> None:
         """Keep nothing about children that are no more."""
         self._resisting = {key: looks for key, looks in self._resisting.items() if self._store.get(key) is not None}
+        self._made = {key: owner for key, owner in self._made.items() if self._store.get(key) is not None}
 
     async def bring(self, owner: Resource, outcome: Outcome) -> Applied:
         """Delete the doomed, make the secrets, apply the wish in its order, prune the rest.
@@ -97,18 +102,23 @@ class Children:
             except ConflictError:
                 live = await self._read(owner, key, applied)
             else:
+                if self._made.get(key) == owner.metadata.uid:
+                    applied.put_back.append(f"{key.kind} {key.name!r} was deleted by somebody else and is made again")
                 self._wrote(owner, written, "create", applied)
                 return
         self._check_ours(owner, live)
         if "deletionTimestamp" in live["metadata"]:
             raise LeftoverError(f"{key} is being deleted")
         if contains(live, wish) or self._resisting.get(key) == _looks(live, wish):
+            self._made[key] = owner.metadata.uid
             return
         try:
             written = await self._explained(key, self._client.apply(kind, wish, uid=live["metadata"]["uid"]))
         except ConflictError:
             await self._read(owner, key, applied)
             raise
+        if _wish_hash(live) == _wish_hash(wish):  # what it was written with is what it is to be: others changed it
+            applied.put_back.append(f"{key.kind} {key.name!r} was changed by somebody else and is put back")
         self._wrote(owner, written, "apply", applied)
         if not contains(written, wish):
             logger.warning("%s does not keep what it is given; is there an admission webhook that changes it?", key)
@@ -146,6 +156,7 @@ class Children:
         except (NotFoundError, ConflictError):
             return  # it is gone; the watch tells
         applied.changed = True
+        self._made.pop(key, None)
         self._metrics.writes.labels(key.kind, "delete").inc()
         logger.info("deleted %s", key)
 
@@ -162,6 +173,7 @@ class Children:
 
     def _wrote(self, owner: Resource, written: Manifest, verb: str, applied: Applied) -> None:
         applied.changed = True
+        self._made[key_of(written)] = owner.metadata.uid
         self._remember(written, _own_key(owner))
         self._metrics.writes.labels(written["kind"], verb).inc()
         logger.info("%s %s", "created" if verb == "create" else "updated", key_of(written))
@@ -192,6 +204,10 @@ def with_hash(wish: Manifest) -> Manifest:
     metadata = wish["metadata"]
     annotations = {**metadata.get("annotations", {}), WISH: _digest(wish)}
     return {**wish, "metadata": {**metadata, "annotations": annotations}}
+
+
+def _wish_hash(manifest: Manifest) -> str | None:
+    return (manifest["metadata"].get("annotations") or {}).get(WISH)
 
 
 def _is_ours(owner: Resource, live: Manifest) -> bool:

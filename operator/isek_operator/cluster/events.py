@@ -3,15 +3,19 @@
 import asyncio
 import logging
 import socket
+import time
+from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Literal
 
 from isek.api import API_VERSION, Resource
 
 from isek_operator.cluster.client import Client
-from isek_operator.cluster.errors import ApiError
+from isek_operator.cluster.errors import ApiError, NotFoundError
 from isek_operator.decide.outcome import Manifest
+from isek_operator.decide.transitions import News
+from isek_operator.keys import Key
 from isek_operator.kinds import EVENT
 from isek_operator.metrics import Metrics
 
@@ -19,42 +23,77 @@ MOST_WAITING = 512
 """Past it events are dropped: they are news, and must not hold up what they tell of."""
 LONGEST_NOTE = 1024
 CONTROLLER = "isek.io/operator"
+SERIES_SECONDS = 360.0
+"""The same news within this time of the last is one series (as client-go's recorder has it)."""
+COUNT_UP_SECONDS = 60.0
+"""A series is counted up on the API server no more often than this."""
+MOST_SERIES = 2048
 
 logger = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
+@dataclass
+class _Series:
+    """An event that was sent, and how often it has come since."""
+
+    sent: Manifest
+    count: int
+    seen_at: float
+    written_at: float
+
+
 class Recorder:
-    """Sends events one at a time, behind everything else."""
+    """Sends events one at a time, behind everything else. One that comes again is counted up, not sent again."""
 
-    client: Client
-    metrics: Metrics
-    waiting: asyncio.Queue[Manifest]
+    def __init__(self, client: Client, metrics: Metrics, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._client, self._metrics, self._clock = client, metrics, clock
+        self._waiting: asyncio.Queue[Manifest] = asyncio.Queue(MOST_WAITING)
+        self._series: OrderedDict[tuple[str, ...], _Series] = OrderedDict()
 
-    @classmethod
-    def of(cls, client: Client, metrics: Metrics) -> "Recorder":
-        """A recorder with nothing to send."""
-        return cls(client, metrics, asyncio.Queue(MOST_WAITING))
-
-    def record(self, about: Resource, type_: Literal["Normal", "Warning"], reason: str, note: str) -> None:
+    def record(self, about: Resource, news: News) -> None:
         """Have an event sent, when there is time for it."""
         try:
-            self.waiting.put_nowait(event(about, type_, reason, note, now=datetime.now(UTC)))
+            self._waiting.put_nowait(event(about, news, now=datetime.now(UTC)))
         except asyncio.QueueFull:
-            self.metrics.events_dropped.inc()
+            self._metrics.events_dropped.inc()
 
     async def run(self) -> None:
         """Send what is recorded, until cancelled."""
         while True:
-            manifest = await self.waiting.get()
+            manifest = await self._waiting.get()
             try:
-                await self.client.create(EVENT, manifest)
+                await self._send(manifest)
             except ApiError as error:
-                self.metrics.events_dropped.inc()
+                self._metrics.events_dropped.inc()
                 logger.debug("an event was not sent: %s", error)
 
+    async def _send(self, manifest: Manifest) -> None:
+        same, now = _same(manifest), self._clock()
+        series = self._series.get(same)
+        if series is not None and now < series.seen_at + SERIES_SECONDS:
+            series.count, series.seen_at = series.count + 1, now
+            if now < series.written_at + COUNT_UP_SECONDS and series.count > 2:
+                return
+            series.written_at = now
+            try:
+                await self._count_up(series, manifest["eventTime"])
+            except NotFoundError:  # its time on the API server was over
+                pass
+            else:
+                return
+        sent = await self._client.create(EVENT, manifest)
+        self._series[same] = _Series(sent, 1, now, now)
+        self._series.move_to_end(same)
+        if len(self._series) > MOST_SERIES:
+            self._series.popitem(last=False)
 
-def event(about: Resource, type_: Literal["Normal", "Warning"], reason: str, note: str, *, now: datetime) -> Manifest:
+    async def _count_up(self, series: _Series, at: str) -> None:
+        metadata = series.sent["metadata"]
+        change = {"series": {"count": series.count, "lastObservedTime": at}}
+        await self._client.merge(EVENT, Key(EVENT.kind, metadata["namespace"], metadata["name"]), change)
+
+
+def event(about: Resource, news: News, *, now: datetime) -> Manifest:
     """An Event (events.k8s.io/v1) about a custom resource."""
     return {
         "apiVersion": EVENT.api_version,
@@ -64,9 +103,9 @@ def event(about: Resource, type_: Literal["Normal", "Warning"], reason: str, not
         "reportingController": CONTROLLER,
         "reportingInstance": socket.gethostname()[:128],
         "action": "Reconcile",
-        "type": type_,
-        "reason": reason,
-        "note": note[:LONGEST_NOTE],
+        "type": news.type,
+        "reason": news.reason,
+        "note": (news.note or news.reason)[:LONGEST_NOTE],
         "regarding": {
             "apiVersion": API_VERSION,
             "kind": about.kind,
@@ -76,3 +115,7 @@ def event(about: Resource, type_: Literal["Normal", "Warning"], reason: str, not
             "resourceVersion": about.metadata.resource_version,
         },
     }
+
+
+def _same(manifest: Manifest) -> tuple[str, ...]:
+    return (manifest["regarding"]["uid"], manifest["type"], manifest["reason"], manifest["note"])

@@ -46,11 +46,6 @@ def waiting(findings: Sequence[Finding], message: str) -> tuple[Finding, ...]:
     return (*held_up, *others)
 
 
-def condition_status(status: Manifest, type_: str) -> str | None:
-    """``True``, ``False`` or ``Unknown``; None: the condition is not there."""
-    return next((str(c["status"]) for c in status.get("conditions") or () if c["type"] == type_), None)
-
-
 def _condition(finding: Finding, before: Manifest | None, generation: int, now: datetime) -> Manifest:
     status = "True" if finding.status else "False"
     same = before is not None and before["status"] == status

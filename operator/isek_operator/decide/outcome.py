@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Any, Literal
+from typing import Any
 
-from isek_operator.decide.reasons import Reason
+from isek_operator.decide.reasons import ConditionType, Reason
 
 Manifest = dict[str, Any]
 """A Kubernetes object as JSON."""
@@ -14,7 +14,7 @@ Manifest = dict[str, Any]
 class Finding:
     """A condition before it has a time: whoever writes the status knows what it was before, and the clock."""
 
-    type: Literal["Ready", "Reconciling", "Stalled", "ResolvedRefs", "EtcdAvailable"]
+    type: ConditionType
     status: bool
     reason: Reason
     message: str

@@ -1,52 +1,217 @@
-"""Every reason that a condition or an event may give: what it means, and what to do."""
+"""Every reason that a condition or an event may give: what it means, and what to do.
+
+``docs/reference/conditions.md`` is written from it. To add a reason: add an ``Entry`` with a meaning and a cure, give
+it in a decision, and ``make generate``.
+"""
 
 from enum import StrEnum
+from typing import Literal, NamedTuple
+
+ConditionType = Literal["Ready", "Reconciling", "Stalled", "ResolvedRefs", "EtcdAvailable"]
+
+AGENT, TEAM, NODE, MESH = "IsekAgent", "IsekTeam", "IsekNode", "IsekMesh"
+AGENTS_AND_TEAMS = (AGENT, TEAM)
+WITH_PODS = (AGENT, TEAM, NODE)
+ALL = (AGENT, TEAM, NODE, MESH)
+
+FINE: tuple[ConditionType, ...] = ("Ready",)
+ON_ITS_WAY: tuple[ConditionType, ...] = ("Ready", "Reconciling")
+STUCK: tuple[ConditionType, ...] = ("Ready", "Stalled")
+UNRESOLVED: tuple[ConditionType, ...] = ("Ready", "Stalled", "ResolvedRefs")
+ONLY_EVENT: tuple[ConditionType, ...] = ()
+
+NOTHING = "Nothing."
+WAIT = "Nothing; it goes on by itself."
+
+
+class Entry(NamedTuple):
+    """What is known about a reason."""
+
+    word: str
+    """As it stands in a condition: CamelCase (Kubernetes API conventions, Conditions)."""
+    meaning: str
+    """One or two sentences."""
+    cure: str
+    """What to do about it."""
+    kinds: tuple[str, ...]
+    """The kinds that may have it."""
+    conditions: tuple[ConditionType, ...]
+    """The conditions that may give it; none: events alone do."""
 
 
 class Reason(StrEnum):
-    """Documented CamelCase reasons (Kubernetes API conventions, Conditions)."""
+    """The reasons. Each is the word that stands in the condition, and knows what its ``Entry`` says."""
 
-    ALL_REPLICAS_READY = "AllReplicasReady"
-    """All pods answer, with the latest specification."""
-    SCALED_TO_ZERO = "ScaledToZero"
-    """No pod is asked for."""
-    ROLLING_OUT = "RollingOut"
-    """Pods with the latest specification are on their way."""
-    REPLICAS_NOT_READY = "ReplicasNotReady"
-    """Some pods do not answer; see their events and logs."""
-    HOSTED = "Hosted"
-    """The IsekNode that hosts it is ready and has its latest specification."""
-    REFERENCES_RESOLVED = "ReferencesResolved"
-    """All that is referred to exists."""
-    MESH_NOT_FOUND = "MeshNotFound"
-    """The mesh that meshRef names does not exist."""
-    MESH_NOT_READY = "MeshNotReady"
-    """The mesh has no etcd to register with yet."""
-    NODE_NOT_FOUND = "NodeNotFound"
-    """The IsekNode that nodeRef names does not exist."""
-    NODE_NOT_READY = "NodeNotReady"
-    """The IsekNode that hosts it is not ready."""
-    NODE_FULL = "NodeFull"
-    """The IsekNode hosts as many as its maxAgents allows."""
-    SECRET_NOT_FOUND = "SecretNotFound"  # noqa: S105
-    """A Secret, or a key in it, that is referred to does not exist."""
-    AGENT_NOT_FOUND = "AgentNotFound"
-    """An agent or team that is a member or a tool does not exist."""
-    MEMBER_NOT_READY = "MemberNotReady"
-    """A member of the team is not ready."""
-    MEMBER_CYCLE = "MemberCycle"
-    """The team is a member of itself, through other teams."""
-    MESH_MISMATCH = "MeshMismatch"
-    """Members and tools have to be in the mesh of whoever asks them."""
-    NAME_CONFLICT = "NameConflict"
-    """Something else has the name already; it is left alone."""
-    CHILD_REJECTED = "ChildRejected"
-    """The API server refuses a child; its message says why."""
-    INVALID_SPEC = "InvalidSpec"
-    """The specification does not parse; the CRD and the operator are of different versions."""
-    QUORUM_AVAILABLE = "QuorumAvailable"
-    """Enough etcd members answer."""
-    QUORUM_MISSING = "QuorumMissing"
-    """Too few etcd members answer; see their pods."""
-    RECREATING = "Recreating"
-    """The etcd is being replaced by an empty one of another size; nodes register again by themselves."""
+    _value_: str
+    meaning: str
+    cure: str
+    kinds: tuple[str, ...]
+    conditions: tuple[ConditionType, ...]
+
+    def __new__(
+        cls, word: str, meaning: str, cure: str, kinds: tuple[str, ...], conditions: tuple[ConditionType, ...]
+    ) -> "Reason":
+        """A member is made of the fields of an ``Entry``."""
+        reason = str.__new__(cls, word)
+        reason._value_ = word
+        reason.meaning, reason.cure, reason.kinds, reason.conditions = meaning, cure, kinds, conditions
+        return reason
+
+    ALL_REPLICAS_READY = Entry(
+        "AllReplicasReady", "All pods answer, with the latest specification.", NOTHING, ALL, FINE
+    )
+    SCALED_TO_ZERO = Entry(
+        "ScaledToZero",
+        "No pod is asked for, so nothing answers.",
+        "Set `spec.replicas`, on the IsekNode where one hosts it, to get answers.",
+        WITH_PODS,
+        FINE,
+    )
+    HOSTED = Entry(
+        "Hosted",
+        "The IsekNode that hosts it is ready and has its latest specification.",
+        NOTHING,
+        AGENTS_AND_TEAMS,
+        FINE,
+    )
+    ROLLING_OUT = Entry(
+        "RollingOut",
+        "Pods with the latest specification are on their way, or something of a deleted resource of the same name "
+        "has to be gone first.",
+        WAIT,
+        ALL,
+        ON_ITS_WAY,
+    )
+    REPLICAS_NOT_READY = Entry(
+        "ReplicasNotReady",
+        "Some pods do not answer. `Stalled` where there was no progress for minutes.",
+        "See the events and logs of the pods that the message selects: an image that cannot be pulled, a machine that "
+        "is full, a container that ends.",
+        ALL,
+        (*ON_ITS_WAY, "Stalled"),
+    )
+    REFERENCES_RESOLVED = Entry(
+        "ReferencesResolved", "All that is referred to exists.", NOTHING, ALL, ("ResolvedRefs",)
+    )
+    MESH_NOT_FOUND = Entry(
+        "MeshNotFound",
+        "The mesh that `spec.meshRef` names does not exist.",
+        "Create the IsekMesh, or fix `spec.meshRef`.",
+        WITH_PODS,
+        UNRESOLVED,
+    )
+    MESH_NOT_READY = Entry(
+        "MeshNotReady",
+        "The mesh has no etcd to register with yet, or the key of its private network is not there yet.",
+        "Wait; if it lasts, see the conditions of the IsekMesh.",
+        WITH_PODS,
+        ON_ITS_WAY,
+    )
+    NODE_NOT_FOUND = Entry(
+        "NodeNotFound",
+        "The IsekNode that `spec.nodeRef` names does not exist.",
+        "Create the IsekNode, or fix `spec.nodeRef`.",
+        AGENTS_AND_TEAMS,
+        UNRESOLVED,
+    )
+    NODE_NOT_READY = Entry(
+        "NodeNotReady",
+        "The IsekNode that hosts it is not ready, or does not have its latest specification yet.",
+        "Wait; if it lasts, see the conditions of the IsekNode.",
+        AGENTS_AND_TEAMS,
+        ON_ITS_WAY,
+    )
+    NODE_FULL = Entry(
+        "NodeFull",
+        "The IsekNode hosts as many as its `spec.maxAgents` allows; the newest are refused.",
+        "Raise `spec.maxAgents` of the IsekNode, or name another in `spec.nodeRef`.",
+        AGENTS_AND_TEAMS,
+        STUCK,
+    )
+    SECRET_NOT_FOUND = Entry(
+        "SecretNotFound",
+        "A Secret, or a key in it, that is referred to does not exist.",
+        "Create it, or fix the reference; it is looked for again every 30 seconds.",
+        WITH_PODS,
+        UNRESOLVED,
+    )
+    AGENT_NOT_FOUND = Entry(
+        "AgentNotFound",
+        "An agent or team that is a member or a tool does not exist.",
+        "Create it, or fix the reference that the message names.",
+        AGENTS_AND_TEAMS,
+        UNRESOLVED,
+    )
+    MEMBER_NOT_READY = Entry(
+        "MemberNotReady",
+        "A member of the team is not ready, and the team answers through its members only.",
+        "Wait; if it lasts, see the conditions of the members that the message names.",
+        (TEAM,),
+        ON_ITS_WAY,
+    )
+    MEMBER_CYCLE = Entry(
+        "MemberCycle",
+        "The team is a member of itself, through other teams.",
+        "Take one of the teams that the message names out of `spec.members`.",
+        (TEAM,),
+        STUCK,
+    )
+    MESH_MISMATCH = Entry(
+        "MeshMismatch",
+        "A member or a tool is in another mesh than whoever asks it.",
+        "Set the same `spec.meshRef` on both.",
+        AGENTS_AND_TEAMS,
+        UNRESOLVED,
+    )
+    NAME_CONFLICT = Entry(
+        "NameConflict",
+        "Something else has the name already: an agent or team of the same address, or an object that Isek did not "
+        "make and leaves alone.",
+        "Delete or rename what the message names, or create this under another name.",
+        ALL,
+        STUCK,
+    )
+    CHILD_REJECTED = Entry(
+        "ChildRejected",
+        "The API server, or an admission webhook or a quota behind it, refuses an object that the resource needs.",
+        "Mend what the message says, most often in `spec.template`; it is tried again every 30 seconds.",
+        ALL,
+        STUCK,
+    )
+    INVALID_SPEC = Entry(
+        "InvalidSpec",
+        "The specification does not parse: the CRD and the operator are of different versions.",
+        "Upgrade the chart with its CRDs, or remove the fields that the message names.",
+        ALL,
+        STUCK,
+    )
+    QUORUM_AVAILABLE = Entry("QuorumAvailable", "Enough etcd members answer.", NOTHING, (MESH,), ("EtcdAvailable",))
+    QUORUM_MISSING = Entry(
+        "QuorumMissing",
+        "Too few etcd members answer. Nodes that run go on with the peers they know; new ones wait.",
+        "See the pods that the message selects.",
+        (MESH,),
+        ("EtcdAvailable",),
+    )
+    RECREATING = Entry(
+        "Recreating",
+        "The etcd is being replaced by an empty one of another shape; nodes register again by themselves.",
+        WAIT,
+        (MESH,),
+        (*ON_ITS_WAY, "EtcdAvailable"),
+    )
+    DEFAULT_MESH_MADE = Entry(
+        "DefaultMeshMade",
+        "The namespace had no mesh called `default`, and the resource names no other, so one was made.",
+        "Nothing. It goes with its last user; apply a specification to it, and it is yours and stays.",
+        WITH_PODS,
+        ONLY_EVENT,
+    )
+    CHILD_PUT_BACK = Entry(
+        "ChildPutBack",
+        "An object that Isek made for the resource was changed or deleted by somebody else, and is as it was again.",
+        "Change the specification of the resource instead, or find out who writes to the object that the message "
+        "names; its `metadata.managedFields` tells.",
+        ALL,
+        ONLY_EVENT,
+    )

@@ -20,10 +20,11 @@ from isek_operator.cluster.errors import (
     UnreachableError,
 )
 from isek_operator.cluster.events import Recorder
-from isek_operator.cluster.status import condition_status, next_status, overridden, patch, waiting
+from isek_operator.cluster.status import next_status, overridden, patch, waiting
 from isek_operator.decide.outcome import Finding, Manifest, Outcome, OwnFate
 from isek_operator.decide.reasons import Reason
 from isek_operator.decide.references import referenced_secrets, secret_keys
+from isek_operator.decide.transitions import News, transitions
 from isek_operator.decide.world import World
 from isek_operator.intake import Intake
 from isek_operator.keys import Key, key_of
@@ -129,6 +130,8 @@ class Engine:
             await self._adopt(resource)
         await self._make_companions(resource, outcome)
         applied = await self._children.bring(resource, outcome)
+        for note in applied.put_back:
+            self._recorder.record(resource, News("Warning", Reason.CHILD_PUT_BACK, note))
         if applied.changed:
             outcome = self._decide(resource, self._store)  # what is said is to be about what is there now
         await self._say(judged, outcome, applied)
@@ -145,6 +148,8 @@ class Engine:
                 continue  # somebody was faster
             logger.info("created %s %s for %s", kind.kind, metadata["name"], resource.name)
             self._intake.observed(created)
+            note = f"{kind.kind} {metadata['name']!r} was made, since the namespace had none"
+            self._recorder.record(resource, News("Normal", Reason.DEFAULT_MESH_MADE, note))
 
     async def _delete(self, resource: Resource) -> None:
         key = _key(resource)
@@ -192,15 +197,10 @@ class Engine:
         self._tell_transition(key, old, new)
 
     def _tell_transition(self, key: Key, old: Manifest, new: Manifest) -> None:
-        before, after = condition_status(old, "Ready") or "False", condition_status(new, "Ready")
         resource = self._store.parsed(key)
-        if before == after or not isinstance(resource, Resource):
-            return
-        ready = next(condition for condition in new["conditions"] if condition["type"] == "Ready")
-        stalled = condition_status(new, "Stalled") == "True"
-        self._recorder.record(
-            resource, "Warning" if stalled else "Normal", ready["reason"], ready["message"] or ready["reason"]
-        )
+        if isinstance(resource, Resource):
+            for news in transitions(old.get("conditions") or (), new["conditions"]):
+                self._recorder.record(resource, news)
 
 
 def _key(resource: Resource) -> Key:

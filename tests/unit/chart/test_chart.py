@@ -77,7 +77,7 @@ def test_the_operator_may_do_with_each_kind_what_it_does_and_no_more() -> None:
         assert allowed[kind.group, kind.plural] >= {"list", "watch"}
     for kind in CHILD_KINDS:
         assert allowed[kind.group, kind.plural] == {"get", "list", "watch", "create", "patch", "delete"}
-    assert allowed[EVENT.group, EVENT.plural] == {"create"}
+    assert allowed[EVENT.group, EVENT.plural] == {"create", "patch"}
 
 
 def test_with_namespaces_named_the_operator_has_rights_in_these_alone() -> None:

@@ -84,7 +84,7 @@ class Run:
             store=self.store,
             intake=intake,
             client=client,
-            recorder=Recorder.of(client, metrics),
+            recorder=Recorder(client, metrics),
             metrics=metrics,
             now=lambda: datetime(2026, 1, 1, tzinfo=UTC),
         )
