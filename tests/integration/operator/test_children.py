@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from tests.integration.operator.operator_process import OperatorProcess
-from tests.integration.operator.resources import CHILD_KINDS, OURS, agent, node
+from tests.integration.operator.resources import CHILD_KINDS, OURS, agent, mesh, node
 from tests.support.control_plane import ControlPlane, KubeClient
 from tests.support.kube import KubeError, Object
 from tests.support.waiting import until
@@ -46,7 +46,7 @@ async def test_an_agent_becomes_a_deployment_and_is_ready_once_its_pods_are(kube
     assert ready["status"]["observedGeneration"] == ready["metadata"]["generation"]
 
 
-async def test_becoming_ready_is_an_event(kube: KubeClient) -> None:
+async def test_a_default_mesh_and_becoming_ready_are_events(kube: KubeClient) -> None:
     await kube.apply(node("shared"))
     await kube.until_exists("StatefulSet", "default-etcd")
     await kube.mark_ready("StatefulSet", "default-etcd")
@@ -54,11 +54,33 @@ async def test_becoming_ready_is_an_event(kube: KubeClient) -> None:
     await kube.mark_ready("Deployment", "shared-node")
     await kube.until_condition("IsekNode", "shared", "Ready")
 
-    async def event() -> bool:
-        events = [event for event in await kube.list("Event") if event["involvedObject"]["kind"] == "IsekNode"]
-        return [(event["type"], event["reason"]) for event in events] == [("Normal", "AllReplicasReady")]
+    await until_events(kube, "IsekNode", [("Normal", "AllReplicasReady", 1), ("Normal", "DefaultMeshMade", 1)])
 
-    await until(event, what="the event about the node is there")
+
+async def test_a_child_that_others_change_or_delete_is_an_event_that_is_counted_up(kube: KubeClient) -> None:
+    await kube.apply(mesh("default"), agent("writer"))
+    service = await kube.until_exists("Service", "writer-agent")
+    await kube.until_condition("IsekAgent", "writer", "Ready", "False")
+    for _ in range(2):
+        await kube.patch("Service", "writer-agent", {"spec": {"selector": {"isek.io/agent": "another"}}})
+        await kube.until_true(
+            "Service", "writer-agent", lambda live: live["spec"] == service["spec"], what="is as it was"
+        )
+    await kube.delete("ConfigMap", "writer-agent")
+
+    await until_events(kube, "IsekAgent", [("Warning", "ChildPutBack", 1), ("Warning", "ChildPutBack", 2)])
+
+
+async def until_events(kube: KubeClient, kind: str, expected: list[tuple[str, str, int]]) -> None:
+    """Wait until the namespace holds these events about that kind, by type, reason and count, and no others."""
+
+    async def told() -> bool:
+        events = [event for event in await kube.list("Event") if event["involvedObject"]["kind"] == kind]
+        found = sorted((e["type"], e["reason"], (e.get("series") or {}).get("count", 1)) for e in events)
+        assert found == expected, found
+        return True
+
+    await until(told, what=f"the events about the {kind} are there")
 
 
 async def test_an_edited_child_is_put_back(kube: KubeClient) -> None:
