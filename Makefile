@@ -107,6 +107,10 @@ wheel: setup ## Build the wheel, with the sidecar's bundle in it
 bench: setup ## Measure side by side, and write the tables to docs/benchmarks.md
 	hack/bench docs/benchmarks.md
 
+.PHONY: bench-operator
+bench-operator: setup ## Measure the operator beside Kopf handlers and a Go operator, and write that table alone (10 minutes)
+	hack/bench docs/benchmarks.md operator
+
 .PHONY: clean
 clean: ## Remove everything that was built or installed in this folder
 	rm -rf $(VENV) build p2p/node_modules p2p/dist $(BUNDLE) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

@@ -41,12 +41,18 @@ class ControlPlane:
     ``unreachable`` cuts. Tests use ``kube``, which goes past the proxy.
     """
 
-    def __init__(self, *, definitions: Sequence[Object] = ()) -> None:
-        """Take CustomResourceDefinitions to apply at start."""
+    def __init__(
+        self, *, definitions: Sequence[Object] = (), proxied: bool = True, audit_policy: Object | None = None
+    ) -> None:
+        """Take CustomResourceDefinitions to apply at start.
+
+        ``proxied=False`` leaves the proxy out, which costs processor time. ``audit_policy`` (audit.k8s.io/v1) has the
+        API server write ``audit_log``.
+        """
         self.etcd = EtcdServer()
         self.kube: KubeClient
         self.admin: User
-        self._definitions = definitions
+        self._definitions, self._proxied, self._audit_policy = definitions, proxied, audit_policy
         self._folder = Path(tempfile.mkdtemp(prefix="isek-control-plane-"))
         self._port = free_port()
         self._proxy = TcpProxy(self._port)
@@ -54,7 +60,12 @@ class ControlPlane:
 
     @property
     def url(self) -> str:
-        return f"https://127.0.0.1:{self._proxy.port}"
+        return f"https://127.0.0.1:{self._proxy.port if self._proxied else self._port}"
+
+    @property
+    def audit_log(self) -> Path:
+        """One JSON object a line for each request that the audit policy selects."""
+        return self._folder / "audit.log"
 
     @property
     def ca(self) -> Path:
@@ -139,7 +150,7 @@ class ControlPlane:
         tokens, key = self._folder / "tokens.csv", self._folder / "service-accounts.key"
         tokens.write_text(f"{token},admin,admin,system:masters\n")
         key.write_bytes(_private_key())
-        flags = {
+        flags: dict[str, Any] = {
             "etcd-servers": f"http://{self.etcd.members[0].endpoint}",
             "bind-address": "127.0.0.1",
             "secure-port": self._port,
@@ -151,12 +162,15 @@ class ControlPlane:
             "service-account-signing-key-file": key,
             "service-cluster-ip-range": "10.0.0.0/16",
         }
-
+        if self._audit_policy is not None:
+            policy = self._folder / "audit-policy.yaml"
+            policy.write_text(yaml.safe_dump(self._audit_policy))
+            flags |= {"audit-policy-file": policy, "audit-log-path": self.audit_log}
         await self._run("kube-apiserver", flags, f"https://127.0.0.1:{self._port}/readyz", token)
 
     async def _start_controllers(self) -> None:
         port = free_port()
-        flags = {
+        flags: dict[str, Any] = {
             "kubeconfig": self.admin.kubeconfig,
             "controllers": ",".join(CONTROLLERS),
             "bind-address": "127.0.0.1",
