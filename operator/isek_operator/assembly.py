@@ -83,7 +83,7 @@ async def run(
         stack.push_async_callback(queue.stop, grace=GRACE_SECONDS)
         ours = asyncio.all_tasks()
         watching = await kopf.spawn_tasks(
-            registry=watches.registry(credentials, intake, synchroniser),
+            registry=watches.registry(credentials, intake, synchroniser, settings.watch_namespaces),
             settings=watches.settings(),
             standalone=True,
             # only peering uses it; Kopf would ask the system for a user name, which an image does not have

@@ -54,8 +54,14 @@ class Intake:
         for manifest in (change.old, change.new):
             if manifest is not None and (owner := _owner(manifest)) is not None:
                 yield owner
-        if key.kind in KINDS or key.kind == "Secret":
+        if key.kind == "Namespace" and _labels(change.old) == _labels(change.new):
+            return
+        if key.kind in KINDS or key.kind in {"Secret", "Namespace"}:
             yield from (Key(*dependent) for dependent in self._dependents(*key, self._store))
+
+
+def _labels(manifest: Manifest | None) -> Any:
+    return manifest["metadata"].get("labels") if manifest else None
 
 
 def _but_status(manifest: Manifest | None) -> Manifest | None:

@@ -4,7 +4,7 @@ from typing import Any, NamedTuple
 
 
 class Key(NamedTuple):
-    """One object of a namespaced kind."""
+    """One object; ``namespace`` is empty where its kind has none."""
 
     kind: str
     namespace: str
@@ -17,7 +17,7 @@ class Key(NamedTuple):
 def key_of(manifest: dict[str, Any]) -> Key:
     """The key of an object as the API server gives it."""
     metadata = manifest["metadata"]
-    return Key(manifest["kind"], metadata["namespace"], metadata["name"])
+    return Key(manifest["kind"], metadata.get("namespace", ""), metadata["name"])
 
 
 def controller_of(manifest: dict[str, Any]) -> dict[str, Any] | None:

@@ -1,5 +1,6 @@
 """The Kubernetes kinds that the operator watches and writes, and where the API server serves them."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from isek.api import API_VERSION, KINDS
@@ -12,13 +13,14 @@ MESH_LABEL = "isek.io/mesh"
 
 @dataclass(frozen=True)
 class ApiKind:
-    """A namespaced kind."""
+    """A kind, namespaced unless it is said to be not."""
 
     api_version: str
     kind: str
     plural: str
     selector: str = ""
     """Label selector of the objects that are watched; empty: all."""
+    namespaced: bool = True
 
     @property
     def group(self) -> str:
@@ -52,7 +54,16 @@ LABELLED_KINDS = (
 )
 """Seen by their metadata only, to know what an etcd has left to be removed."""
 
-WATCHED_KINDS = (*CUSTOM_KINDS, *CHILD_KINDS, SECRET, *LABELLED_KINDS)
+NAMESPACE = ApiKind("v1", "Namespace", "namespaces", namespaced=False)
+"""Seen by their metadata only, for meshes that select namespaces by their labels."""
+
+WATCHED_KINDS = (*CUSTOM_KINDS, *CHILD_KINDS, SECRET, *LABELLED_KINDS, NAMESPACE)
+
+
+def watched_kinds(namespaces: Sequence[str]) -> tuple[ApiKind, ...]:
+    """What an operator watches that works in these namespaces; none: in all. Its rights end at its namespaces."""
+    return tuple(kind for kind in WATCHED_KINDS if kind.namespaced or not namespaces)
+
 
 BY_NAME = {kind.kind: kind for kind in WATCHED_KINDS}
 EVENT = ApiKind("events.k8s.io/v1", "Event", "events")

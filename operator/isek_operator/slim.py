@@ -9,7 +9,7 @@ from isek_operator.decide.outcome import Manifest
 
 LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 KEPT_STATUS = frozenset({"Deployment", "StatefulSet", *KINDS})
-METADATA_ONLY = frozenset({"PersistentVolumeClaim"})
+METADATA_ONLY = frozenset({"Namespace", "PersistentVolumeClaim"})
 POD_STATUS = ("phase", "conditions", "initContainerStatuses", "containerStatuses")
 PUBLIC = ".crt"
 """Values of Secrets under keys that end like this are certificates: anybody may know them."""

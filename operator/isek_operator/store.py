@@ -1,7 +1,7 @@
 """What the watches and the answers to our own writes have told us: the last known state of the cluster."""
 
 from bisect import bisect_left, insort
-from collections.abc import Container, Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from isek.api import KINDS, Resource
@@ -151,6 +151,17 @@ class Store:
         for entry in tuple(self._order.get((kind, namespace), ())):
             if (resource := entry.live()) is not None:
                 yield resource
+
+    def everywhere(self, kind: str) -> Iterator[Resource]:
+        """The custom resources of a kind in all namespaces."""
+        for of_kind, namespace in tuple(self._order):
+            if of_kind == kind:
+                yield from self.resources(kind, namespace)
+
+    def namespace_labels(self, namespace: str) -> Mapping[str, str] | None:
+        """The labels of a namespace; None: not known, since it is not there or the operator may not see it."""
+        manifest = self.get(Key("Namespace", "", namespace))
+        return (manifest["metadata"].get("labels") or {}) if manifest else None
 
     def children(self, owner_uid: str) -> list[Manifest]:
         """The live objects whose controller is the object of this uid."""

@@ -28,6 +28,10 @@ def mesh(name: str = "example", **spec: Any) -> dict[str, Any]:
     return manifest("IsekMesh", spec, name)
 
 
+def selecting(*expressions: dict[str, Any]) -> dict[str, Any]:
+    return {"from": "Selector", "selector": {"matchExpressions": list(expressions)}}
+
+
 @dataclass(frozen=True)
 class RuleExample:
     """A CEL rule by what it says, with an object that it refuses and the nearest one that it accepts."""
@@ -75,6 +79,11 @@ RULES = [
         agent("editor", tools=[{"agent": {"name": "writer"}}]),
     ),
     RuleExample(
+        "an agent cannot be its own tool",
+        agent("writer", tools=[{"agent": {"name": "writer"}}]),
+        agent("writer", tools=[{"agent": {"name": "writer", "namespace": "press"}}]),
+    ),
+    RuleExample(
         "provider OpenAI needs the model's name",
         agent(model={"provider": "OpenAI"}),
         agent(model={"provider": "OpenAI", "name": "gpt-5-mini"}),
@@ -103,6 +112,31 @@ RULES = [
         "a team cannot be its own member",
         team("newsroom", members=[{"team": {"name": "newsroom"}}]),
         team("newsroom", members=[{"team": {"name": "editors"}}]),
+    ),
+    RuleExample(
+        "a team cannot be its own member",
+        team("newsroom", members=[{"team": {"name": "newsroom"}}]),
+        team("newsroom", members=[{"team": {"name": "newsroom", "namespace": "press"}}]),
+    ),
+    RuleExample(
+        "selector goes with from: Selector",
+        mesh(allowedNamespaces={"from": "All", "selector": {}}),
+        mesh(allowedNamespaces={"from": "All"}),
+    ),
+    RuleExample(
+        "selector goes with from: Selector",
+        mesh(allowedNamespaces={"from": "Selector"}),
+        mesh(allowedNamespaces={"from": "Selector", "selector": {"matchLabels": {"team": "press"}}}),
+    ),
+    RuleExample(
+        "values go with the operators In and NotIn",
+        mesh(allowedNamespaces=selecting({"key": "team", "operator": "In"})),
+        mesh(allowedNamespaces=selecting({"key": "team", "operator": "In", "values": ["press"]})),
+    ),
+    RuleExample(
+        "values go with the operators In and NotIn",
+        mesh(allowedNamespaces=selecting({"key": "team", "operator": "Exists", "values": ["press"]})),
+        mesh(allowedNamespaces=selecting({"key": "team", "operator": "Exists"})),
     ),
     *(
         example
@@ -149,6 +183,8 @@ SCHEMA = [
     SchemaExample("instructionz", agent(instructionz="typo")),
     SchemaExample("spec.members", team(members=[])),
     SchemaExample("spec.mode", team(mode="Parallel")),
+    SchemaExample("spec.meshRef.namespace", node(meshRef={"name": "default", "namespace": "With.Dot"})),
+    SchemaExample("spec.allowedNamespaces.from", mesh(allowedNamespaces={"from": "Some"})),
     SchemaExample("spec.maxAgents", node(maxAgents=0)),
     SchemaExample("spec.etcd.replicas", mesh(etcd={"replicas": 2})),
     SchemaExample("spec.etcd.storage.size", mesh(etcd={"storage": {"size": "lots"}})),

@@ -7,7 +7,7 @@ from pydantic import Field
 from isek.api.fields import AnyObject, Capability, LongText, ShortText, Text, Url
 from isek.api.resource import AGE_COLUMN, READY_COLUMNS, Column, Resource, WorkloadStatus
 from isek.api.schema import Model, Rule, exactly_one_of
-from isek.api.workload import HostedSpec, LocalReference, SecretValue
+from isek.api.workload import HostedSpec, Reference, SecretValue
 
 
 class ToolCall(Model):
@@ -73,7 +73,7 @@ class Tool(Model):
 
     builtin: Literal["calculator"] | None = None
     """A tool that comes with Isek."""
-    agent: LocalReference | None = None
+    agent: Reference | None = None
     """Another agent or team, asked over the mesh."""
 
     rules = (exactly_one_of("builtin", "agent"),)
@@ -118,10 +118,14 @@ class IsekAgent(Resource):
     )
     rules = (
         Rule(
-            cel="!self.spec.tools.exists(tool, has(tool.agent) && tool.agent.name == self.metadata.name)",
+            cel=(
+                "!self.spec.tools.exists(tool, has(tool.agent) && "
+                "tool.agent.name == self.metadata.name && !has(tool.agent.__namespace__))"
+            ),
             message="spec.tools: an agent cannot be its own tool",
             holds=lambda agent: all(
-                tool.agent is None or tool.agent.name != agent.metadata.name for tool in agent.spec.tools
+                tool.agent is None or (tool.agent.name, tool.agent.namespace) != (agent.metadata.name, None)
+                for tool in agent.spec.tools
             ),
         ),
     )

@@ -26,6 +26,7 @@ Quantity = Annotated[
     str, StringConstraints(min_length=1, max_length=32, pattern=r"^[0-9]+(\.[0-9]+)?([KMGTPE]i|[numkMGTPE])?$")
 ]
 ShortText = Annotated[str, StringConstraints(max_length=253)]
+LabelValue = Annotated[str, StringConstraints(max_length=63, pattern=r"^([A-Za-z0-9]([-._A-Za-z0-9]*[A-Za-z0-9])?)?$")]
 Labels = Annotated[dict[ShortText, ShortText], Field(max_length=64)]
 Annotations = Annotated[dict[ShortText, LongText], Field(max_length=64)]
 

@@ -4,9 +4,9 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from isek.api.fields import ImageName, ObjectName, Quantity, ShortText
+from isek.api.fields import ImageName, LabelValue, ObjectName, Quantity, ShortText
 from isek.api.resource import AGE_COLUMN, READY_COLUMNS, Column, Resource, Status
-from isek.api.schema import Model
+from isek.api.schema import Model, Rule
 
 
 class EtcdStorage(Model):
@@ -43,6 +43,52 @@ class P2P(Model):
     """True: over libp2p, each node with a sidecar. False: plain HTTP between pods."""
 
 
+class LabelSelectorRequirement(Model):
+    """A condition on one label (metav1.LabelSelectorRequirement)."""
+
+    key: Annotated[str, Field(min_length=1, max_length=316)]
+    """The label."""
+    operator: Literal["In", "NotIn", "Exists", "DoesNotExist"]
+    """How its value is held against `values`; NotIn also holds where the label is missing."""
+    values: Annotated[tuple[LabelValue, ...], Field(max_length=64)] = ()
+    """For In and NotIn."""
+
+    rules = (
+        Rule(
+            cel="(self.operator in ['In', 'NotIn']) == (self.values.size() > 0)",
+            message="values go with the operators In and NotIn, and with no other",
+            holds=lambda requirement: (requirement.operator in {"In", "NotIn"}) == bool(requirement.values),
+        ),
+    )
+
+
+class LabelSelector(Model):
+    """Labels that an object must have, all of it (metav1.LabelSelector); an empty one selects everything."""
+
+    match_labels: Annotated[dict[ShortText, LabelValue], Field(max_length=64)] = Field(default_factory=dict)
+    """Labels and their values."""
+    match_expressions: Annotated[tuple[LabelSelectorRequirement, ...], Field(max_length=64)] = ()
+    """Conditions on labels."""
+
+
+class AllowedNamespaces(Model):
+    """Which namespaces' resources may join (the semantics are those of the Gateway API's allowedRoutes.namespaces)."""
+
+    from_: Annotated[Literal["Same", "All", "Selector"], Field(alias="from")] = "Same"
+    """Same: the mesh's own only. All: every one. Selector: the own one, and those whose labels `selector` selects."""
+    selector: LabelSelector | None = None
+    """Held against the labels of namespaces."""
+
+    rules = (
+        Rule(
+            # the field's own default, an empty object, is held against it before defaults are filled in
+            cel="(has(self.from) && self.from == 'Selector') == has(self.selector)",
+            message="selector goes with from: Selector, and with no other",
+            holds=lambda allowed: (allowed.from_ == "Selector") == (allowed.selector is not None),
+        ),
+    )
+
+
 class IsekMeshSpec(Model):
     """What the mesh is to be."""
 
@@ -57,6 +103,8 @@ class IsekMeshSpec(Model):
     """How nodes are known."""
     p2p: Annotated[P2P, Field(alias="p2p")] = P2P()
     """How nodes talk to each other."""
+    allowed_namespaces: AllowedNamespaces = AllowedNamespaces()
+    """Whose IsekAgents, IsekTeams and IsekNodes may name the mesh in their meshRef. They get a copy of its keys."""
 
 
 class IsekMeshStatus(Status):

@@ -6,7 +6,7 @@ from pydantic import Field
 
 from isek.api.resource import AGE_COLUMN, READY_COLUMNS, Column, Resource, WorkloadStatus
 from isek.api.schema import Model
-from isek.api.workload import LocalReference, PodTemplate, Replicas
+from isek.api.workload import PodTemplate, Reference, Replicas
 
 
 class IsekNodeSpec(Model):
@@ -16,8 +16,9 @@ class IsekNodeSpec(Model):
     """Pods; each hosts all of the node's agents and teams."""
     max_agents: Annotated[int, Field(ge=1, le=30)] = 20
     """Agents and teams that it takes; past it the newest is refused. 30 of them fit into the node's record."""
-    mesh_ref: LocalReference | None = None
-    """The mesh it joins; default: the one called default, made where it is missing."""
+    mesh_ref: Reference | None = None
+    """The mesh it joins; default: the one called default, made where it is missing. One of another namespace has to
+    allow this one in its allowedNamespaces."""
     template: PodTemplate | None = None
     """What the pods look like."""
 

@@ -7,25 +7,25 @@ from pydantic import Field
 from isek.api.agent import IsekAgentStatus
 from isek.api.resource import AGE_COLUMN, READY_COLUMNS, Column, Resource
 from isek.api.schema import Model, Rule, exactly_one_of
-from isek.api.workload import HostedSpec, LocalReference
+from isek.api.workload import HostedSpec, Reference
 
 
 class Member(Model):
     """Who is in the team."""
 
-    agent: LocalReference | None = None
+    agent: Reference | None = None
     """An agent."""
-    team: LocalReference | None = None
+    team: Reference | None = None
     """Another team."""
 
     rules = (exactly_one_of("agent", "team"),)
 
     @property
-    def name(self) -> str:
-        """The member's address within the namespace: agents and teams share one space of names."""
+    def reference(self) -> Reference:
+        """The agent or team: they share one space of names."""
         reference = self.agent or self.team
         assert reference is not None  # noqa: S101  (the rule above)
-        return reference.name
+        return reference
 
 
 class IsekTeamSpec(HostedSpec):
@@ -59,10 +59,14 @@ class IsekTeam(Resource):
     )
     rules = (
         Rule(
-            cel="!self.spec.members.exists(member, has(member.team) && member.team.name == self.metadata.name)",
+            cel=(
+                "!self.spec.members.exists(member, has(member.team) && "
+                "member.team.name == self.metadata.name && !has(member.team.__namespace__))"
+            ),
             message="spec.members: a team cannot be its own member",
             holds=lambda team: all(
-                member.team is None or member.team.name != team.metadata.name for member in team.spec.members
+                member.team is None or (member.team.name, member.team.namespace) != (team.metadata.name, None)
+                for member in team.spec.members
             ),
         ),
     )

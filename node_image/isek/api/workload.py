@@ -10,6 +10,7 @@ from isek.api.fields import (
     ImageName,
     Labels,
     LongText,
+    Namespace,
     ObjectName,
     ResourceName,
     Text,
@@ -27,6 +28,20 @@ class LocalReference(Model):
 
     name: ResourceName
     """Its name."""
+
+
+class Reference(Model):
+    """An object of the same namespace, or of the one that is named."""
+
+    name: ResourceName
+    """Its name."""
+    namespace: Namespace | None = None
+    """Its namespace; default: the own one."""
+
+    @property
+    def address(self) -> str:
+        """How an agent or a team is asked that is named so: ``<agent>``, or ``<agent>.<namespace>``."""
+        return f"{self.name}.{self.namespace}" if self.namespace else self.name
 
 
 class ObjectReference(Model):
@@ -143,8 +158,9 @@ class HostedSpec(Model):
     """What it is good for, in a sentence; stands on its card."""
     limits: Limits = Limits()
     """What a run may take."""
-    mesh_ref: LocalReference | None = None
-    """The mesh it joins; default: the one called default, made where it is missing."""
+    mesh_ref: Reference | None = None
+    """The mesh it joins; default: the one called default, made where it is missing. One of another namespace has to
+    allow this one in its allowedNamespaces."""
     node_ref: LocalReference | None = None
     """The IsekNode that hosts it; default: a Deployment of its own."""
     replicas: Replicas = 1

@@ -50,4 +50,4 @@ class TeamRunner:
 
 def build_team(team: IsekTeam, asks: Asks) -> TeamRunner:
     """The runner of ``team``."""
-    return TeamRunner([member.name for member in team.spec.members], asks, limits=team.spec.limits)
+    return TeamRunner([member.reference.address for member in team.spec.members], asks, limits=team.spec.limits)

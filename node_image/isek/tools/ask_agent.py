@@ -7,20 +7,24 @@ from isek.errors import IsekError
 from isek.models.base import ToolSchema
 from isek.tools.base import ToolError, text_argument
 
+MAX_TOOL_NAME = 64
+"""Characters that OpenAI's API takes (Function calling, ``name``)."""
+
 
 class AskAgent:
     """Asks an agent or a team by its address, over the mesh.
 
     Args:
-        name: the agent, within the namespace of the one that asks; the tool is called like it.
+        address: ``<agent>``, or ``<agent>.<namespace>``. The tool is called like it, with ``_`` for the dot, which
+            models do not take.
         asks: what carries the message.
     """
 
-    def __init__(self, name: str, asks: Asks) -> None:
-        self._asks = asks
+    def __init__(self, address: str, asks: Asks) -> None:
+        self._asks, self._address = asks, address
         self.schema = ToolSchema(
-            name=name,
-            description=f"Asks {name!r}, another agent, and returns its answer.",
+            name=address.replace(".", "_")[:MAX_TOOL_NAME],
+            description=f"Asks {address!r}, another agent, and returns its answer.",
             parameters={
                 "type": "object",
                 "properties": {"message": {"type": "string", "description": "What to ask, complete in itself."}},
@@ -32,6 +36,6 @@ class AskAgent:
     async def call(self, arguments: dict[str, Any], context: CallContext) -> str:
         """The agent's answer to ``message``."""
         try:
-            return (await self._asks.ask(self.schema.name, text_argument(arguments, "message"), context)).text
+            return (await self._asks.ask(self._address, text_argument(arguments, "message"), context)).text
         except IsekError as error:
             raise ToolError(str(error)) from error

@@ -17,7 +17,7 @@ def build_tools(specs: Iterable[ToolSpec], asks: Asks) -> dict[str, Tool]:
     """
     tools: dict[str, Tool] = {}
     for number, spec in enumerate(specs):
-        tool: Tool = AskAgent(spec.agent.name, asks) if spec.agent else Calculator()
+        tool: Tool = AskAgent(spec.agent.address, asks) if spec.agent else Calculator()
         if tool.schema.name in tools:
             raise ValueError(f"spec.tools[{number}]: there is a tool called {tool.schema.name!r} already")
         tools[tool.schema.name] = tool

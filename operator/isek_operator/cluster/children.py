@@ -139,6 +139,7 @@ class Children:
         self._check_ours(owner, live)
         if secret.renew:
             metadata = {name: live["metadata"][name] for name in ("uid", "resourceVersion")}  # nobody else meanwhile
+            metadata["annotations"] = secret.manifest["metadata"].get("annotations")
             change = {"metadata": metadata, "data": await self._values.make(secret.content, key.namespace)}
             written = await self._explained(key, self._client.merge(SECRET, key, change))
             self._wrote(owner, written, "renew", applied)

@@ -3,7 +3,9 @@
 from base64 import b64encode
 
 from isek_operator.cluster.client import Client
+from isek_operator.cluster.errors import ConflictError
 from isek_operator.decide.outcome import Authority, Certificate, Copied, NetworkKey, SecretContent
+from isek_operator.kinds import SECRET
 from isek_operator.network_key import new_private_network_key
 
 Data = dict[str, str | None]
@@ -21,8 +23,19 @@ class SecretValues:
         match content:
             case NetworkKey(key):
                 return {key: _encoded(new_private_network_key())}
-            case Authority() | Certificate() | Copied():
+            case Copied(sources):
+                return await self._copied(sources)
+            case Authority() | Certificate():
                 raise NotImplementedError
+
+    async def _copied(self, sources: tuple[tuple[str, str, str], ...]) -> Data:
+        data: Data = {}
+        for namespace, name, key in sources:
+            secret = await self._client.get(SECRET, namespace, name)
+            if secret is None or key not in (secret.get("data") or {}):
+                raise ConflictError(f"Secret {namespace}/{name} has no key {key!r} any more")
+            data[key] = secret["data"][key]
+        return data
 
 
 def _encoded(value: str) -> str:

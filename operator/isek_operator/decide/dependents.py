@@ -10,6 +10,7 @@ from isek_operator.decide.references import (
     HOSTED_KINDS,
     USER_KINDS,
     Hosted,
+    MeshName,
     User,
     mesh_users,
     node_name,
@@ -32,21 +33,23 @@ def dependents(kind: str, namespace: str, name: str, world: World) -> Iterable[D
     """
     found = dict.fromkeys(_dependents(kind, namespace, name, world))
     found.pop((kind, namespace, name), None)
-    return found
+    return [each for each in found if world.resource(*each)]
 
 
 def _dependents(kind: str, namespace: str, name: str, world: World) -> Iterator[Dependent]:
     if kind == "Secret":
         yield from _secret_users(namespace, name, world)
+    elif kind == "Namespace":
+        yield from _selected_by_labels(name, world)
     elif kind == "IsekMesh":
-        yield from map(_key, mesh_users(namespace, name, world))
+        yield from map(_key, mesh_users(MeshName(namespace, name), world))
     elif kind in USER_KINDS:
         changed = world.resource(kind, namespace, name)
         if isinstance(changed, User):
             yield from _referred_to(changed, world)
         else:
-            yield from _all("IsekMesh", namespace, world)
-            yield from _all("IsekNode", namespace, world)
+            yield from map(_key, world.everywhere("IsekMesh"))
+            yield from map(_key, world.resources("IsekNode", namespace))
         if kind == "IsekNode":
             yield from _guests(namespace, name, world)
         else:
@@ -57,12 +60,12 @@ def _dependents(kind: str, namespace: str, name: str, world: World) -> Iterator[
 
 def _referred_to(user: User, world: World) -> Iterator[Dependent]:
     """Its mesh and its node, also those of before: it still takes up room there."""
-    meshes = {own_mesh_name(user), (user.status.mesh or "").rpartition("/")[2]}
+    meshes = {own_mesh_name(user), MeshName.parse(user.status.mesh) if user.status.mesh else None}
     nodes = {node_name(user), user.status.node if isinstance(user, Hosted) else None}
-    for kind, names in (("IsekMesh", meshes), ("IsekNode", nodes)):
-        for name in sorted(filter(None, names)):
-            if world.resource(kind, user.namespace, name):
-                yield (kind, user.namespace, name)
+    for mesh in sorted(filter(None, meshes)):
+        yield ("IsekMesh", *mesh)
+    for node in sorted(filter(None, nodes)):
+        yield ("IsekNode", user.namespace, node)
 
 
 def _guests(namespace: str, node: str, world: World) -> Iterator[Dependent]:
@@ -74,8 +77,8 @@ def _guests(namespace: str, node: str, world: World) -> Iterator[Dependent]:
 def _askers(namespace: str, name: str, world: World) -> Iterator[Dependent]:
     """Teams that it is a member of, agents that it is a tool of."""
     for kind in HOSTED_KINDS:
-        for each in world.resources(kind, namespace):
-            if any(reference.name == name for reference in peer_references(each)):
+        for each in world.everywhere(kind):
+            if any((peer.namespace, peer.name) == (namespace, name) for peer in peer_references(each)):
                 yield _key(each)
 
 
@@ -93,7 +96,7 @@ def _secret_users(namespace: str, name: str, world: World) -> Iterator[Dependent
     """Those that refer to it, and the nodes that host them; of a mesh's key, all that have sidecars."""
     for each in world.resources("IsekMesh", namespace):
         if isinstance(each, IsekMesh) and private_network_secret_name(each) == name:
-            yield from map(_key, mesh_users(namespace, each.name, world))
+            yield from map(_key, mesh_users(MeshName.of(each), world))
     for kind in USER_KINDS:
         for each in world.resources(kind, namespace):
             if (namespace, name) in referenced_secrets(each):
@@ -102,8 +105,14 @@ def _secret_users(namespace: str, name: str, world: World) -> Iterator[Dependent
                     yield ("IsekNode", namespace, host)
 
 
-def _all(kind: str, namespace: str, world: World) -> Iterator[Dependent]:
-    yield from map(_key, world.resources(kind, namespace))
+def _selected_by_labels(namespace: str, world: World) -> Iterator[Dependent]:
+    """All of a namespace that want to join meshes of others, and these meshes."""
+    for kind in USER_KINDS:
+        for each in world.resources(kind, namespace):
+            mesh = own_mesh_name(each) if isinstance(each, User) else None
+            if mesh is not None and mesh.namespace != namespace:
+                yield _key(each)
+                yield ("IsekMesh", *mesh)
 
 
 def _key(resource: Resource) -> Dependent:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from isek_operator.decide.conditions import Verdict, resolved_references, verdict_findings
-from isek_operator.decide.joining import InTheMaking, because_of_mesh
+from isek_operator.decide.joining import InTheMaking, Joined, because_of_mesh, is_refusal
 from isek_operator.decide.outcome import Manifest, Outcome
 from isek_operator.decide.peers import Peer, gather_peers, unresolved_peers
 from isek_operator.decide.placement import Dedicated, ObservedPlace, Placement, Shared, gather_place, place
@@ -20,7 +20,7 @@ from isek_operator.manifests.node_container import HTTP_PORT
 from isek_operator.manifests.workload import workload_manifests
 from isek_operator.settings import OperatorSettings
 
-_REFERENCE_REASONS = frozenset({Reason.MESH_NOT_FOUND, Reason.NODE_NOT_FOUND})
+_REFERENCE_REASONS = frozenset({Reason.MESH_NOT_FOUND, Reason.MESH_NOT_ALLOWED, Reason.NODE_NOT_FOUND})
 
 
 @dataclass(frozen=True)
@@ -62,27 +62,27 @@ def judge_hosted(observed: ObservedHosted, settings: OperatorSettings, *, waits_
         findings=(*verdict_findings(verdict), resolved_references(unresolved)),
         status=_status(observed, placement, rollout),
         wish=_wish(observed, placement, rollout, settings),
+        secrets=placement.joined.copies if isinstance(placement, Dedicated) else (),
         companions=placement.companions if isinstance(placement, InTheMaking) else (),
     )
 
 
 def _rollout(observed: ObservedHosted, placement: Placement, settings: OperatorSettings) -> Rollout:
     if isinstance(placement, Shared):
-        return placement.host.rollout(settings)
+        return placement.host.rollout(placement.joining, settings)
     wished = deployment(_workload(observed, placement), settings) if isinstance(placement, Dedicated) else None
     return Rollout(observed.deployment, wished, selector_text(observed.resource))
 
 
 def _workload(observed: ObservedHosted, placement: Dedicated) -> Workload:
-    return Workload(observed.resource, (observed.resource,), placement.mesh, placement.network_key)
+    return Workload(observed.resource, (observed.resource,), placement.joined.mesh, placement.joined.network_key)
 
 
 def _unresolved(observed: ObservedHosted, placement: Placement) -> list[Problem]:
-    mesh = observed.place.mesh
     return [
         *([placement] if isinstance(placement, Problem) and placement.reason in _REFERENCE_REASONS else []),
         *observed.place.missing_secrets,
-        *unresolved_peers(observed.peers, observed.resource.namespace, mesh.name if mesh else None),
+        *unresolved_peers(observed.peers, observed.place.mesh),
     ]
 
 
@@ -94,12 +94,14 @@ def _verdict(placement: Placement, rollout: Rollout, unresolved: list[Problem]) 
     if isinstance(placement, InTheMaking):
         return placement.verdict
     if isinstance(placement, Dedicated):
-        return because_of_mesh(rollout.verdict(), placement.mesh)
+        return because_of_mesh(rollout.verdict(), placement.joined.mesh)
     return _on_node(placement, rollout)
 
 
 def _on_node(placement: Shared, rollout: Rollout) -> Verdict:
     name, host = placement.host.node.name, rollout.verdict()
+    if not isinstance(placement.joining, Joined):
+        return Verdict.moving(Reason.NODE_NOT_READY, f"waiting for IsekNode {name!r}: {placement.joining.message}")
     if host.reason is Reason.SCALED_TO_ZERO:
         return Verdict.done(Reason.SCALED_TO_ZERO, f"IsekNode {name!r} has no pods; scale it up to get answers")
     if host.ready:
@@ -115,6 +117,8 @@ def _wish(
         return workload_manifests(_workload(observed, placement), settings)
     if _has_no_address(placement):
         return ()  # pods from before the rival was known would answer in its place
+    if not isinstance(placement, Dedicated | Shared) and is_refusal(placement):
+        return ()  # nor does it stay in a mesh that does not let it in any more
     if isinstance(placement, Shared) and rollout.complete:
         return ()  # pods that it had before go only now, when the node answers for it
     return None
@@ -131,7 +135,7 @@ def _status(observed: ObservedHosted, placement: Placement, rollout: Rollout) ->
         if isinstance(placement, Dedicated) or (observed.deployment and not _has_no_address(placement)):
             status |= {"node": workload_name(resource), "url": _url(resource, resource)}
     if mesh:
-        status["mesh"] = f"{mesh.namespace}/{mesh.name}"
+        status["mesh"] = str(mesh)
     return status
 
 

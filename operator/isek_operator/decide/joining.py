@@ -1,4 +1,4 @@
-"""The mesh that a resource with pods of its own joins, and the key that lets it in."""
+"""The mesh that a resource with pods of its own joins, and what lets it in."""
 
 from dataclasses import dataclass
 
@@ -6,13 +6,16 @@ from isek.api import IsekMesh
 from isek.api.workload import DEFAULT_MESH
 
 from isek_operator.decide.conditions import Verdict, holds
-from isek_operator.decide.outcome import Manifest
+from isek_operator.decide.grants import refusal
+from isek_operator.decide.outcome import GeneratedSecret, Manifest
 from isek_operator.decide.problem import Problem
 from isek_operator.decide.reasons import Reason
+from isek_operator.decide.references import MeshName, User, mesh, own_mesh_name
 from isek_operator.decide.rollout import child
 from isek_operator.decide.world import World
 from isek_operator.manifests.isek_mesh import default_mesh
-from isek_operator.manifests.secret import private_network_secret_name
+from isek_operator.manifests.mesh_copy import Source, mesh_copy, mesh_copy_name
+from isek_operator.manifests.secret import PRIVATE_NETWORK_KEY, private_network_secret_name
 from isek_operator.settings import OperatorSettings
 
 
@@ -29,24 +32,79 @@ class InTheMaking:
         return Verdict.moving(Reason.MESH_NOT_READY, self.message)
 
 
-def network_key(mesh: IsekMesh | None, world: World) -> str | None:
-    """The uid of the Secret with the key of ``mesh``'s private network; None: it is not there, or not the mesh's."""
-    if mesh is None:
-        return None
-    secret = child(world.children(mesh.metadata.uid), "Secret", private_network_secret_name(mesh))
-    return str(secret["metadata"]["uid"]) if secret else None
+@dataclass(frozen=True)
+class Joined:
+    """A mesh that lets a resource in."""
+
+    mesh: IsekMesh
+    network_key: str | None
+    """The uid of the Secret with the key of its private network; None: it has none."""
+    copies: tuple[GeneratedSecret, ...]
+    """What the pods need of a mesh that lives in another namespace."""
 
 
-def join(
-    name: str, namespace: str, mesh: IsekMesh | None, key: str | None, settings: OperatorSettings
-) -> IsekMesh | InTheMaking | Problem:
-    """The mesh called ``name``, where it was found with its ``key``; the default one is made where it was not."""
-    if mesh is not None and mesh.spec.p2p.enabled and key is None:
-        message = f"waiting for the key of the private network of mesh {name!r}; see kubectl describe isekmesh {name}"
-        return InTheMaking(message)
-    if mesh is not None:
-        return mesh
-    if name == DEFAULT_MESH:
+@dataclass(frozen=True)
+class ObservedJoining:
+    """All that joining a mesh depends on."""
+
+    user: User
+    name: MeshName
+    mesh: IsekMesh | None
+    refusal: Problem | None
+    """Why the mesh does not let the user in."""
+    network_key: Manifest | None
+    """The Secret with the key of the mesh's private network; None: it is not there, or not the mesh's."""
+    copy: Manifest | None
+    """The user's copy of it, where the mesh is of another namespace."""
+
+
+Joining = Joined | InTheMaking | Problem
+
+
+def gather_joining(user: User, world: World) -> ObservedJoining:
+    """Look up the mesh that ``user``, which has pods of its own, names or means."""
+    name = own_mesh_name(user)
+    assert name is not None  # noqa: S101  (it names no IsekNode)
+    found = mesh(*name, world)
+    secrets = world.children(found.metadata.uid) if found else ()
+    return ObservedJoining(
+        user=user,
+        name=name,
+        mesh=found,
+        refusal=refusal(found, user.namespace, world) if found else None,
+        network_key=child(secrets, "Secret", private_network_secret_name(found)) if found else None,
+        copy=child(world.children(user.metadata.uid), "Secret", mesh_copy_name(user)),
+    )
+
+
+def join(observed: ObservedJoining, settings: OperatorSettings) -> Joining:
+    """The mesh, where it was found and lets the user in; the default one is made where it was not."""
+    found, key = observed.mesh, observed.network_key
+    if found is None:
+        return _missing(observed, settings)
+    if observed.refusal:
+        return observed.refusal
+    if found.spec.p2p.enabled and key is None:
+        return InTheMaking(f"waiting for the key of the private network of mesh {found.name!r}; {_see(found)}")
+    return Joined(found, str(key["metadata"]["uid"]) if key else None, _copies(observed))
+
+
+def _copies(observed: ObservedJoining) -> tuple[GeneratedSecret, ...]:
+    """A copy of what pods mount of the mesh, in the user's namespace where that is another."""
+    sources = [Source(observed.network_key, (PRIVATE_NETWORK_KEY,))] if observed.network_key else []
+    if observed.name.namespace == observed.user.namespace or not sources:
+        return ()
+    return (mesh_copy(observed.user, sources, observed.copy),)
+
+
+def is_refusal(joining: Joining) -> bool:
+    """Whether the mesh does not let the user in, so that no pods of it may go on in there."""
+    return isinstance(joining, Problem) and joining.reason is Reason.MESH_NOT_ALLOWED
+
+
+def _missing(observed: ObservedJoining, settings: OperatorSettings) -> InTheMaking | Problem:
+    namespace, name = observed.name
+    if name == DEFAULT_MESH and namespace == observed.user.namespace:
         return InTheMaking(f"mesh {DEFAULT_MESH!r} is being made", (default_mesh(namespace, settings),))
     message = f"IsekMesh {name!r} does not exist in namespace {namespace!r}; create it, or fix spec.meshRef"
     return Problem(Reason.MESH_NOT_FOUND, message)
@@ -56,5 +114,9 @@ def because_of_mesh(verdict: Verdict, mesh: IsekMesh) -> Verdict:
     """``verdict``, or that the pods cannot become ready yet: they register with etcd first."""
     if verdict.reason is not Reason.ROLLING_OUT or holds(mesh, "EtcdAvailable"):
         return verdict
-    message = f"waiting for the etcd of mesh {mesh.name!r}; see kubectl describe isekmesh {mesh.name}"
+    message = f"waiting for the etcd of mesh {mesh.name!r}; {_see(mesh)}"
     return Verdict.moving(Reason.MESH_NOT_READY, message)
+
+
+def _see(mesh: IsekMesh) -> str:
+    return f"see kubectl describe isekmesh -n {mesh.namespace} {mesh.name}"

@@ -7,9 +7,10 @@ from typing import Any
 from isek.api import IsekMesh, Resource
 
 from isek_operator.decide.conditions import Verdict, resolved_references, verdict_findings
+from isek_operator.decide.grants import refusal
 from isek_operator.decide.outcome import Doomed, Finding, Manifest, Outcome, OwnFate
 from isek_operator.decide.reasons import Reason
-from isek_operator.decide.references import mesh_users
+from isek_operator.decide.references import MeshName, mesh_users
 from isek_operator.decide.rollout import child
 from isek_operator.decide.world import World
 from isek_operator.manifests.etcd import etcd_endpoint, etcd_name, etcd_selector, etcd_shape
@@ -55,7 +56,7 @@ def gather_mesh(mesh: IsekMesh, world: World) -> ObservedMesh:
     stateful_set = child(world.children(mesh.metadata.uid), "StatefulSet", etcd_name(mesh))
     return ObservedMesh(
         mesh=mesh,
-        users=sum(1 for _ in mesh_users(mesh.namespace, mesh.name, world)),
+        users=sum(1 for user in mesh_users(MeshName.of(mesh), world) if not refusal(mesh, user.namespace, world)),
         spec_managers=world.spec_managers("IsekMesh", mesh.namespace, mesh.name),
         stateful_set=stateful_set,
         remains=() if stateful_set else tuple(_remains(mesh, world)),

@@ -3,14 +3,21 @@
 from dataclasses import dataclass
 from typing import Any
 
-from isek.api import IsekMesh, IsekNode, Resource
-from isek.api.workload import DEFAULT_MESH
+from isek.api import IsekNode, Resource
 
 from isek_operator.decide.conditions import Verdict, resolved_references, verdict_findings
-from isek_operator.decide.joining import InTheMaking, because_of_mesh, join, network_key
+from isek_operator.decide.joining import (
+    InTheMaking,
+    Joined,
+    Joining,
+    ObservedJoining,
+    because_of_mesh,
+    gather_joining,
+    is_refusal,
+    join,
+)
 from isek_operator.decide.outcome import Manifest, Outcome
 from isek_operator.decide.problem import Problem
-from isek_operator.decide.references import mesh, own_mesh_name
 from isek_operator.decide.rollout import Rollout, child
 from isek_operator.decide.seating import Seating, seating
 from isek_operator.decide.secrets import missing_secrets
@@ -27,32 +34,26 @@ class ObservedNode:
     """All that a decision about an IsekNode depends on."""
 
     node: IsekNode
-    mesh_name: str
-    mesh: IsekMesh | None
-    network_key: str | None
+    joining: ObservedJoining
     seating: Seating
     missing_secrets: tuple[Problem, ...]
     deployment: Manifest | None
 
-    def rollout(self, settings: OperatorSettings) -> Rollout:
+    def rollout(self, joined: Joining, settings: OperatorSettings) -> Rollout:
         """How far its pods are on their way to hosting all that have a place."""
-        wished = deployment(self.workload(self.mesh), settings) if self.mesh else None
+        wished = deployment(self.workload(joined), settings) if isinstance(joined, Joined) else None
         return Rollout(self.deployment, wished, selector_text(self.node))
 
-    def workload(self, mesh: IsekMesh) -> Workload:
+    def workload(self, joined: Joined) -> Workload:
         """Its pods."""
-        return Workload(self.node, self.seating.hosted, mesh, self.network_key)
+        return Workload(self.node, self.seating.hosted, joined.mesh, joined.network_key)
 
 
 def gather_node(node: IsekNode, world: World) -> ObservedNode:
     """Look up all that a decision about ``node`` depends on."""
-    mesh_name = own_mesh_name(node) or DEFAULT_MESH
-    joined = mesh(node.namespace, mesh_name, world)
     return ObservedNode(
         node=node,
-        mesh_name=mesh_name,
-        mesh=joined,
-        network_key=network_key(joined, world),
+        joining=gather_joining(node, world),
         seating=seating(node, world),
         missing_secrets=missing_secrets(node, world),
         deployment=child(world.children(node.metadata.uid), "Deployment", workload_name(node)),
@@ -67,26 +68,27 @@ def decide_node(node: Resource, world: World, settings: OperatorSettings) -> Out
 
 def judge_node(observed: ObservedNode, settings: OperatorSettings) -> Outcome:
     """The decision, by what was observed alone."""
-    joined = join(observed.mesh_name, observed.node.namespace, observed.mesh, observed.network_key, settings)
+    joined = join(observed.joining, settings)
     unresolved = [*([joined] if isinstance(joined, Problem) else []), *observed.missing_secrets]
-    rollout = observed.rollout(settings)
-    wish = companions = None
-    if unresolved:
-        verdict = Verdict.stuck(unresolved[0])
-    elif isinstance(joined, IsekMesh):
-        verdict = because_of_mesh(rollout.verdict(), joined)
-        wish = workload_manifests(observed.workload(joined), settings)
-    else:
-        assert isinstance(joined, InTheMaking)  # noqa: S101  (a problem is among the unresolved)
-        verdict = joined.verdict
+    rollout = observed.rollout(joined, settings)
+    findings = (*verdict_findings(_verdict(joined, rollout, unresolved)), resolved_references(unresolved))
+    status = _status(observed, rollout)
     if isinstance(joined, InTheMaking):
-        companions = joined.companions
-    return Outcome(
-        findings=(*verdict_findings(verdict), resolved_references(unresolved)),
-        status=_status(observed, rollout),
-        wish=wish,
-        companions=companions or (),
-    )
+        return Outcome(findings, status, companions=joined.companions)
+    if isinstance(joined, Joined) and not unresolved:
+        return Outcome(
+            findings, status, wish=workload_manifests(observed.workload(joined), settings), secrets=joined.copies
+        )
+    return Outcome(findings, status, wish=() if is_refusal(joined) else None)
+
+
+def _verdict(joined: Joining, rollout: Rollout, unresolved: list[Problem]) -> Verdict:
+    if unresolved:
+        return Verdict.stuck(unresolved[0])
+    if isinstance(joined, Joined):
+        return because_of_mesh(rollout.verdict(), joined.mesh)
+    assert isinstance(joined, InTheMaking)  # noqa: S101  (a problem is among the unresolved)
+    return joined.verdict
 
 
 def _status(observed: ObservedNode, rollout: Rollout) -> dict[str, Any]:
@@ -97,6 +99,6 @@ def _status(observed: ObservedNode, rollout: Rollout) -> dict[str, Any]:
         "selector": selector_text(node),
         "agents": len(observed.seating.hosted),
     }
-    if observed.mesh:
-        status["mesh"] = f"{node.namespace}/{observed.mesh.name}"
+    if observed.joining.mesh:
+        status["mesh"] = str(observed.joining.name)
     return status

@@ -5,7 +5,15 @@ from dataclasses import dataclass
 from isek_operator.decide.conditions import holds
 from isek_operator.decide.problem import Problem
 from isek_operator.decide.reasons import Reason
-from isek_operator.decide.references import HOSTED_KINDS, Hosted, PeerReference, hosted, mesh_name, peer_references
+from isek_operator.decide.references import (
+    HOSTED_KINDS,
+    Hosted,
+    MeshName,
+    PeerReference,
+    hosted,
+    mesh_name,
+    peer_references,
+)
 from isek_operator.decide.world import World
 
 
@@ -18,23 +26,23 @@ class Peer:
     """None: nobody of that name and kind is there."""
     namesake: Hosted | None
     """Somebody of that name and of the other kind."""
-    mesh: str | None
+    mesh: MeshName | None
     """The mesh it is in; None: not known."""
 
 
 def gather_peers(resource: Hosted, world: World) -> tuple[Peer, ...]:
     """Everybody whom ``resource`` asks for help."""
-    return tuple(_gather(resource.namespace, reference, world) for reference in peer_references(resource))
+    return tuple(_gather(reference, world) for reference in peer_references(resource))
 
 
-def _gather(namespace: str, reference: PeerReference, world: World) -> Peer:
-    found = {kind: hosted(kind, namespace, reference.name, world) for kind in HOSTED_KINDS}
+def _gather(reference: PeerReference, world: World) -> Peer:
+    found = {kind: hosted(kind, reference.namespace, reference.name, world) for kind in HOSTED_KINDS}
     resource = next((found[kind] for kind in reference.kinds if found[kind]), None)
     namesake = next((each for kind, each in found.items() if kind not in reference.kinds and each), None)
     return Peer(reference, resource, namesake, mesh_name(resource, world) if resource else None)
 
 
-def unresolved_peers(peers: tuple[Peer, ...], namespace: str, mesh: str | None) -> tuple[Problem, ...]:
+def unresolved_peers(peers: tuple[Peer, ...], mesh: MeshName | None) -> tuple[Problem, ...]:
     """Who is not there, and who is in another mesh than ``mesh`` and so cannot be reached."""
     problems = []
     for peer in peers:
@@ -42,11 +50,11 @@ def unresolved_peers(peers: tuple[Peer, ...], namespace: str, mesh: str | None) 
         if peer.resource is None:
             what = " or ".join(kind for kind in peer.reference.kinds)
             fix = f"it is an {peer.namesake.kind}: name it so in" if peer.namesake else "create it, or fix"
-            message = f"{what} {name!r} does not exist in namespace {namespace!r}; {fix} {field}"
+            message = f"{what} {name!r} does not exist in namespace {peer.reference.namespace!r}; {fix} {field}"
             problems.append(Problem(Reason.AGENT_NOT_FOUND, message))
         elif mesh and peer.mesh and peer.mesh != mesh:
             message = (
-                f"{peer.resource.kind} {name!r} ({field}) is in mesh {peer.mesh!r}, not in {mesh!r}; "
+                f"{peer.resource.kind} {name!r} ({field}) is in mesh {str(peer.mesh)!r}, not in {str(mesh)!r}; "
                 f"set the same meshRef on both"
             )
             problems.append(Problem(Reason.MESH_MISMATCH, message))

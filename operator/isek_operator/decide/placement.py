@@ -2,16 +2,13 @@
 
 from dataclasses import dataclass
 
-from isek.api import IsekMesh
-from isek.api.workload import DEFAULT_MESH
-
 from isek_operator.decide.cycles import cycle_problem, member_cycle
-from isek_operator.decide.joining import InTheMaking, join, network_key
+from isek_operator.decide.joining import InTheMaking, Joined, Joining, ObservedJoining, gather_joining, join
 from isek_operator.decide.names import name_conflict, name_rival
 from isek_operator.decide.node import ObservedNode, gather_node
 from isek_operator.decide.problem import Problem
 from isek_operator.decide.reasons import Reason
-from isek_operator.decide.references import Hosted, mesh, node, node_name, own_mesh_name
+from isek_operator.decide.references import Hosted, MeshName, node, node_name
 from isek_operator.decide.secrets import missing_secrets
 from isek_operator.decide.world import World
 from isek_operator.settings import OperatorSettings
@@ -21,8 +18,7 @@ from isek_operator.settings import OperatorSettings
 class Dedicated:
     """On pods of its own."""
 
-    mesh: IsekMesh
-    network_key: str | None
+    joined: Joined
 
 
 @dataclass(frozen=True)
@@ -30,6 +26,8 @@ class Shared:
     """On the pods of an IsekNode."""
 
     host: ObservedNode
+    joining: Joining
+    """Of the IsekNode."""
 
 
 Placement = Dedicated | Shared | InTheMaking | Problem
@@ -44,30 +42,27 @@ class ObservedPlace:
     cycle: tuple[str, ...] | None
     host: ObservedNode | None
     """The IsekNode that it names, with all around that; None: it names none, or one that is not there."""
-    own_mesh: IsekMesh | None
-    """The mesh that it names itself; None: it names none, or one that is not there."""
-    network_key: str | None
-    """Of the mesh that it names itself."""
+    own_joining: ObservedJoining | None
+    """Its own mesh; None: it uses that of the IsekNode."""
     missing_secrets: tuple[Problem, ...]
 
     @property
-    def mesh(self) -> IsekMesh | None:
-        """The mesh that it is in."""
-        return self.host.mesh if self.host else self.own_mesh
+    def mesh(self) -> MeshName | None:
+        """The mesh that it is in; None: it is not there."""
+        joining = self.host.joining if self.host else self.own_joining
+        return joining.name if joining and joining.mesh else None
 
 
 def gather_place(resource: Hosted, world: World) -> ObservedPlace:
     """Look up all that placing ``resource`` depends on."""
-    host_name, mesh_name = node_name(resource), own_mesh_name(resource)
+    host_name = node_name(resource)
     host = node(resource.namespace, host_name, world) if host_name else None
-    own_mesh = mesh(resource.namespace, mesh_name, world) if mesh_name else None
     return ObservedPlace(
         resource=resource,
         rival=name_rival(resource, world),
         cycle=member_cycle(resource, world),
         host=gather_node(host, world) if host else None,
-        own_mesh=own_mesh,
-        network_key=network_key(own_mesh, world),
+        own_joining=None if host_name else gather_joining(resource, world),
         missing_secrets=missing_secrets(resource, world),
     )
 
@@ -79,18 +74,17 @@ def place(observed: ObservedPlace, settings: OperatorSettings) -> Placement:
         return name_conflict(resource, observed.rival)
     if observed.cycle:
         return cycle_problem(observed.cycle)
-    if node_name(resource):
-        return _on_node(observed)
-    name = own_mesh_name(resource) or DEFAULT_MESH
-    joined = join(name, resource.namespace, observed.own_mesh, observed.network_key, settings)
-    if not isinstance(joined, IsekMesh):
+    if observed.own_joining is None:
+        return _on_node(observed, settings)
+    joined = join(observed.own_joining, settings)
+    if not isinstance(joined, Joined):
         return joined
     if observed.missing_secrets:
         return observed.missing_secrets[0]
-    return Dedicated(joined, observed.network_key)
+    return Dedicated(joined)
 
 
-def _on_node(observed: ObservedPlace) -> Shared | Problem:
+def _on_node(observed: ObservedPlace, settings: OperatorSettings) -> Shared | Problem:
     resource, host = observed.resource, observed.host
     if host is None:
         message = (
@@ -107,7 +101,7 @@ def _on_node(observed: ObservedPlace) -> Shared | Problem:
         return Problem(Reason.NODE_FULL, message)
     if not _among(resource, host.seating.hosted):
         return observed.missing_secrets[0]
-    return Shared(host)
+    return Shared(host, join(host.joining, settings))
 
 
 def _among(resource: Hosted, others: tuple[Hosted, ...]) -> bool:

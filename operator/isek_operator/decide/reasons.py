@@ -100,6 +100,15 @@ class Reason(StrEnum):
         WITH_PODS,
         UNRESOLVED,
     )
+    MESH_NOT_ALLOWED = Entry(
+        "MeshNotAllowed",
+        "The mesh lives in another namespace, and its `spec.allowedNamespaces` leave this one out. Pods of before are "
+        "removed, with their copy of the mesh's keys.",
+        "Set `spec.allowedNamespaces` of the IsekMesh, label the namespace so that it is selected, or name another "
+        "mesh in `spec.meshRef`.",
+        WITH_PODS,
+        UNRESOLVED,
+    )
     MESH_NOT_READY = Entry(
         "MeshNotReady",
         "The mesh has no etcd to register with yet, or the key of its private network is not there yet.",

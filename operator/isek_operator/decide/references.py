@@ -2,9 +2,10 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import NamedTuple, Self
 
 from isek.api import IsekAgent, IsekMesh, IsekNode, IsekTeam, Resource
-from isek.api.workload import DEFAULT_MESH, PodTemplate
+from isek.api.workload import DEFAULT_MESH, PodTemplate, Reference
 
 from isek_operator.decide.world import World
 
@@ -16,6 +17,27 @@ User = IsekAgent | IsekTeam | IsekNode
 
 HOSTED_KINDS = ("IsekAgent", "IsekTeam")
 USER_KINDS = ("IsekNode", *HOSTED_KINDS)
+
+
+class MeshName(NamedTuple):
+    """Names an IsekMesh."""
+
+    namespace: str
+    name: str
+
+    @classmethod
+    def of(cls, mesh: IsekMesh) -> Self:
+        """The name of ``mesh``."""
+        return cls(mesh.namespace, mesh.name)
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """From ``<namespace>/<name>``, as it stands in a status."""
+        namespace, _, name = text.partition("/")
+        return cls(namespace, name)
+
+    def __str__(self) -> str:
+        return f"{self.namespace}/{self.name}"
 
 
 @dataclass(frozen=True)
@@ -36,6 +58,7 @@ class PeerReference:
     """Where it is named."""
     kinds: tuple[str, ...]
     """What it may be."""
+    namespace: str
     name: str
 
 
@@ -62,14 +85,17 @@ def node_name(resource: Resource) -> str | None:
     return resource.spec.node_ref.name if isinstance(resource, Hosted) and resource.spec.node_ref else None
 
 
-def own_mesh_name(user: User) -> str | None:
+def own_mesh_name(user: User) -> MeshName | None:
     """The mesh that ``user`` itself names; None: it is hosted on an IsekNode, whose mesh it uses."""
     if node_name(user):
         return None
-    return user.spec.mesh_ref.name if user.spec.mesh_ref else DEFAULT_MESH
+    reference = user.spec.mesh_ref
+    if reference is None:
+        return MeshName(user.namespace, DEFAULT_MESH)
+    return MeshName(reference.namespace or user.namespace, reference.name)
 
 
-def mesh_name(user: User, world: World) -> str | None:
+def mesh_name(user: User, world: World) -> MeshName | None:
     """The mesh that ``user`` is in; None: that hangs on an IsekNode that is not there."""
     named_node = node_name(user)
     if named_node is None:
@@ -78,28 +104,30 @@ def mesh_name(user: User, world: World) -> str | None:
     return own_mesh_name(host) if host else None
 
 
-def mesh_users(namespace: str, name: str, world: World) -> Iterator[User]:
-    """All that have pods of their own in the mesh ``name``."""
+def mesh_users(named: MeshName, world: World) -> Iterator[User]:
+    """All that want to have pods of their own in a mesh, wherever they live and whether it lets them in or not."""
     for kind in USER_KINDS:
-        for user in world.resources(kind, namespace):
-            if isinstance(user, User) and own_mesh_name(user) == name:
+        for user in world.everywhere(kind):
+            if isinstance(user, User) and own_mesh_name(user) == named:
                 yield user
 
 
 def peer_references(resource: Resource) -> tuple[PeerReference, ...]:
     """The members of a team, the agents that are an agent's tools."""
+    return tuple(
+        PeerReference(field, kinds, reference.namespace or resource.namespace, reference.name)
+        for field, kinds, reference in _peers(resource)
+    )
+
+
+def _peers(resource: Resource) -> Iterator[tuple[str, tuple[str, ...], Reference]]:
     if isinstance(resource, IsekTeam):
-        return tuple(
-            PeerReference(f"spec.members[{index}]", ("IsekAgent",) if member.agent else ("IsekTeam",), member.name)
-            for index, member in enumerate(resource.spec.members)
-        )
-    if isinstance(resource, IsekAgent):
-        return tuple(
-            PeerReference(f"spec.tools[{index}].agent", HOSTED_KINDS, tool.agent.name)
-            for index, tool in enumerate(resource.spec.tools)
-            if tool.agent
-        )
-    return ()
+        for index, member in enumerate(resource.spec.members):
+            yield f"spec.members[{index}]", ("IsekAgent",) if member.agent else ("IsekTeam",), member.reference
+    elif isinstance(resource, IsekAgent):
+        for index, tool in enumerate(resource.spec.tools):
+            if tool.agent:
+                yield f"spec.tools[{index}].agent", HOSTED_KINDS, tool.agent
 
 
 def mounted_secret_keys(resource: Resource) -> tuple[SecretKey, ...]:

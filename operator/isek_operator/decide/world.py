@@ -1,6 +1,6 @@
 """What decisions may look at: the last known state of the cluster, read only."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Protocol
 
 from isek.api import Resource
@@ -18,6 +18,14 @@ class World(Protocol):
 
     def resources(self, kind: str, namespace: str) -> Iterable[Resource]:
         """The custom resources of a kind in a namespace, oldest first (creation time, then name)."""
+        ...
+
+    def everywhere(self, kind: str) -> Iterable[Resource]:
+        """The custom resources of a kind in all namespaces."""
+        ...
+
+    def namespace_labels(self, namespace: str) -> Mapping[str, str] | None:
+        """The labels of a namespace; None: not known, since it is not there or the operator may not see it."""
         ...
 
     def children(self, owner_uid: str) -> Iterable[Manifest]:

@@ -1,6 +1,6 @@
 """The watches, by Kopf: every event goes into the store, and what it concerns into the queue. Nothing else."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import repeat
 from typing import Any
 
@@ -11,12 +11,14 @@ from isek_operator.decide.outcome import Manifest
 from isek_operator.handlers.storages import NoDiffBase, NoProgress
 from isek_operator.intake import Intake
 from isek_operator.keys import key_of
-from isek_operator.kinds import WATCHED_KINDS, ApiKind
+from isek_operator.kinds import WATCHED_KINDS, ApiKind, watched_kinds
 from isek_operator.reconcile.synchroniser import Synchroniser
 
 
-def registry(credentials: Credentials, intake: Intake, synchroniser: Synchroniser) -> kopf.OperatorRegistry:
-    """All handlers."""
+def registry(
+    credentials: Credentials, intake: Intake, synchroniser: Synchroniser, namespaces: Sequence[str]
+) -> kopf.OperatorRegistry:
+    """All handlers of an operator that works in these namespaces; none: in all."""
     handlers = kopf.OperatorRegistry()
 
     async def observe(event: kopf.RawEvent, **_: Any) -> None:
@@ -28,7 +30,7 @@ def registry(credentials: Credentials, intake: Intake, synchroniser: Synchronise
         if event["type"] is None:  # an item of the list that a watch begins with
             synchroniser.relisted()
 
-    for kind in WATCHED_KINDS:
+    for kind in watched_kinds(namespaces):
         version = kind.api_version.rpartition("/")[2]
         kopf.on.event(kind.group, version, kind.plural, id=f"observe-{kind.plural}", registry=handlers)(observe)
 

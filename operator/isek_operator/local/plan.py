@@ -12,7 +12,7 @@ from isek.api.documents import Document, DocumentError, load, parse
 from isek_operator.decide.outcome import Manifest, Outcome
 from isek_operator.decide.reasons import Reason
 from isek_operator.decide.references import User, mesh, mesh_name
-from isek_operator.local.world import LocalWorld, SecretName, read_secrets
+from isek_operator.local.world import LocalWorld, SecretName, read_namespaces, read_secrets
 from isek_operator.manifests.config_map import HOSTED_FILE
 from isek_operator.reconcile.decisions import Decide, decisions
 from isek_operator.settings import OperatorSettings
@@ -68,7 +68,7 @@ def plan(paths: Iterable[Path]) -> Plan:
     resources = [each for each in loaded if isinstance(each, Resource)]
     secrets = read_secrets(documents, NAMESPACE)
     borrowed = list(_borrow_api_keys(resources, secrets))
-    world = LocalWorld(resources, secrets)
+    world = LocalWorld(resources, secrets, read_namespaces(documents))
     outcomes = _decide_all(world, decisions(OperatorSettings()))
     problems = [line for resource, outcome in outcomes for line in _problems(resource, outcome)]
     if problems:
@@ -117,7 +117,8 @@ def _pods(
     deployment = wishes.get("Deployment")
     if deployment is None or not isinstance(resource, User):
         return
-    joined = mesh(resource.namespace, mesh_name(resource, world) or "", world)
+    named = mesh_name(resource, world)
+    joined = mesh(*named, world) if named else None
     assert joined is not None  # noqa: S101  (else there would be no Deployment)
     hosted = wishes["ConfigMap"]["data"][HOSTED_FILE]
     addresses = tuple(
@@ -131,7 +132,7 @@ def _pods(
         yield Pod(
             name=name,
             namespace=resource.namespace,
-            mesh=f"{joined.namespace}/{joined.name}",
+            mesh=str(named),
             mesh_id=joined.mesh_id,
             hosted=hosted,
             agents=addresses,
@@ -168,7 +169,7 @@ def _entry(pods: Sequence[Pod], world: LocalWorld) -> str:
 def _passed_over(documents: Sequence[Document], resources: Sequence[Resource]) -> Iterator[str]:
     for document in documents:
         kind, metadata = document.manifest["kind"], document.manifest.get("metadata") or {}
-        if kind != "Secret":
+        if kind not in {"Secret", "Namespace"}:
             yield f"{kind} {metadata.get('name', '')}: skipped, it needs a cluster"
     for resource in resources:
         if isinstance(resource, IsekMesh):

@@ -16,15 +16,23 @@ from isek_operator.manifests.secret import private_network_secret
 SecretName = tuple[str, str]
 """Namespace and name."""
 
+NAME_LABEL = "kubernetes.io/metadata.name"
+
+_LABELLED: TypeAdapter[tuple[str, dict[str, str]]] = TypeAdapter(tuple[Namespace, dict[str, str]])
 _PLACE: TypeAdapter[SecretName] = TypeAdapter(tuple[Namespace, ObjectName])
 
 
 class LocalWorld:
-    """Resources and Secrets, and of the objects that an operator makes for them the keys of meshes only."""
+    """Resources, Secrets and Namespaces, and of the objects that an operator makes the keys of meshes only."""
 
-    def __init__(self, resources: Iterable[Resource], secrets: Mapping[SecretName, Mapping[str, bytes]]) -> None:
+    def __init__(
+        self,
+        resources: Iterable[Resource],
+        secrets: Mapping[SecretName, Mapping[str, bytes]],
+        namespaces: Mapping[str, Mapping[str, str]],
+    ) -> None:
         self._resources: dict[tuple[str, str, str], Resource] = {}
-        self._secrets = secrets
+        self._secrets, self._namespaces = secrets, namespaces
         for resource in resources:
             self.add(resource)
 
@@ -56,6 +64,14 @@ class LocalWorld:
         found = (each for each in self._resources.values() if (each.kind, each.namespace) == (kind, namespace))
         return sorted(found, key=lambda each: each.name)
 
+    def everywhere(self, kind: str) -> Iterable[Resource]:
+        """As in ``World``."""
+        return [each for each in self._resources.values() if each.kind == kind]
+
+    def namespace_labels(self, namespace: str) -> Mapping[str, str]:
+        """As in ``World``; one that no file holds has the label that the API server gives to all of them."""
+        return {NAME_LABEL: namespace, **self._namespaces.get(namespace, {})}
+
     def children(self, owner_uid: str) -> Iterable[Manifest]:
         """The key of a mesh, which stands in a file; else none: processes are no objects."""
         for mesh in self._resources.values():
@@ -79,6 +95,26 @@ class LocalWorld:
     def etcd(self, namespace: str, name: str) -> EtcdView | None:
         """None: discovery is a registry process."""
         return None
+
+
+def read_namespaces(documents: Iterable[Document]) -> dict[str, dict[str, str]]:
+    """The labels of the core/v1 Namespaces among the documents.
+
+    Raises:
+        DocumentError: one has no name, or labels that are no text.
+    """
+    labels: dict[str, dict[str, str]] = {}
+    for document in documents:
+        manifest = document.manifest
+        if (manifest.get("apiVersion"), manifest.get("kind")) != ("v1", "Namespace"):
+            continue
+        metadata = manifest.get("metadata") or {}
+        try:
+            name, given = _LABELLED.validate_python((metadata.get("name"), metadata.get("labels") or {}))
+        except ValidationError:
+            raise DocumentError(f"{document.source}: Namespace: metadata: needs a valid name and labels") from None
+        labels[name] = given
+    return labels
 
 
 def read_secrets(documents: Iterable[Document], namespace: str) -> dict[SecretName, dict[str, bytes]]:

@@ -9,6 +9,7 @@ from isek.node.settings import NodeSettings
 from isek_operator.decide.references import mounted_secret_keys
 from isek_operator.decide.workload import Workload
 from isek_operator.manifests.config_map import HOSTED_FILE
+from isek_operator.manifests.mesh_copy import mounted_secret
 from isek_operator.manifests.secret import PRIVATE_NETWORK_KEY, private_network_secret_name
 
 P2P_STATE = PurePosixPath("/var/run/isek/p2p")
@@ -35,7 +36,7 @@ def pod_volumes(workload: Workload) -> list[dict[str, Any]]:
             {
                 "name": "p2p-key",
                 "secret": {
-                    "secretName": private_network_secret_name(workload.mesh),
+                    "secretName": mounted_secret(workload, private_network_secret_name(workload.mesh)),
                     "defaultMode": _GROUP_MAY_READ,
                     "items": [{"key": PRIVATE_NETWORK_KEY, "path": PRIVATE_NETWORK_KEY}],
                 },

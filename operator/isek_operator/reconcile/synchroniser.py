@@ -10,7 +10,7 @@ from isek_operator.cluster.client import Client
 from isek_operator.cluster.errors import ApiError
 from isek_operator.intake import Intake
 from isek_operator.keys import key_of
-from isek_operator.kinds import CUSTOM_KINDS, WATCHED_KINDS, ApiKind
+from isek_operator.kinds import CUSTOM_KINDS, ApiKind, watched_kinds
 from isek_operator.metrics import Metrics
 from isek_operator.queue import WorkQueue
 from isek_operator.store import Store
@@ -46,7 +46,7 @@ class Synchroniser:
 
     async def first(self) -> None:
         """Fill the store, then make every custom resource due. Raises the errors of the API client."""
-        for kind in WATCHED_KINDS:
+        for kind in watched_kinds(self._namespaces):
             for namespace in self._namespaces or (None,):
                 for manifest in (await self._client.list(kind, namespace)).items:
                     # not through the intake: it would ask for dependents in a world that is not complete
@@ -76,7 +76,7 @@ class Synchroniser:
     async def sweep(self) -> None:
         """Forget what is not there any more, and say so (``swept``). Raises the errors of the API client."""
         began = time.monotonic()
-        for kind in WATCHED_KINDS:
+        for kind in watched_kinds(self._namespaces):
             await self._sweep_kind(kind)
             self._metrics.objects.labels(kind.kind).set(self._store.count(kind.kind))
         self._swept()

@@ -75,6 +75,7 @@ def test_the_operator_may_do_with_each_kind_what_it_does_and_no_more() -> None:
     assert {resource for _, resource in allowed} == subresources | {kind.plural for kind in (*WATCHED_KINDS, EVENT)}
     for kind in WATCHED_KINDS:
         assert allowed[kind.group, kind.plural] >= {"list", "watch"}
+    assert allowed["", "namespaces"] == {"list", "watch"}
     for kind in CHILD_KINDS:
         assert allowed[kind.group, kind.plural] == {"get", "list", "watch", "create", "patch", "delete"}
     assert allowed[EVENT.group, EVENT.plural] == {"create", "patch"}

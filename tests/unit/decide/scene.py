@@ -38,14 +38,25 @@ class Scene:
         self.store.drop(Key(kind, NAMESPACE, name), version=next(self._versions))
         return self
 
-    def resource(self, kind: str, name: str) -> Resource:
-        found = self.store.resource(kind, NAMESPACE, name)
+    def label_namespace(self, name: str, **labels: str) -> "Scene":
+        """Add, or replace, a namespace."""
+        self.store.put(
+            {
+                "apiVersion": "v1",
+                "kind": "Namespace",
+                "metadata": {"name": name, "labels": labels, "resourceVersion": str(next(self._versions))},
+            }
+        )
+        return self
+
+    def resource(self, kind: str, name: str, namespace: str = NAMESPACE) -> Resource:
+        found = self.store.resource(kind, namespace, name)
         assert found is not None, f"there is no {kind} {name}"
         return found
 
-    def decide(self, kind: str, name: str) -> Outcome:
+    def decide(self, kind: str, name: str, namespace: str = NAMESPACE) -> Outcome:
         """What is decided about it."""
-        return decisions(SETTINGS)(self.resource(kind, name), self.store)
+        return decisions(SETTINGS)(self.resource(kind, name, namespace), self.store)
 
     def bring_about(self, kind: str, name: str, **status: Any) -> Outcome:
         """Make the wish come true, with its pods in the state that ``status`` says, and decide again."""

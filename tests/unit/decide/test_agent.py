@@ -27,7 +27,7 @@ def test_pods_wait_for_the_key_of_their_mesh_and_those_that_run_are_left_alone(o
 
     assert outcome.wish is None
     assert finding(outcome, "Ready").reason is Reason.MESH_NOT_READY
-    assert finding(outcome, "Ready").message.endswith("see kubectl describe isekmesh default")
+    assert finding(outcome, "Ready").message.endswith("see kubectl describe isekmesh -n newsroom default")
     assert types(outcome) == {"Ready", "ResolvedRefs", "Reconciling"}
 
 
@@ -231,7 +231,8 @@ def test_a_tool_in_another_mesh_is_a_mismatch() -> None:
 
     assert finding(outcome, "ResolvedRefs").reason is Reason.MESH_MISMATCH
     assert finding(outcome, "ResolvedRefs").message == (
-        "IsekAgent 'writer' (spec.tools[0].agent) is in mesh 'press', not in 'default'; set the same meshRef on both"
+        "IsekAgent 'writer' (spec.tools[0].agent) is in mesh 'newsroom/press', not in 'newsroom/default'; "
+        "set the same meshRef on both"
     )
 
 

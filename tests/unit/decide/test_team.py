@@ -70,7 +70,7 @@ def test_members_live_in_the_mesh_of_the_team_also_on_a_node() -> None:
     outcome = scene.decide("IsekTeam", "newsroom")
 
     assert finding(outcome, "ResolvedRefs").reason is Reason.MESH_MISMATCH
-    assert "IsekAgent 'writer' (spec.members[0]) is in mesh 'press', not in 'default'" in (
+    assert "IsekAgent 'writer' (spec.members[0]) is in mesh 'newsroom/press', not in 'newsroom/default'" in (
         finding(outcome, "Ready").message
     )
 

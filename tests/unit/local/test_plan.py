@@ -70,6 +70,34 @@ def test_a_mesh_without_p2p_needs_no_sidecars_and_says_what_stands_in_for_etcd(t
     assert result.notes == ("IsekMesh default: a registry process stands in for its etcd, which needs a cluster",)
 
 
+def of_press(spec: str = "model: {provider: Echo}") -> str:
+    return agent("writer", spec).replace("name: writer", "name: writer, namespace: press")
+
+
+def shared_mesh(allowed: str) -> str:
+    return (
+        "apiVersion: isek.io/v1alpha1\nkind: IsekMesh\nmetadata: {name: ground}\n"
+        f"spec: {{allowedNamespaces: {allowed}}}\n"
+    )
+
+
+PRESS = "apiVersion: v1\nkind: Namespace\nmetadata: {name: press, labels: {team: press}}\n"
+ON_GROUND = "model: {provider: Echo}, meshRef: {name: ground, namespace: default}"
+BY_LABEL = "{from: Selector, selector: {matchLabels: {team: press}}}"
+
+
+@pytest.mark.parametrize("allowed", ["{from: All}", BY_LABEL])
+def test_agents_of_two_namespaces_share_a_mesh_that_lets_them(tmp_path: Path, allowed: str) -> None:
+    asker = agent(spec=f"{ON_GROUND}, tools: [{{agent: {{name: writer, namespace: press}}}}]")
+
+    result = planned(tmp_path, shared_mesh(allowed), PRESS, asker, of_press(ON_GROUND))
+
+    assert {(pod.node_id, pod.mesh) for pod in result.pods} == {
+        ("a-agent-0.default", "default/ground"),
+        ("writer-agent-0.press", "default/ground"),
+    }
+
+
 def test_a_secret_of_the_folder_is_for_files_and_for_the_environment(tmp_path: Path) -> None:
     secret = (
         "apiVersion: v1\nkind: Secret\nmetadata: {name: openai}\ndata: {api-key: czNjcmV0}\nstringData: {b: plain}\n"
@@ -117,6 +145,15 @@ TEAM = "apiVersion: isek.io/v1alpha1\nkind: IsekTeam\nmetadata: {name: t}\nspec:
         ((TEAM,), "IsekTeam t: IsekAgent 'gone' does not exist in namespace 'default'; create it"),
         ((agent(spec="model: {provider: Echo}, nodeRef: {name: n}"),), "IsekAgent a: IsekNode 'n' does not exist"),
         ((agent(spec="model: {provider: Echo}, meshRef: {name: m}"),), "IsekAgent a: IsekMesh 'm' does not exist"),
+        (
+            (shared_mesh("{from: Same}"), of_press(ON_GROUND)),
+            "IsekAgent writer: IsekMesh 'ground' of namespace 'default' lets in resources of its own namespace only",
+        ),
+        (
+            (shared_mesh(BY_LABEL), of_press(ON_GROUND)),
+            "IsekAgent writer: IsekMesh 'ground' of namespace 'default' does not select namespace 'press'",
+        ),
+        (("apiVersion: v1\nkind: Namespace\nmetadata: {labels: [a]}\n", agent()), "Namespace: metadata: needs a valid"),
         ((agent(), agent()), "IsekAgent a: stands twice in namespace 'default'"),
         ((agent(spec="model: {provider: Echo}, replicas: 0"),), "nothing to run"),
         (

@@ -52,6 +52,12 @@ def mesh(name: str = "default", *, labels: dict[str, str] | None = None, **spec:
     return resource("IsekMesh", name, spec, labels=labels or {})
 
 
+def elsewhere(manifest: Manifest, namespace: str) -> Manifest:
+    """The same resource in another namespace."""
+    metadata = {**manifest["metadata"], "namespace": namespace, "uid": f"{manifest['metadata']['uid']}-in-{namespace}"}
+    return {**manifest, "metadata": metadata}
+
+
 def parsed(manifest: Manifest) -> Resource:
     return KINDS[manifest["kind"]].model_validate(manifest)
 

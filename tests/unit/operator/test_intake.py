@@ -53,6 +53,22 @@ async def observed() -> AsyncIterator[Observed]:
         yield observed
 
 
+def namespace(version: int, **labels: str) -> Manifest:
+    metadata = {"name": "newsroom", "resourceVersion": str(version), "labels": labels}
+    return {"apiVersion": "v1", "kind": "Namespace", "metadata": metadata}
+
+
+async def test_only_the_labels_of_a_namespace_concern_somebody(observed: Observed) -> None:
+    observed.intake.observed(namespace(1, team="press"))
+    assert await observed.due() == {TEAM}
+
+    observed.intake.observed(namespace(2, team="press"))
+    assert await observed.due() == set()
+
+    observed.intake.observed(namespace(3, team="lab"))
+    assert await observed.due() == {TEAM}
+
+
 def manifest(kind: str, name: str, version: int, *, metadata: Manifest | None = None, **more: Any) -> Manifest:
     basic = {"name": name, "namespace": "newsroom", "uid": f"{name}-uid", "resourceVersion": str(version)}
     return {"apiVersion": "v1", "kind": kind, "metadata": {**basic, **(metadata or {})}, **more}

@@ -1,6 +1,6 @@
 import pytest
 from isek.api.agent import Tool
-from isek.api.workload import LocalReference
+from isek.api.workload import Reference
 from isek.errors import CallError
 from isek.tools.ask_agent import AskAgent
 from isek.tools.base import ToolError
@@ -23,14 +23,25 @@ async def test_an_agent_that_fails_fails_the_tool_with_its_code() -> None:
         await AskAgent("writer", directory).call({"message": "tea"}, context())
 
 
+async def test_an_agent_of_another_namespace_is_asked_there() -> None:
+    tool, call = AskAgent("writer.press", Directory({"writer.press": "from the press"})), context()
+
+    assert await tool.call({"message": "tea"}, call) == "from the press"
+    assert tool.schema.name == "writer_press"
+
+
+def test_the_name_of_a_tool_is_no_longer_than_models_take() -> None:
+    assert len(AskAgent(f"{'a' * 40}.{'n' * 63}", Directory({})).schema.name) == 64
+
+
 def test_tools_are_known_by_their_names() -> None:
-    specs = [Tool(builtin="calculator"), Tool(agent=LocalReference(name="writer"))]
+    specs = [Tool(builtin="calculator"), Tool(agent=Reference(name="writer"))]
 
     assert list(build_tools(specs, Directory({}))) == ["calculator", "writer"]
 
 
 def test_two_tools_of_one_name_are_refused() -> None:
-    specs = [Tool(builtin="calculator"), Tool(agent=LocalReference(name="calculator"))]
+    specs = [Tool(builtin="calculator"), Tool(agent=Reference(name="calculator"))]
 
     with pytest.raises(ValueError, match=r"spec\.tools\[1\]: there is a tool called 'calculator' already"):
         build_tools(specs, Directory({}))
