@@ -25,6 +25,7 @@ __all__ = ["ControlPlane", "EtcdMember", "EtcdServer", "KubeClient", "KubeError"
 
 # no workload controllers: no pod runs here, and a test that plays them (``KubeClient.mark_ready``) is not overruled
 CONTROLLERS = ("garbage-collector-controller", "namespace-controller", "serviceaccount-controller")
+WORKLOAD_CONTROLLERS = ("statefulset-controller", "persistentvolumeclaim-protection-controller")
 
 
 class User(NamedTuple):
@@ -42,10 +43,16 @@ class ControlPlane:
     """
 
     def __init__(
-        self, *, definitions: Sequence[Object] = (), proxied: bool = True, audit_policy: Object | None = None
+        self,
+        *,
+        definitions: Sequence[Object] = (),
+        workloads: bool = False,
+        proxied: bool = True,
+        audit_policy: Object | None = None,
     ) -> None:
         """Take CustomResourceDefinitions to apply at start.
 
+        ``workloads``: StatefulSets get pods, which a ``tests.support.kubelet.Kubelet`` runs.
         ``proxied=False`` leaves the proxy out, which costs processor time. ``audit_policy`` (audit.k8s.io/v1) has the
         API server write ``audit_log``.
         """
@@ -53,6 +60,7 @@ class ControlPlane:
         self.kube: KubeClient
         self.admin: User
         self._definitions, self._proxied, self._audit_policy = definitions, proxied, audit_policy
+        self._controllers = CONTROLLERS + (WORKLOAD_CONTROLLERS if workloads else ())
         self._folder = Path(tempfile.mkdtemp(prefix="isek-control-plane-"))
         self._port = free_port()
         self._proxy = TcpProxy(self._port)
@@ -172,7 +180,7 @@ class ControlPlane:
         port = free_port()
         flags: dict[str, Any] = {
             "kubeconfig": self.admin.kubeconfig,
-            "controllers": ",".join(CONTROLLERS),
+            "controllers": ",".join(self._controllers),
             "bind-address": "127.0.0.1",
             "secure-port": port,
             "cert-dir": self._folder / "controllers",

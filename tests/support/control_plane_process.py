@@ -51,6 +51,11 @@ class ServerProcess:
     def running(self) -> bool:
         return self._process is not None and self._process.poll() is None
 
+    @property
+    def exit_code(self) -> int | None:
+        """None: it runs; negative: the signal that ended it."""
+        return None if self._process is None else self._process.poll()
+
     async def start(self, ready: Callable[[], Awaitable[bool]], *, within: float = 60) -> None:
         """Start the program and wait until ``ready`` says yes.
 
@@ -58,7 +63,7 @@ class ServerProcess:
             ProcessFailedError: it ended, or was not ready in ``within`` seconds.
 
         """
-        self._spawn()
+        self.spawn()
 
         async def ready_or_ended() -> bool:
             return not self.running or await ready()
@@ -71,7 +76,8 @@ class ServerProcess:
         if not self.running:
             raise ProcessFailedError(f"{self.name} ended:\n{self._last_lines()}")
 
-    def _spawn(self) -> None:
+    def spawn(self) -> None:
+        """Start the program without waiting for anything."""
         # not asyncio's: such a process outlives the event loop of the fixture that started it
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(self.command, stdout=log, stderr=log, stdin=subprocess.DEVNULL)
@@ -82,8 +88,7 @@ class ServerProcess:
         if self._process is None:
             return
         if self.running:
-            self.resume()
-            self._process.terminate()
+            self.terminate()
             with suppress(AssertionError):
                 await until(lambda: not self.running, within=10, what=f"{self.name} ends")
         await self.kill()
@@ -92,6 +97,11 @@ class ServerProcess:
         """End it at once (SIGKILL)."""
         self._kill()
         atexit.unregister(self._kill)
+
+    def terminate(self) -> None:
+        """Tell it to end (SIGTERM), also while it is frozen."""
+        self.resume()
+        self._signal(signal.SIGTERM)
 
     def pause(self) -> None:
         """Freeze it: connections stay open and nothing answers (SIGSTOP)."""

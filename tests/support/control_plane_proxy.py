@@ -1,16 +1,21 @@
 """A TCP proxy that can be cut: how a test takes a server away from its clients and gives it back."""
 
 import asyncio
+from collections.abc import Callable
 from contextlib import suppress
 from types import TracebackType
 from typing import Self
 
 
 class TcpProxy:
-    """Listens on a free port of 127.0.0.1 and passes connections on to ``target_port``."""
+    """Listens on a free port of 127.0.0.1 and passes connections on to ``target_port`` of what ``host`` returns.
 
-    def __init__(self, target_port: int) -> None:
+    ``host`` may raise an ``OSError``: the connection ends.
+    """
+
+    def __init__(self, target_port: int, *, host: Callable[[], str] = lambda: "127.0.0.1") -> None:
         self._target_port = target_port
+        self._host = host
         self._server: asyncio.Server | None = None
         self._connections: set[asyncio.Task[None]] = set()
         self.port = 0
@@ -42,7 +47,7 @@ class TcpProxy:
             writer.transport.abort()
 
     async def _carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        far_reader, far_writer = await asyncio.open_connection("127.0.0.1", self._target_port)
+        far_reader, far_writer = await asyncio.open_connection(self._host(), self._target_port)
         try:
             async with asyncio.TaskGroup() as both_ways:
                 both_ways.create_task(_pump(reader, far_writer))

@@ -95,9 +95,28 @@ class KubeClient:
         path = await self._path(kind, name, subresource)
         return await self._call("PATCH", path, change, "application/merge-patch+json", {"fieldManager": "kubectl-edit"})
 
-    async def delete(self, kind: str, name: str, *, propagation: str = "Background") -> None:
+    async def delete(
+        self, kind: str, name: str, *, propagation: str = "Background", grace_seconds: int | None = None, uid: str = ""
+    ) -> None:
+        """Delete an object; with a uid only that very one."""
         path = await self._path(kind, name)
-        await self._call("DELETE", path, {"propagationPolicy": propagation}, "application/json")
+        options: Object = {"propagationPolicy": propagation}
+        if grace_seconds is not None:
+            options["gracePeriodSeconds"] = grace_seconds
+        if uid:
+            options["preconditions"] = {"uid": uid}
+        await self._call("DELETE", path, options, "application/json")
+
+    async def watch(self, kind: str, *, labels: str = "") -> AsyncIterator[tuple[str, Object]]:
+        """Tell ``ADDED`` for each object of all namespaces, then what becomes of them; ends after an hour."""
+        path = (await self._resource(kind)).path(None)
+        query = {"watch": "true", "timeoutSeconds": "3600", "labelSelector": labels}
+        timeout = aiohttp.ClientTimeout(total=None)
+        async with self._session.get(path, params=query, timeout=timeout, read_bufsize=2**22) as answer:
+            answer.raise_for_status()
+            async for line in answer.content:
+                event = json.loads(line)
+                yield event["type"], event["object"]
 
     async def until_exists(self, kind: str, name: str, *, within: float = 10) -> Object:
         return await until(lambda: self.find(kind, name), within=within, what=f"{kind} {name!r} exists")

@@ -10,13 +10,14 @@ import aiohttp
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests.support.control_plane_process import ServerProcess, free_port
+from tests.support.kubelet_container import with_hosts
 from tests.support.waiting import until
 
 
 class OperatorProcess:
-    """``python -m isek_operator.main`` against a kubeconfig."""
+    """``python -m isek_operator.main`` against a kubeconfig; with ``hosts`` of a kubelet it finds its pods by name."""
 
-    def __init__(self, kubeconfig: Path, log: Path, **settings: str) -> None:
+    def __init__(self, kubeconfig: Path, log: Path, *, hosts: Path | None = None, **settings: str) -> None:
         self.health_port, self.metrics_port, self.log = free_port(), free_port(), log
         environment = {
             "KUBECONFIG": str(kubeconfig),
@@ -25,7 +26,8 @@ class OperatorProcess:
             **{f"ISEK_OPERATOR_{name.upper()}": value for name, value in settings.items()},
         }
         variables = [f"{name}={value}" for name, value in environment.items()]
-        self.process = ServerProcess(["env", *variables, sys.executable, "-m", "isek_operator.main"], log=log)
+        command = ["env", *variables, sys.executable, "-m", "isek_operator.main"]
+        self.process = ServerProcess(command if hosts is None else with_hosts(hosts, command), log=log)
 
     async def start(self) -> None:
         """Return once it has read the cluster."""

@@ -75,8 +75,7 @@ async def test_it_looks_after_the_named_namespaces_only(
 ) -> None:
     log = tmp_path / "operator.log"
     other = kube.in_namespace("default")
-    only = {"watch_namespaces": kube.namespace}
-    async with operator.away(), OperatorProcess(operator_user.kubeconfig, log, **only):
+    async with operator.away(), OperatorProcess(operator_user.kubeconfig, log, watch_namespaces=kube.namespace):
         await other.apply(agent("elsewhere"))
         await kube.apply(agent("writer"))
         before = await kube.until_exists("Deployment", "writer-agent")
