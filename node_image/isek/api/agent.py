@@ -5,9 +5,9 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field
 
 from isek.api.fields import AnyObject, Capability, LongText, ShortText, Text, Url
-from isek.api.resource import AGE_COLUMN, READY_COLUMNS, Column, Resource, WorkloadStatus
+from isek.api.resource import Column, Resource, columns
 from isek.api.schema import Model, Rule, exactly_one_of
-from isek.api.workload import HostedSpec, Reference, SecretValue
+from isek.api.workload import HOSTED_COLUMNS, URL_COLUMN, HostedSpec, HostedStatus, Reference, SecretValue
 
 
 class ToolCall(Model):
@@ -92,29 +92,14 @@ class IsekAgentSpec(HostedSpec):
     """What its model may call."""
 
 
-class IsekAgentStatus(WorkloadStatus):
-    """What the agent is."""
-
-    url: ShortText | None = None
-    """Where it answers inside the cluster."""
-    node: ShortText | None = None
-    """The IsekNode, or the Deployment, that hosts it."""
-
-
 class IsekAgent(Resource):
     """One agent: instructions, model and tools, hosted on an IsekNode or on pods of its own."""
 
     plural: ClassVar[str] = "isekagents"
     short_name: ClassVar[str] = "iagent"
     scalable: ClassVar[bool] = True
-    columns: ClassVar[tuple[Column, ...]] = (
-        READY_COLUMNS[0],
-        Column("Node", "string", ".status.node"),
-        Column("Mesh", "string", ".status.mesh"),
-        Column("Replicas", "string", ".status.readyReplicas"),
-        *READY_COLUMNS[1:],
-        Column("URL", "string", ".status.url", priority=1),
-        AGE_COLUMN,
+    columns: ClassVar[tuple[Column, ...]] = columns(
+        *HOSTED_COLUMNS, Column("Model", "string", ".spec.model.name", priority=1), URL_COLUMN
     )
     rules = (
         Rule(
@@ -132,5 +117,5 @@ class IsekAgent(Resource):
 
     spec: IsekAgentSpec
     """What the agent is to be."""
-    status: IsekAgentStatus = IsekAgentStatus()
+    status: HostedStatus = HostedStatus()
     """What the agent is."""

@@ -68,7 +68,6 @@ def custom_resource_definition(kind: type[Resource]) -> dict[str, Any]:
         "spec": root["properties"]["spec"],
         "status": root["properties"]["status"],
     }
-    root["properties"]["status"].pop("default", None)
     root["required"] = [name for name in root.get("required", ()) if name != "metadata"] or None
     root["x-kubernetes-validations"] = [NAME_RULE, *root.get("x-kubernetes-validations", ())]
     subresources: dict[str, Any] = {"status": {}}

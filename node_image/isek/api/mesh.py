@@ -5,7 +5,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field
 
 from isek.api.fields import ImageName, LabelValue, ObjectName, Quantity, ShortText
-from isek.api.resource import AGE_COLUMN, READY_COLUMNS, Column, Resource, Status
+from isek.api.resource import Column, Resource, Status, columns
 from isek.api.schema import Model, Rule
 
 
@@ -123,13 +123,10 @@ class IsekMesh(Resource):
 
     plural: ClassVar[str] = "isekmeshes"
     short_name: ClassVar[str] = "imesh"
-    columns: ClassVar[tuple[Column, ...]] = (
-        READY_COLUMNS[0],
-        Column("Etcd", "string", ".status.etcdReadyReplicas"),
-        Column("Members", "integer", ".spec.etcd.replicas"),
-        *READY_COLUMNS[1:],
+    columns: ClassVar[tuple[Column, ...]] = columns(
+        Column("Etcd", "string", '.status.conditions[?(@.type=="EtcdAvailable")].reason'),
+        Column("Users", "integer", ".status.nodes"),
         Column("Endpoint", "string", ".status.endpoint", priority=1),
-        AGE_COLUMN,
     )
 
     spec: IsekMeshSpec = IsekMeshSpec()

@@ -4,7 +4,7 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field
 
-from isek.api.resource import AGE_COLUMN, READY_COLUMNS, Column, Resource, WorkloadStatus
+from isek.api.resource import MESH_COLUMN, Column, Resource, WorkloadStatus, columns
 from isek.api.schema import Model
 from isek.api.workload import PodTemplate, Reference, Replicas
 
@@ -36,14 +36,7 @@ class IsekNode(Resource):
     plural: ClassVar[str] = "iseknodes"
     short_name: ClassVar[str] = "inode"
     scalable: ClassVar[bool] = True
-    columns: ClassVar[tuple[Column, ...]] = (
-        READY_COLUMNS[0],
-        Column("Agents", "integer", ".status.agents"),
-        Column("Mesh", "string", ".status.mesh"),
-        Column("Replicas", "string", ".status.readyReplicas"),
-        *READY_COLUMNS[1:],
-        AGE_COLUMN,
-    )
+    columns: ClassVar[tuple[Column, ...]] = columns(Column("Agents", "integer", ".status.agents"), MESH_COLUMN)
 
     spec: IsekNodeSpec = IsekNodeSpec()
     """What the node is to be."""

@@ -65,8 +65,10 @@ class Status(Model):
 
     model_config = ConfigDict(extra="ignore")
 
-    observed_generation: Annotated[int, Field(ge=0)] = 0
-    """The metadata.generation that the operator last acted on."""
+    observed_generation: Annotated[int, Field(ge=-1)] = -1
+    """The metadata.generation that the operator last acted on; -1: it has not looked at it yet."""
+    pods: ShortText | None = None
+    """Pods that answer, of those that are wanted, such as 2/3."""
     conditions: Annotated[
         tuple[Condition, ...],
         Field(
@@ -100,12 +102,19 @@ class Column:
     priority: int = 0
 
 
-READY_COLUMNS = (
-    Column("Ready", "string", '.status.conditions[?(@.type=="Ready")].status'),
-    Column("Reason", "string", '.status.conditions[?(@.type=="Ready")].reason', priority=1),
-    Column("Message", "string", '.status.conditions[?(@.type=="Ready")].message', priority=1),
-)
-AGE_COLUMN = Column("Age", "date", ".metadata.creationTimestamp")
+MESH_COLUMN = Column("Mesh", "string", ".status.mesh")
+
+
+def columns(*own: Column) -> tuple[Column, ...]:
+    """The columns of a kind: how it stands, what is its own, why it stands so (``-o wide``), and its age."""
+    return (
+        Column("Ready", "string", '.status.conditions[?(@.type=="Ready")].status'),
+        Column("Reason", "string", '.status.conditions[?(@.type=="Ready")].reason'),
+        Column("Pods", "string", ".status.pods"),
+        *own,
+        Column("Message", "string", '.status.conditions[?(@.type=="Ready")].message', priority=1),
+        Column("Age", "date", ".metadata.creationTimestamp"),
+    )
 
 
 class Resource(Model):

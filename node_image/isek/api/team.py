@@ -4,10 +4,9 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from isek.api.agent import IsekAgentStatus
-from isek.api.resource import AGE_COLUMN, READY_COLUMNS, Column, Resource
+from isek.api.resource import Column, Resource, columns
 from isek.api.schema import Model, Rule, exactly_one_of
-from isek.api.workload import HostedSpec, Reference
+from isek.api.workload import HOSTED_COLUMNS, URL_COLUMN, HostedSpec, HostedStatus, Reference
 
 
 class Member(Model):
@@ -37,25 +36,14 @@ class IsekTeamSpec(HostedSpec):
     """Who is asked, in this order."""
 
 
-class IsekTeamStatus(IsekAgentStatus):
-    """What the team is."""
-
-
 class IsekTeam(Resource):
     """Agents, or teams, that solve a task together, wherever they live."""
 
     plural: ClassVar[str] = "isekteams"
     short_name: ClassVar[str] = "iteam"
     scalable: ClassVar[bool] = True
-    columns: ClassVar[tuple[Column, ...]] = (
-        READY_COLUMNS[0],
-        Column("Mode", "string", ".spec.mode"),
-        Column("Node", "string", ".status.node"),
-        Column("Mesh", "string", ".status.mesh"),
-        Column("Replicas", "string", ".status.readyReplicas"),
-        *READY_COLUMNS[1:],
-        Column("URL", "string", ".status.url", priority=1),
-        AGE_COLUMN,
+    columns: ClassVar[tuple[Column, ...]] = columns(
+        *HOSTED_COLUMNS, Column("Mode", "string", ".spec.mode", priority=1), URL_COLUMN
     )
     rules = (
         Rule(
@@ -73,5 +61,5 @@ class IsekTeam(Resource):
 
     spec: IsekTeamSpec
     """What the team is to be."""
-    status: IsekTeamStatus = IsekTeamStatus()
+    status: HostedStatus = HostedStatus()
     """What the team is."""

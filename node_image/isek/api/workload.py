@@ -13,8 +13,10 @@ from isek.api.fields import (
     Namespace,
     ObjectName,
     ResourceName,
+    ShortText,
     Text,
 )
+from isek.api.resource import MESH_COLUMN, Column, WorkloadStatus
 from isek.api.schema import Model, Rule
 
 DEFAULT_MESH = "default"
@@ -149,6 +151,19 @@ class PodTemplate(Model):
             ),
         ),
     )
+
+
+class HostedStatus(WorkloadStatus):
+    """What an agent or a team is."""
+
+    url: ShortText | None = None
+    """Where it answers inside the cluster."""
+    node: ShortText | None = None
+    """The IsekNode, or the Deployment, that hosts it."""
+
+
+HOSTED_COLUMNS = (Column("Node", "string", ".status.node"), MESH_COLUMN)
+URL_COLUMN = Column("URL", "string", ".status.url", priority=1)
 
 
 class HostedSpec(Model):

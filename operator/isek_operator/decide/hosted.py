@@ -126,7 +126,11 @@ def _wish(
 
 def _status(observed: ObservedHosted, placement: Placement, rollout: Rollout) -> dict[str, Any]:
     resource, mesh = observed.resource, observed.place.mesh
-    status: dict[str, Any] = {"replicas": rollout.replicas, "readyReplicas": rollout.ready_replicas}
+    status: dict[str, Any] = {
+        "replicas": rollout.replicas,
+        "readyReplicas": rollout.ready_replicas,
+        **rollout.summary,
+    }
     if isinstance(placement, Shared):
         node = placement.host.node
         status |= {"selector": selector_text(node), "node": node.name, "url": _url(node, resource)}

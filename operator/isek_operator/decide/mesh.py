@@ -78,6 +78,7 @@ def judge_mesh(observed: ObservedMesh) -> Outcome:
         findings=_findings(observed, recreating=recreating),
         status={
             "etcdReadyReplicas": observed.ready_members,
+            "pods": f"{observed.ready_members}/{mesh.spec.etcd.replicas}",
             "nodes": observed.users,
             "endpoint": etcd_endpoint(mesh),
         },

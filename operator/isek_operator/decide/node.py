@@ -96,6 +96,7 @@ def _status(observed: ObservedNode, rollout: Rollout) -> dict[str, Any]:
     status: dict[str, Any] = {
         "replicas": rollout.replicas,
         "readyReplicas": rollout.ready_replicas,
+        **rollout.summary,
         "selector": selector_text(node),
         "agents": len(observed.seating.hosted),
     }

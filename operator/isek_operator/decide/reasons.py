@@ -1,7 +1,7 @@
 """Every reason that a condition or an event may give: what it means, and what to do.
 
 ``docs/reference/conditions.md`` is written from it. To add a reason: add an ``Entry`` with a meaning and a cure, give
-it in a decision, and ``make generate``.
+it in a decision, show it by a situation in ``tests/unit/decide/situations.py``, and ``make generate``.
 """
 
 from enum import StrEnum

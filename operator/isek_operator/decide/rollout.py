@@ -33,6 +33,12 @@ class Rollout:
         return self._count("readyReplicas")
 
     @property
+    def summary(self) -> dict[str, str]:
+        """The status' count of pods for people; none where nothing runs and nothing is to."""
+        wanted = self._wanted if self.wished else ((self.live or {}).get("spec") or {}).get("replicas")
+        return {} if wanted is None else {"pods": f"{self.ready_replicas}/{wanted}"}
+
+    @property
     def complete(self) -> bool:
         """Whether all pods are of the wished specification, and answer."""
         return self._current and self.ready_replicas >= self._wanted

@@ -174,7 +174,7 @@ class Engine:
     async def _say_invalid(self, judged: Manifest, complaint: str) -> None:
         message = f"{complaint}; are the CRDs of the operator's version?"
         findings = overridden((), Reason.INVALID_SPEC, message)
-        await self._write_status(judged, findings, {})
+        await self._write_status(judged, findings, judged.get("status") or {})  # its pods go on as they are
 
     async def _write_status(self, judged: Manifest, findings: tuple[Finding, ...], fields: Manifest) -> None:
         """Write what follows from ``judged``, which may have changed since."""

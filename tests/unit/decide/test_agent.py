@@ -61,6 +61,7 @@ def test_an_agent_is_ready_when_its_pods_are() -> None:
     assert outcome.status == {
         "replicas": 2,
         "readyReplicas": 2,
+        "pods": "2/2",
         "selector": "isek.io/agent=researcher",
         "node": "researcher-agent",
         "url": "http://researcher-agent.newsroom.svc:8080/agents/researcher",
@@ -278,6 +279,7 @@ def test_an_agent_is_ready_when_the_node_that_hosts_it_is() -> None:
     assert outcome.status == {
         "replicas": 2,
         "readyReplicas": 2,
+        "pods": "2/2",
         "selector": "isek.io/node=shared",
         "node": "shared",
         "url": "http://shared-node.newsroom.svc:8080/agents/researcher",

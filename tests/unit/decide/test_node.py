@@ -41,6 +41,7 @@ def test_a_node_hosts_the_agents_and_teams_that_name_it() -> None:
         "readyReplicas": 1,
         "selector": "isek.io/node=shared",
         "agents": 2,
+        "pods": "1/1",
         "mesh": "newsroom/default",
     }
 

@@ -7,6 +7,8 @@ from isek.api import KINDS
 from isek_operator.decide.reasons import Reason
 from isek_operator.reference import page
 
+from tests.unit.decide.situations import situations
+
 (SOURCE,) = (Path(folder) for folder in isek_operator.__path__)
 
 
@@ -25,6 +27,19 @@ def test_a_reason_is_one_word_and_says_what_it_means_and_what_to_do(reason: Reas
     assert reason.cure.endswith(".")
     assert set(reason.kinds) <= set(KINDS)
     assert reason.kinds
+
+
+@pytest.mark.parametrize("reason", [reason for reason in Reason if reason.conditions])
+def test_a_reason_comes_with_the_kinds_and_conditions_that_it_names_and_no_others(reason: Reason) -> None:
+    shown = [
+        (each.kind, condition["type"])
+        for each in situations()
+        for condition in each.conditions
+        if condition["reason"] == reason
+    ]
+
+    assert {kind for kind, _ in shown} == set(reason.kinds)
+    assert {condition for _, condition in shown} == set(reason.conditions)
 
 
 @pytest.mark.parametrize("reason", Reason)

@@ -1,0 +1,165 @@
+"""The situations that a resource can be in, each with the status that the operator writes in it.
+
+Every reason is shown by one at least, for each kind and each condition that may give it (``test_reasons``).
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from isek_operator.cluster.status import next_status, overridden, waiting
+from isek_operator.decide.outcome import Finding, Manifest
+from isek_operator.decide.reasons import Reason
+
+from tests.support.kstatus import Status
+from tests.unit.decide.scene import Scene, progressing
+from tests.unit.manifests.samples import OPENAI, agent, mesh, node, team
+
+NAMES = {"IsekAgent": "researcher", "IsekTeam": "newsroom", "IsekNode": "shared", "IsekMesh": "default"}
+WITH_PODS = ("IsekAgent", "IsekTeam", "IsekNode")
+AGENTS_AND_TEAMS = ("IsekAgent", "IsekTeam")
+WRITER = {"agent": {"name": "writer"}}
+ON_SHARED = {"nodeRef": {"name": "shared"}}
+ELSEWHERE = {"meshRef": {"name": "elsewhere"}}
+NO_SECRET = {"template": {"env": [{"name": "KEY", "valueFrom": {"secretKeyRef": {"name": "none", "key": "key"}}}]}}
+
+
+@dataclass(frozen=True)
+class Situation:
+    """A resource with its status, and what kstatus makes of it."""
+
+    name: str
+    resource: Manifest
+    kstatus: Status
+
+    @property
+    def kind(self) -> str:
+        return str(self.resource["kind"])
+
+    @property
+    def conditions(self) -> list[dict[str, Any]]:
+        conditions: list[dict[str, Any]] = self.resource["status"]["conditions"]
+        return conditions
+
+    @property
+    def suspended(self) -> bool:
+        """Whether it is as it should be, and nothing runs."""
+        return any(each["type"] == "Ready" and each["reason"] == Reason.SCALED_TO_ZERO for each in self.conditions)
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.name}"
+
+
+def situations() -> tuple[Situation, ...]:
+    """All of them."""
+    return (*_of_every_kind(), *_with_pods(), *_agents_and_teams(), *_teams(), *_meshes())
+
+
+def settled_world() -> Scene:
+    """A mesh whose etcd answers, and an agent that a team can ask."""
+    scene = Scene(mesh(), agent("writer"))
+    scene.settle("IsekMesh", "default")
+    scene.settle("IsekAgent", "writer")
+    return scene
+
+
+def one_of(kind: str, **spec: Any) -> Manifest:
+    """A resource of the kind, under the name that it has in all situations."""
+    if kind == "IsekTeam":
+        return team(NAMES[kind], WRITER, created=9, **spec)
+    if kind == "IsekAgent":
+        return agent(NAMES[kind], created=9, **spec)
+    return {"IsekNode": node, "IsekMesh": mesh}[kind](NAMES[kind], **spec)
+
+
+def now(name: str, scene: Scene, kind: str, expected: Status, findings: tuple[Finding, ...] | None = None) -> Situation:
+    """The resource of that kind as it is judged in the scene."""
+    manifest, outcome = scene.manifest(kind, NAMES[kind]), scene.decide(kind, NAMES[kind])
+    said = outcome.findings if findings is None else findings
+    status = next_status({}, said, outcome.status, generation=1, now=datetime(2026, 1, 1, tzinfo=UTC))
+    metadata = {**manifest["metadata"], "generation": 1}
+    return Situation(name, {**manifest, "metadata": metadata, "status": status}, expected)
+
+
+def with_pods(kind: str, *, spec: dict[str, Any] | None = None, **status: Any) -> Scene:
+    """The settled world with a resource of that kind, its pods in the state that ``status`` says."""
+    scene = settled_world().put(one_of(kind, **(spec or {})))
+    scene.bring_about(kind, NAMES[kind], **status)
+    return scene
+
+
+def _of_every_kind() -> Iterator[Situation]:
+    for kind, name in NAMES.items():
+        ready = with_pods(kind)
+        yield now("whose pods answer", ready, kind, "Current")
+        yield now("whose pods are on their way", with_pods(kind, updatedReplicas=0), kind, "InProgress")
+        lost = with_pods(kind, readyReplicas=0, **progressing("NewReplicaSetAvailable"))
+        yield now("that lost a pod", lost, kind, "InProgress")
+        findings = ready.decide(kind, name).findings
+        refused = overridden(
+            findings, Reason.CHILD_REJECTED, "Service 'x' was refused by the API server: exceeded quota"
+        )
+        yield now("of which a child is refused", ready, kind, "Failed", refused)
+        foreign = overridden(findings, Reason.NAME_CONFLICT, "Service 'x' was not made by Isek and is left alone")
+        yield now("of which a child's name is taken", ready, kind, "Failed", foreign)
+        leftover = waiting(findings, "Service 'x' belongs to a deleted resource of this name and is being removed")
+        yield now("that waits for its predecessor to go", ready, kind, "InProgress", leftover)
+        unreadable = overridden(
+            (), Reason.INVALID_SPEC, "spec.colour: unknown; are the CRDs of the operator's version?"
+        )
+        yield now("that does not parse", ready, kind, "Failed", unreadable)
+
+
+def _with_pods() -> Iterator[Situation]:
+    for kind in WITH_PODS:
+        stuck = with_pods(kind, readyReplicas=0, **progressing("ProgressDeadlineExceeded"))
+        yield now("without progress", stuck, kind, "Failed")
+        yield now("that is scaled to zero", with_pods(kind, spec={"replicas": 0}), kind, "Current")
+        yield now("without its mesh", settled_world().put(one_of(kind, **ELSEWHERE)), kind, "Failed")
+        yield now("without the default mesh", Scene(agent("writer"), one_of(kind)), kind, "InProgress")
+        yield now("without a Secret", settled_world().put(one_of(kind, **NO_SECRET)), kind, "Failed")
+
+
+def _agents_and_teams() -> Iterator[Situation]:
+    for kind in AGENTS_AND_TEAMS:
+        guest = one_of(kind, **ON_SHARED)
+        yield now("without its node", settled_world().put(guest), kind, "Failed")
+        hosted = settled_world().put(node(), guest)
+        yield now("whose node is on its way", hosted, kind, "InProgress")
+        hosted.bring_about("IsekNode", "shared")
+        yield now("whose node is ready", hosted, kind, "Current")
+        full = settled_world().put(node(maxAgents=1), agent("first", nodeRef={"name": "shared"}), guest)
+        yield now("on a full node", full, kind, "Failed")
+        rival = {"IsekAgent": team(NAMES[kind], WRITER), "IsekTeam": agent(NAMES[kind])}[kind]
+        yield now("whose address is taken", settled_world().put(rival, one_of(kind)), kind, "Failed")
+    tool = {"tools": [WRITER]}
+    for kind, asks in (("IsekAgent", tool), ("IsekTeam", {})):
+        alone = Scene(mesh(), one_of(kind, **asks))
+        yield now("that asks somebody who is not there", alone, kind, "Failed")
+        apart = settled_world().put(mesh("press"), one_of(kind, meshRef={"name": "press"}, **asks))
+        yield now("that asks somebody of another mesh", apart, kind, "Failed")
+    keyless = settled_world().put(agent(NAMES["IsekAgent"], model=OPENAI))
+    yield now("without the key of its model", keyless, "IsekAgent", "Failed")
+
+
+def _teams() -> Iterator[Situation]:
+    scene = with_pods("IsekTeam")
+    scene.drop("Deployment", "writer-agent")
+    writer = scene.manifest("IsekAgent", "writer")
+    scene.put({**writer, "status": {}})
+    yield now("with a member that is not ready", scene, "IsekTeam", "InProgress")
+    circle = settled_world().put(
+        team("desk", {"team": {"name": "newsroom"}}), team("newsroom", {"team": {"name": "desk"}})
+    )
+    yield now("that is a member of itself", circle, "IsekTeam", "Failed")
+
+
+def _meshes() -> Iterator[Situation]:
+    for size, answering, name in ((3, 2, "with a quorum"), (3, 1, "without a quorum")):
+        scene = Scene(mesh(etcd={"replicas": size}))
+        scene.bring_about("IsekMesh", "default", readyReplicas=answering)
+        yield now(name, scene, "IsekMesh", "InProgress")
+    scene = Scene(mesh())
+    scene.bring_about("IsekMesh", "default")
+    yield now("of another size", scene.put(mesh(etcd={"replicas": 3})), "IsekMesh", "InProgress")
