@@ -14,7 +14,7 @@ from isek_operator.decide.reasons import Reason
 
 from tests.support.kstatus import Status
 from tests.unit.decide.scene import Scene, progressing
-from tests.unit.manifests.samples import OPENAI, agent, mesh, node, team
+from tests.unit.manifests.samples import OPENAI, agent, elsewhere, mesh, node, team
 
 NAMES = {"IsekAgent": "researcher", "IsekTeam": "newsroom", "IsekNode": "shared", "IsekMesh": "default"}
 WITH_PODS = ("IsekAgent", "IsekTeam", "IsekNode")
@@ -117,6 +117,9 @@ def _with_pods() -> Iterator[Situation]:
         yield now("without progress", stuck, kind, "Failed")
         yield now("that is scaled to zero", with_pods(kind, spec={"replicas": 0}), kind, "Current")
         yield now("without its mesh", settled_world().put(one_of(kind, **ELSEWHERE)), kind, "Failed")
+        closed = settled_world().put(elsewhere(mesh("ground"), "press"))
+        closed.put(one_of(kind, meshRef={"name": "ground", "namespace": "press"}))
+        yield now("that its mesh does not let in", closed, kind, "Failed")
         yield now("without the default mesh", Scene(agent("writer"), one_of(kind)), kind, "InProgress")
         yield now("without a Secret", settled_world().put(one_of(kind, **NO_SECRET)), kind, "Failed")
 
