@@ -4,11 +4,11 @@ No object is ever taken over: what has a child's name and another owner is left 
 """
 
 import hashlib
-import json
 import logging
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
 
+import orjson
 from isek.api import Resource
 
 from isek_operator.cluster.client import Client
@@ -223,8 +223,7 @@ def _looks(live: Manifest, wish: Manifest) -> str:
 
 
 def _digest(value: Manifest | Iterable[Manifest]) -> str:
-    text = json.dumps(value, sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
+    return hashlib.sha256(orjson.dumps(value, option=orjson.OPT_SORT_KEYS)).hexdigest()[:16]
 
 
 def _own_key(owner: Resource) -> Key:

@@ -5,7 +5,6 @@ good at, finding the cluster and its credentials, is left to it.
 """
 
 import asyncio
-import json
 import math
 import time
 from collections.abc import Mapping
@@ -14,6 +13,7 @@ from types import TracebackType
 from typing import Any, Self
 
 import aiohttp
+import orjson
 
 from isek_operator.cluster.credentials import Credentials
 from isek_operator.cluster.errors import NotFoundError, UnreachableError, error_from
@@ -150,7 +150,7 @@ class Client:
             headers["Content-Type"] = content_type
         if authorization := self._authorized():
             headers["Authorization"] = authorization
-        data = None if body is None else json.dumps(body, separators=(",", ":"))
+        data = None if body is None else orjson.dumps(body)
         code = "none"
         try:
             assert self._session is not None, "the client is used outside of its context"  # noqa: S101
@@ -177,7 +177,7 @@ class Client:
 
 def _object(answer: bytes) -> dict[str, Any]:
     try:
-        parsed = json.loads(answer)
+        parsed = orjson.loads(answer)
     except ValueError:
         return {"message": answer.decode(errors="replace")[:300]}
     return parsed if isinstance(parsed, dict) else {}
