@@ -4,7 +4,7 @@ import asyncio
 import json
 import os
 import re
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -61,8 +61,11 @@ class Kubectl:
 
     async def apply(self, *objects: Mapping[str, Any]) -> str:
         """Apply objects on the server's side; return kubectl's lines."""
-        documents = "\n---\n".join(json.dumps(document) for document in objects)
-        return await self("apply", "--server-side", "-f", "-", stdin=documents)
+        return await self("apply", "--server-side", "-f", "-", stdin=_documents(objects))
+
+    async def diff(self, *objects: Mapping[str, Any]) -> str:
+        """What applying them on the server's side would change; empty: nothing (kubectl exits with 1 otherwise)."""
+        return await self("diff", "--server-side", "-f", "-", stdin=_documents(objects))
 
     async def get(self, kind: str, name: str) -> Object:
         found: Object = json.loads(await self("get", kind, name, "-o", "json"))
@@ -133,3 +136,7 @@ class Kubectl:
             f"--namespace={self.namespace}",
             *(str(argument) for argument in arguments),
         )
+
+
+def _documents(objects: Iterable[Mapping[str, Any]]) -> str:
+    return "\n---\n".join(json.dumps(each) for each in objects)
