@@ -50,6 +50,8 @@ class AskEndpoint:
         except Exception:
             response = failure(unexpected_error(scope["path"]))
         response.headers[headers.LOAD] = str(self._host.running)
+        if self._host.closing:
+            response.headers["Connection"] = "close"
         await response(scope, receive, send)
 
     async def _respond(self, request: Request, receive: Receive) -> Response:

@@ -32,6 +32,8 @@ class Host:
         self._idle.set()
         self.peer_id: str | None = None
         """The node's own libp2p peer id, once its sidecar has told it."""
+        self.closing = False
+        """Whether connections end with their next answer."""
         self.draining = False
         """Whether new work is refused."""
         self.running = 0

@@ -86,15 +86,23 @@ async def serve(settings: NodeSettings, resources: list[Hostable], listening: so
 async def _drain(
     settings: NodeSettings, host: Host, membership: Membership, joining: "asyncio.Task[None]", hurry: asyncio.Event
 ) -> None:
-    """Leave the registry first, so that no peer asks any more; then refuse who asks still, and finish what runs."""
+    """Leave the registry first, so that no peer asks any more; then refuse who asks still, and finish what runs.
+
+    In between, who came by a Service over a connection that it keeps has to learn to open another: each answer closes
+    its connection, and what is idle that long is closed anyway.
+    """
     log.info("draining", extra=fields(running=host.running))
     joining.cancel()
     with suppress(asyncio.CancelledError):
         await joining
     await membership.leave()
+    host.closing = True
+    with suppress(TimeoutError):
+        await asyncio.wait_for(hurry.wait(), settings.linger_seconds)
     host.draining = True
     waits = [asyncio.create_task(host.idle()), asyncio.create_task(hurry.wait())]
-    await asyncio.wait(waits, timeout=settings.drain_seconds, return_when=asyncio.FIRST_COMPLETED)
+    left = max(settings.drain_seconds - settings.linger_seconds, 0)
+    await asyncio.wait(waits, timeout=left, return_when=asyncio.FIRST_COMPLETED)
     for wait in waits:
         wait.cancel()
     if host.running:

@@ -48,6 +48,8 @@ class NodeSettings(BaseSettings):
     """Largest request that is accepted, and largest answer of another node that is read."""
     drain_seconds: Annotated[int, Field(ge=0)] = 330
     """How long running tasks may take to end once the node is told to stop."""
+    linger_seconds: Annotated[int, Field(ge=0)] = 0
+    """The first of these seconds: callers are still served, and each answer closes its connection."""
     log_format: Literal["Text", "JSON"] = "Text"
     """Text for people, JSON for machines."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"

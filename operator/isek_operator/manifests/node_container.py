@@ -15,6 +15,8 @@ from isek_operator.settings import OperatorSettings
 HTTP_PORT = 8080
 PRE_STOP_SECONDS = 3
 DRAIN_MARGIN_SECONDS = 20
+LINGER_SECONDS = 6
+"""Longer than the node keeps an idle connection: a Service sends no new ones to a pod that ends, and keeps the old."""
 GRACE_MARGIN_SECONDS = 30
 """Beyond the longest run: for the pre-stop pause, for leaving the registry, and for the sidecar, which stops last."""
 
@@ -81,6 +83,7 @@ def _settings(workload: Workload) -> list[dict[str, Any]]:
         registry_ttl_seconds=mesh.spec.registry.ttl_seconds,
         p2p_enabled=mesh.spec.p2p.enabled,
         drain_seconds=workload.longest_run_seconds + DRAIN_MARGIN_SECONDS,
+        linger_seconds=LINGER_SECONDS,
     )
     return [{"name": name, "value": value} for name, value in settings.to_environment().items()]
 

@@ -138,6 +138,27 @@ async def test_a_stopping_node_leaves_the_registry_refuses_new_work_and_finishes
             assert await first.exit_code() == 0
 
 
+async def test_a_stopping_node_closes_kept_connections_with_an_answer_and_refuses_nobody_meanwhile(
+    tmp_path: Path,
+) -> None:
+    lingering = NodeProcess(tmp_path, [agent("echo", ECHO)], linger_seconds=600)
+    async with lingering as node, aiohttp.ClientSession() as kept:
+        async with kept.post(node.url, json={"message": "before"}) as response:
+            assert "Connection" not in response.headers
+
+        node.signal(signal.SIGTERM)
+        await until(lambda: "draining" in node.text, what="the node drains")
+
+        async def told_to_close() -> bool:
+            async with kept.post(node.url, json={"message": "meanwhile"}) as response:
+                assert response.status == 200
+                return response.headers.get("Connection") == "close"
+
+        await until(told_to_close, what="an answer closes its connection")
+        node.signal(signal.SIGTERM)
+        assert await node.exit_code() == 0
+
+
 async def sees(node: NodeProcess, wanted: set[str]) -> bool:
     async with aiohttp.ClientSession() as session, session.get(f"{node.url}/isek/nodes") as response:
         return {record["nodeId"] for record in (await response.json())["nodes"]} == wanted
