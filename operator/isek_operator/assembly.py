@@ -16,11 +16,13 @@ from isek_operator.cluster.client import Client
 from isek_operator.cluster.credentials import Credentials
 from isek_operator.cluster.errors import ApiError
 from isek_operator.cluster.events import Recorder
+from isek_operator.cluster.lease import Lease
 from isek_operator.decide.outcome import Outcome
 from isek_operator.decide.world import World
 from isek_operator.handlers import watches
 from isek_operator.health import endpoints
 from isek_operator.intake import Dependents, Intake
+from isek_operator.leadership import Elected, Leadership, Unopposed, own_identity
 from isek_operator.manifests.meta import MANAGER
 from isek_operator.metrics import Metrics
 from isek_operator.queue import WorkQueue
@@ -52,6 +54,8 @@ async def run(
 
     Raises:
         StartError: the API server does not answer or does not let us in; a port is in use.
+        LeadershipDeniedError: the Lease cannot be used.
+        LeadershipLostError: another operator is, or may be, the active one now.
     """
     _end_on_signals()
     metrics, store = Metrics(), Store()
@@ -60,43 +64,73 @@ async def run(
     synchronised = asyncio.Event()
     async with AsyncExitStack() as stack:
         await _serve(stack, settings, metrics, synchronised, queue)
-        client = await stack.enter_async_context(Client(credentials, metrics))
+        leadership = await _candidate(stack, settings, credentials, metrics)
+        client = await stack.enter_async_context(Client(credentials, metrics, may_write=lambda: leadership.held))
         recorder = Recorder(client, metrics)
         engine = Engine(decide=decide, store=store, intake=intake, client=client, recorder=recorder, metrics=metrics)
         synchroniser = Synchroniser(
             client=client,
             store=store,
             intake=intake,
-            queue=queue,
             metrics=metrics,
             namespaces=settings.watch_namespaces,
             swept=engine.forget_unused,
         )
         await _first(synchroniser, credentials)
         synchronised.set()
-        tasks = [asyncio.create_task(background) for background in (synchroniser.run(), recorder.run())]
-        stack.push_async_callback(_cancel, tasks)
-        ended = asyncio.Event()
-        for task in tasks:
-            task.add_done_callback(lambda _: ended.set())
+        # from here on it stands by, and is up to date when its time comes
+
+        async def lead() -> None:
+            await leadership.acquire()
+            metrics.leader.set(1)
+            intake.begin()
+            await leadership.hold()
+
+        stack.push_async_callback(leadership.release)
+        background = [asyncio.create_task(each) for each in (synchroniser.run(), recorder.run(), lead())]
+        stack.push_async_callback(_cancel, background)
         queue.start(engine.handle, workers=settings.workers)
-        stack.push_async_callback(queue.stop, grace=GRACE_SECONDS)
-        ours = asyncio.all_tasks()
-        watching = await kopf.spawn_tasks(
-            registry=watches.registry(credentials, intake, synchroniser, settings.watch_namespaces),
-            settings=watches.settings(),
-            standalone=True,
-            # only peering uses it; Kopf would ask the system for a user name, which an image does not have
-            identity=MANAGER,  # type: ignore[arg-type]  # a NewType that Kopf does not export
-            clusterwide=not settings.watch_namespaces,
-            namespaces=settings.watch_namespaces,
-            stop_flag=ended,
-        )
-        _end_on_signals()
-        await kopf.run_tasks(watching, ignored=ours)
-        for task in tasks:
-            if task.done():
-                task.result()  # raises: such a task has no end of its own
+        stack.push_async_callback(_stop, queue, leadership)
+        whole = asyncio.current_task()
+        assert whole is not None  # noqa: S101
+        for task in background:
+            # such a task has no end of its own
+            task.add_done_callback(lambda done: done.cancelled() or whole.cancel())
+        try:
+            await _watch(settings, watches.registry(credentials, intake, synchroniser, settings.watch_namespaces))
+        finally:
+            for task in background:
+                if task.done() and not task.cancelled():
+                    task.result()  # raises
+
+
+async def _candidate(
+    stack: AsyncExitStack, settings: OperatorSettings, credentials: Credentials, metrics: Metrics
+) -> Elected:
+    if not settings.lease_namespace:
+        return Unopposed()
+    # connections of its own: a renewal does not queue up behind everything else
+    client = await stack.enter_async_context(Client(credentials, metrics))
+    return Leadership(Lease(client, settings.lease_namespace, settings.lease_name), own_identity())
+
+
+async def _watch(settings: OperatorSettings, registry: kopf.OperatorRegistry) -> None:
+    ours = asyncio.all_tasks()
+    watching = await kopf.spawn_tasks(
+        registry=registry,
+        settings=watches.settings(),
+        standalone=True,
+        # only peering uses it; Kopf would ask the system for a user name, which an image does not have
+        identity=MANAGER,  # type: ignore[arg-type]  # a NewType that Kopf does not export
+        clusterwide=not settings.watch_namespaces,
+        namespaces=settings.watch_namespaces,
+    )
+    _end_on_signals()
+    await kopf.run_tasks(watching, ignored=ours)
+
+
+async def _stop(queue: WorkQueue, leadership: Elected) -> None:
+    await queue.stop(grace=GRACE_SECONDS if leadership.held else 0)
 
 
 def _end_on_signals() -> None:
@@ -113,9 +147,10 @@ def _end_on_signals() -> None:
 
 
 def _pass_over_strays(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-    """Pass over what Kopf leaves behind: generators of a watch that is cancelled while it hands over an event, and
-    requests that nobody waits for any more when their connection breaks."""
-    if "asyncgen" not in context and not isinstance(context.get("exception"), (aiohttp.ClientError, OSError)):
+    """Pass over what Kopf leaves behind: generators of a watch that is cancelled while it hands over an event,
+    requests that nobody waits for any more when their connection breaks, and what a closed connection still sends."""
+    is_stray = isinstance(context.get("exception"), (aiohttp.ClientError, OSError)) or "protocol" in context
+    if "asyncgen" not in context and not is_stray:
         loop.default_exception_handler(context)
 
 

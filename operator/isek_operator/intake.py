@@ -8,7 +8,7 @@ from isek.api import GROUP, KINDS
 from isek_operator.decide.outcome import Manifest
 from isek_operator.decide.world import World
 from isek_operator.keys import Key, controller_of
-from isek_operator.kinds import LABELLED_KINDS, MESH_LABEL
+from isek_operator.kinds import CUSTOM_KINDS, LABELLED_KINDS, MESH_LABEL
 from isek_operator.queue import WorkQueue
 from isek_operator.store import Change, Store
 
@@ -19,10 +19,18 @@ LABELLED = frozenset(kind.kind for kind in LABELLED_KINDS)
 
 
 class Intake:
-    """Puts observations into the store and keys into the queue."""
+    """Puts observations into the store and, once there is work to be done, keys into the queue."""
 
     def __init__(self, store: Store, queue: WorkQueue, dependents: Dependents) -> None:
         self._store, self._queue, self._dependents = store, queue, dependents
+        self._working = False
+
+    def begin(self) -> None:
+        """Make every custom resource due, and from now on what news concern. Until then the store alone is kept."""
+        self._working = True
+        for custom in CUSTOM_KINDS:
+            for key in self._store.keys(custom.kind):
+                self._queue.add(key)
 
     def observed(self, manifest: Manifest, author: Key | None = None) -> None:
         """An object is there, as given. ``author``: whose run wrote or read it, and knows it already."""
@@ -38,7 +46,7 @@ class Intake:
             self._tell(change)
 
     def _tell(self, change: Change | None, author: Key | None = None) -> None:
-        if change is None:
+        if change is None or not self._working:
             return
         for key in self._concerned(change):
             # the answer to a write may hold what others have changed meanwhile, of which its author knows nothing

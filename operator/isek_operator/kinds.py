@@ -67,3 +67,4 @@ def watched_kinds(namespaces: Sequence[str]) -> tuple[ApiKind, ...]:
 
 BY_NAME = {kind.kind: kind for kind in WATCHED_KINDS}
 EVENT = ApiKind("events.k8s.io/v1", "Event", "events")
+LEASE = ApiKind("coordination.k8s.io/v1", "Lease", "leases")

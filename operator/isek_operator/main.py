@@ -1,40 +1,18 @@
-"""The ``isek-operator`` program."""
+"""The console script ``isek-operator``."""
 
-import asyncio
-import logging
+import signal
 import sys
-
-import uvloop
-from isek.api.schema import explain
-from pydantic import ValidationError
-
-from isek_operator import assembly
-from isek_operator.cluster.credentials import Credentials, NoClusterError
-from isek_operator.decide.dependents import dependents
-from isek_operator.logs import set_up
-from isek_operator.reconcile.decisions import decisions
-from isek_operator.settings import PREFIX, OperatorSettings
-
-logger = logging.getLogger(__name__)
 
 
 def main() -> int:
-    """Run the operator until it is told to end (SIGTERM, SIGINT). Returns the exit code."""
-    try:
-        settings = OperatorSettings()
-        set_up(settings.log_format, settings.log_level)
-        uvloop.run(assembly.run(settings, Credentials.find(), decisions(settings), dependents))
-    except ValidationError as error:
-        for complaint in explain(error):
-            variable, _, what = complaint.partition(": ")
-            sys.stderr.write(f"isek-operator: {PREFIX}{variable.upper()}: {what}\n")
-        return 1
-    except (NoClusterError, assembly.StartError) as error:
-        sys.stderr.write(f"isek-operator: {error}\n")
-        return 1
-    except asyncio.CancelledError:
-        logger.info("stopped")
-    return 0
+    """Run the operator until SIGTERM. Returns the exit code."""
+    # The first process of a container gets no default handling of signals: a pod that is deleted while its operator
+    # still imports would be waited for until the grace period ends.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+
+    from isek_operator.process import run  # noqa: PLC0415
+
+    return run()
 
 
 if __name__ == "__main__":

@@ -10,6 +10,9 @@ class Metrics:
 
     def __init__(self, registry: CollectorRegistry | None = None) -> None:
         self.registry = registry = registry or CollectorRegistry()
+        self.leader = Gauge(
+            "isek_operator_leader", "1: this operator is the active one; 0: it stands by.", registry=registry
+        )
         self.queue_depth = Gauge("workqueue_depth", "Objects that wait for a worker.", registry=registry)
         self.queue_adds = Counter("workqueue_adds", "Objects put into the queue.", registry=registry)
         self.queue_retries = Counter("workqueue_retries", "Objects put back after a failure.", registry=registry)

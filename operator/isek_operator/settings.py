@@ -33,6 +33,10 @@ class OperatorSettings(BaseSettings):
     """How long an etcd may be without a quorum before an empty one takes its place."""
     watch_namespaces: Annotated[tuple[str, ...], NoDecode] = ()
     """Namespaces to look after, separated by commas; empty: all."""
+    lease_namespace: str = ""
+    """Namespace of the Lease that only the active one of several operators holds; empty: this is the only operator."""
+    lease_name: Annotated[str, Field(min_length=1)] = "isek-operator"
+    """Name of that Lease."""
     log_format: Literal["Text", "JSON"] = "Text"
     """Text for people, JSON for machines."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"

@@ -7,7 +7,7 @@ good at, finding the cluster and its credentials, is left to it.
 import asyncio
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
@@ -16,7 +16,7 @@ import aiohttp
 import orjson
 
 from isek_operator.cluster.credentials import Credentials
-from isek_operator.cluster.errors import NotFoundError, UnreachableError, error_from
+from isek_operator.cluster.errors import NotActiveError, NotFoundError, UnreachableError, error_from
 from isek_operator.decide.outcome import Manifest
 from isek_operator.keys import Key
 from isek_operator.kinds import ApiKind
@@ -48,10 +48,15 @@ class Listing:
 
 
 class Client:
-    """An API server, over a pool of connections. Every method raises the errors of :mod:`.errors`."""
+    """An API server, over a pool of connections. Every method raises the errors of :mod:`.errors`.
 
-    def __init__(self, credentials: Credentials, metrics: Metrics) -> None:
-        self._credentials, self._metrics = credentials, metrics
+    ``may_write`` is asked before each write.
+    """
+
+    def __init__(
+        self, credentials: Credentials, metrics: Metrics, *, may_write: Callable[[], bool] = lambda: True
+    ) -> None:
+        self._credentials, self._metrics, self._may_write = credentials, metrics, may_write
         self._session: aiohttp.ClientSession | None = None
         self._authorization: str | None = None
         self._authorized_at = -math.inf
@@ -119,6 +124,12 @@ class Client:
         query = {"fieldManager": MANAGER}
         return await self._call("PATCH", path, body=change, content_type=MERGE_PATCH, query=query)
 
+    async def replace(self, kind: ApiKind, manifest: Manifest) -> Manifest:
+        """PUT the object. ConflictError: it is not of the resource version that ``manifest`` names any more."""
+        metadata = manifest["metadata"]
+        path = kind.path(metadata["namespace"], metadata["name"])
+        return await self._call("PUT", path, body=manifest, content_type=JSON, query={"fieldManager": MANAGER})
+
     async def delete(self, kind: ApiKind, key: Key, *, uid: str, version: str | None = None) -> Manifest:
         """Delete the object of that uid, its dependents in the background.
 
@@ -145,6 +156,8 @@ class Client:
         accept: str = JSON,
         verb: str = "",
     ) -> Manifest:
+        if method != "GET" and not self._may_write():
+            raise NotActiveError(f"{method} {path} was not sent: this operator is not the active one any more")
         headers = {"Accept": accept}
         if content_type:
             headers["Content-Type"] = content_type

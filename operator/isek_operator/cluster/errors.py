@@ -7,6 +7,7 @@
     - ``UnreachableError``: no connection, or no answer in time
     - ``UnauthorizedError``: the credentials do not count any more (401); they are read again
     - ``ConflictError``: the object is not what we thought (409); read it again
+    - ``NotActiveError``: another operator is, or may be, the active one; nothing was sent
 
   - ``NotFoundError``: the object is not there
   - ``NamespaceGoneError``: the namespace is being deleted, and with it all that we would do
@@ -44,6 +45,10 @@ class UnreachableError(TransientError):
 
 class UnauthorizedError(TransientError):
     """The credentials have expired or were exchanged."""
+
+
+class NotActiveError(TransientError):
+    """Another operator may be the active one by now."""
 
 
 class NotFoundError(ApiError):

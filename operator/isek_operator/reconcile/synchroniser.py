@@ -10,9 +10,8 @@ from isek_operator.cluster.client import Client
 from isek_operator.cluster.errors import ApiError
 from isek_operator.intake import Intake
 from isek_operator.keys import key_of
-from isek_operator.kinds import CUSTOM_KINDS, ApiKind, watched_kinds
+from isek_operator.kinds import ApiKind, watched_kinds
 from isek_operator.metrics import Metrics
-from isek_operator.queue import WorkQueue
 from isek_operator.store import Store
 
 AFTER_RELIST_SECONDS = 1.0
@@ -35,25 +34,21 @@ class Synchroniser:
         client: Client,
         store: Store,
         intake: Intake,
-        queue: WorkQueue,
         metrics: Metrics,
         namespaces: Sequence[str],
         swept: Callable[[], None],
     ) -> None:
-        self._client, self._store, self._intake, self._queue = client, store, intake, queue
+        self._client, self._store, self._intake = client, store, intake
         self._metrics, self._namespaces, self._swept = metrics, tuple(namespaces), swept
         self._relisted = asyncio.Event()
 
     async def first(self) -> None:
-        """Fill the store, then make every custom resource due. Raises the errors of the API client."""
+        """Fill the store. Raises the errors of the API client."""
         for kind in watched_kinds(self._namespaces):
             for namespace in self._namespaces or (None,):
                 for manifest in (await self._client.list(kind, namespace)).items:
                     # not through the intake: it would ask for dependents in a world that is not complete
                     self._store.put(manifest)
-        for custom in CUSTOM_KINDS:
-            for key in self._store.keys(custom.kind):
-                self._queue.add(key)
 
     def relisted(self) -> None:
         """A watch has begun anew."""

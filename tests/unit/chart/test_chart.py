@@ -5,7 +5,7 @@ from pathlib import Path
 import kubernetes_validate
 import pytest
 import yaml
-from isek_operator.kinds import CHILD_KINDS, CUSTOM_KINDS, EVENT, WATCHED_KINDS
+from isek_operator.kinds import CHILD_KINDS, CUSTOM_KINDS, EVENT, LEASE, WATCHED_KINDS
 from isek_operator.settings import PREFIX, OperatorSettings
 
 from tests.support.chart import CHART, Manifest, helm, render
@@ -83,12 +83,15 @@ def test_the_operator_may_do_with_each_kind_what_it_does_and_no_more() -> None:
 
 def test_with_namespaces_named_the_operator_has_rights_in_these_alone() -> None:
     (everywhere,) = rendered("ClusterRoleBinding")
-    bound = rendered("RoleBinding", "watchNamespaces={press,lab}")
+    bound = [
+        binding
+        for binding in rendered("RoleBinding", "watchNamespaces={press,lab}")
+        if binding["metadata"]["namespace"] != "isek-system"  # where its Lease is
+    ]
 
     assert rendered("ClusterRoleBinding", "watchNamespaces={press,lab}") == []
     assert {binding["metadata"]["namespace"] for binding in bound} == {"press", "lab"}
     assert all(binding["roleRef"] == everywhere["roleRef"] for binding in bound)
-    assert rendered("RoleBinding") == []
 
 
 def test_the_operator_fits_pod_security_restricted_and_writes_nothing_to_its_image() -> None:
@@ -105,17 +108,37 @@ def test_the_operator_fits_pod_security_restricted_and_writes_nothing_to_its_ima
     }
 
 
-def test_there_is_never_more_than_one_operator() -> None:
+def test_two_operators_run_and_one_stays_while_the_other_is_replaced_or_drained() -> None:
     (deployment,) = rendered("Deployment")
+    (budget,) = rendered("PodDisruptionBudget")
 
-    assert deployment["spec"]["replicas"] == 1
-    assert deployment["spec"]["strategy"] == {"type": "Recreate"}
+    assert deployment["spec"]["replicas"] == 2
+    assert deployment["spec"]["strategy"]["rollingUpdate"]["maxUnavailable"] == 0
+    assert budget["spec"]["maxUnavailable"] == 1
+    assert budget["spec"]["selector"] == deployment["spec"]["selector"]
+
+
+def test_the_operators_may_use_the_lease_that_they_are_told_of_and_no_other() -> None:
+    (role,) = rendered("Role")
+    (binding,) = rendered("RoleBinding")
+    (deployment,) = rendered("Deployment")
+    (container,) = deployment["spec"]["template"]["spec"]["containers"]
+    told = {variable["name"]: variable for variable in container["env"]}
+
+    create, use = role["rules"]
+    assert (create["verbs"], use["verbs"]) == (["create"], ["get", "update"])
+    assert create["resources"] == use["resources"] == [LEASE.plural]
+    assert create["apiGroups"] == use["apiGroups"] == [LEASE.group]
+    assert use["resourceNames"] == [told["ISEK_OPERATOR_LEASE_NAME"]["value"]]
+    assert told["ISEK_OPERATOR_LEASE_NAMESPACE"]["valueFrom"]["fieldRef"]["fieldPath"] == "metadata.namespace"
+    assert role["metadata"]["namespace"] == binding["metadata"]["namespace"] == deployment["metadata"]["namespace"]
+    assert binding["roleRef"]["name"] == role["metadata"]["name"]
 
 
 def operator_environment(*values: str) -> dict[str, str]:
     (deployment,) = rendered("Deployment", *values)
     (container,) = deployment["spec"]["template"]["spec"]["containers"]
-    return {variable["name"]: variable["value"] for variable in container["env"]}
+    return {variable["name"]: variable["value"] for variable in container["env"] if "value" in variable}
 
 
 def test_the_operator_understands_what_the_chart_tells_it(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -28,6 +28,7 @@ class Observed:
     def __init__(self) -> None:
         self._queue, self._seen = WorkQueue(Metrics()), set[Key]()
         self.intake = Intake(Store(), self._queue, dependents)
+        self.intake.begin()
         self._queue.start(self._handle, workers=1)
 
     async def _handle(self, key: Key) -> Done:
