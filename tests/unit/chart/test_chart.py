@@ -1,11 +1,10 @@
-import itertools
 import tomllib
 from pathlib import Path
 
 import kubernetes_validate
 import pytest
 import yaml
-from isek_operator.kinds import CHILD_KINDS, CUSTOM_KINDS, EVENT, LEASE, WATCHED_KINDS
+from isek_operator.kinds import LEASE
 from isek_operator.settings import PREFIX, OperatorSettings
 
 from tests.support.chart import CHART, Manifest, helm, render
@@ -51,47 +50,6 @@ def test_the_kinds_outlive_the_release_unless_told_otherwise() -> None:
     assert all(crd["metadata"]["annotations"] == policy for crd in rendered("CustomResourceDefinition"))
     assert not any("annotations" in crd["metadata"] for crd in rendered("CustomResourceDefinition", "crds.keep=false"))
     assert rendered("CustomResourceDefinition", "crds.install=false") == []
-
-
-def test_no_rule_holds_a_wildcard_or_lets_the_operator_hand_out_rights() -> None:
-    roles = rendered("ClusterRole")
-    granted = [item for role in roles for rule in role["rules"] for items in rule.values() for item in items]
-
-    assert roles
-    assert not [item for item in granted if "*" in item]
-    assert not {"bind", "escalate", "impersonate"} & set(granted)
-    assert not {"pods/exec", "roles", "rolebindings", "clusterroles", "clusterrolebindings"} & set(granted)
-
-
-def test_the_operator_may_do_with_each_kind_what_it_does_and_no_more() -> None:
-    (everywhere,) = rendered("ClusterRoleBinding")
-    (role,) = [role for role in rendered("ClusterRole") if role["metadata"]["name"] == everywhere["roleRef"]["name"]]
-    allowed: dict[tuple[str, str], set[str]] = {}
-    for rule in role["rules"]:
-        for group, resource in itertools.product(rule["apiGroups"], rule["resources"]):
-            allowed.setdefault((group, resource), set()).update(rule["verbs"])
-
-    subresources = {f"{kind.plural}/{name}" for kind in CUSTOM_KINDS for name in ("status", "finalizers")}
-    assert {resource for _, resource in allowed} == subresources | {kind.plural for kind in (*WATCHED_KINDS, EVENT)}
-    for kind in WATCHED_KINDS:
-        assert allowed[kind.group, kind.plural] >= {"list", "watch"}
-    assert allowed["", "namespaces"] == {"list", "watch"}
-    for kind in CHILD_KINDS:
-        assert allowed[kind.group, kind.plural] == {"get", "list", "watch", "create", "patch", "delete"}
-    assert allowed[EVENT.group, EVENT.plural] == {"create", "patch"}
-
-
-def test_with_namespaces_named_the_operator_has_rights_in_these_alone() -> None:
-    (everywhere,) = rendered("ClusterRoleBinding")
-    bound = [
-        binding
-        for binding in rendered("RoleBinding", "watchNamespaces={press,lab}")
-        if binding["metadata"]["namespace"] != "isek-system"  # where its Lease is
-    ]
-
-    assert rendered("ClusterRoleBinding", "watchNamespaces={press,lab}") == []
-    assert {binding["metadata"]["namespace"] for binding in bound} == {"press", "lab"}
-    assert all(binding["roleRef"] == everywhere["roleRef"] for binding in bound)
 
 
 def test_the_operator_fits_pod_security_restricted_and_writes_nothing_to_its_image() -> None:
@@ -196,21 +154,6 @@ def test_the_schema_knows_each_value() -> None:
     values = yaml.safe_load((CHART / "values.yaml").read_text())
 
     assert set(schema) - {"global"} == set(values)
-
-
-def test_what_users_may_do_with_the_kinds_is_added_to_view_edit_and_admin() -> None:
-    def allowed(role: str) -> set[str]:
-        label = f"rbac.authorization.k8s.io/aggregate-to-{role}"
-        return {
-            verb
-            for found in rendered("ClusterRole")
-            if found["metadata"]["labels"].get(label) == "true"
-            for rule in found["rules"]
-            for verb in rule["verbs"]
-        }
-
-    assert allowed("view") == {"get", "list", "watch"}
-    assert allowed("edit") == allowed("admin") > {"create", "update", "patch", "delete"}
 
 
 def test_the_longest_name_of_a_release_leaves_names_that_kubernetes_takes() -> None:
