@@ -53,7 +53,8 @@ def judge_hosted(observed: ObservedHosted, settings: OperatorSettings, *, waits_
     ``waits_for`` says what is missing once its own pods are ready; None: nothing.
     """
     placement = place(observed.place, settings)
-    rollout = _rollout(observed, placement, settings)
+    made = workload_manifests(_workload(observed, placement), settings) if isinstance(placement, Dedicated) else ()
+    rollout = _rollout(observed, placement, made, settings)
     unresolved = _unresolved(observed, placement)
     verdict = _verdict(placement, rollout, unresolved)
     if verdict.ready and waits_for:
@@ -61,16 +62,19 @@ def judge_hosted(observed: ObservedHosted, settings: OperatorSettings, *, waits_
     return Outcome(
         findings=(*verdict_findings(verdict), resolved_references(unresolved)),
         status=_status(observed, placement, rollout),
-        wish=_wish(observed, placement, rollout, settings),
+        wish=_wish(placement, rollout, made),
         secrets=placement.joined.copies if isinstance(placement, Dedicated) else (),
         companions=placement.companions if isinstance(placement, InTheMaking) else (),
     )
 
 
-def _rollout(observed: ObservedHosted, placement: Placement, settings: OperatorSettings) -> Rollout:
+def _rollout(
+    observed: ObservedHosted, placement: Placement, made: tuple[Manifest, ...], settings: OperatorSettings
+) -> Rollout:
     if isinstance(placement, Shared):
-        return placement.host.rollout(placement.joining, settings)
-    wished = deployment(_workload(observed, placement), settings) if isinstance(placement, Dedicated) else None
+        host, joining = placement.host, placement.joining
+        return host.rollout(deployment(host.workload(joining), settings) if isinstance(joining, Joined) else None)
+    wished = child(made, "Deployment", workload_name(observed.resource))
     return Rollout(observed.deployment, wished, selector_text(observed.resource))
 
 
@@ -110,11 +114,9 @@ def _on_node(placement: Shared, rollout: Rollout) -> Verdict:
     return Verdict.moving(Reason.NODE_NOT_READY, message)
 
 
-def _wish(
-    observed: ObservedHosted, placement: Placement, rollout: Rollout, settings: OperatorSettings
-) -> tuple[Manifest, ...] | None:
+def _wish(placement: Placement, rollout: Rollout, made: tuple[Manifest, ...]) -> tuple[Manifest, ...] | None:
     if isinstance(placement, Dedicated):
-        return workload_manifests(_workload(observed, placement), settings)
+        return made
     if _has_no_address(placement):
         return ()  # pods from before the rival was known would answer in its place
     if not isinstance(placement, Dedicated | Shared) and is_refusal(placement):

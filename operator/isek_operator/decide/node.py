@@ -23,7 +23,6 @@ from isek_operator.decide.seating import Seating, seating
 from isek_operator.decide.secrets import missing_secrets
 from isek_operator.decide.workload import Workload
 from isek_operator.decide.world import World
-from isek_operator.manifests.deployment import deployment
 from isek_operator.manifests.meta import selector_text, workload_name
 from isek_operator.manifests.workload import workload_manifests
 from isek_operator.settings import OperatorSettings
@@ -39,9 +38,8 @@ class ObservedNode:
     missing_secrets: tuple[Problem, ...]
     deployment: Manifest | None
 
-    def rollout(self, joined: Joining, settings: OperatorSettings) -> Rollout:
+    def rollout(self, wished: Manifest | None) -> Rollout:
         """How far its pods are on their way to hosting all that have a place."""
-        wished = deployment(self.workload(joined), settings) if isinstance(joined, Joined) else None
         return Rollout(self.deployment, wished, selector_text(self.node))
 
     def workload(self, joined: Joined) -> Workload:
@@ -70,15 +68,14 @@ def judge_node(observed: ObservedNode, settings: OperatorSettings) -> Outcome:
     """The decision, by what was observed alone."""
     joined = join(observed.joining, settings)
     unresolved = [*([joined] if isinstance(joined, Problem) else []), *observed.missing_secrets]
-    rollout = observed.rollout(joined, settings)
+    made = workload_manifests(observed.workload(joined), settings) if isinstance(joined, Joined) else ()
+    rollout = observed.rollout(child(made, "Deployment", workload_name(observed.node)))
     findings = (*verdict_findings(_verdict(joined, rollout, unresolved)), resolved_references(unresolved))
     status = _status(observed, rollout)
     if isinstance(joined, InTheMaking):
         return Outcome(findings, status, companions=joined.companions)
     if isinstance(joined, Joined) and not unresolved:
-        return Outcome(
-            findings, status, wish=workload_manifests(observed.workload(joined), settings), secrets=joined.copies
-        )
+        return Outcome(findings, status, wish=made, secrets=joined.copies)
     return Outcome(findings, status, wish=() if is_refusal(joined) else None)
 
 

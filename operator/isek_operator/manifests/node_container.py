@@ -27,6 +27,9 @@ DEFAULT_RESOURCES = {
     "limits": {"memory": "512Mi"},
 }
 
+# model_construct: the settings are the pod's, and not to be read from the operator's environment
+_DEFAULTS = NodeSettings.model_construct()
+
 
 def grace_period_seconds(workload: Workload) -> int:
     """How long a pod may take to end: a run that has just begun can finish."""
@@ -74,16 +77,17 @@ def _downward_api(workload: Workload) -> list[dict[str, Any]]:
 
 def _settings(workload: Workload) -> list[dict[str, Any]]:
     mesh = workload.mesh
-    # model_construct: the settings are the pod's, and not to be read from the operator's environment
-    settings = NodeSettings.model_construct(
-        namespace=workload.namespace,
-        mesh_id=mesh.mesh_id,
-        port=HTTP_PORT,
-        registry_url=f"etcd://{etcd_endpoint(mesh)}",
-        registry_ttl_seconds=mesh.spec.registry.ttl_seconds,
-        p2p_enabled=mesh.spec.p2p.enabled,
-        drain_seconds=workload.longest_run_seconds + DRAIN_MARGIN_SECONDS,
-        linger_seconds=LINGER_SECONDS,
+    settings = _DEFAULTS.model_copy(
+        update={
+            "namespace": workload.namespace,
+            "mesh_id": mesh.mesh_id,
+            "port": HTTP_PORT,
+            "registry_url": f"etcd://{etcd_endpoint(mesh)}",
+            "registry_ttl_seconds": mesh.spec.registry.ttl_seconds,
+            "p2p_enabled": mesh.spec.p2p.enabled,
+            "drain_seconds": workload.longest_run_seconds + DRAIN_MARGIN_SECONDS,
+            "linger_seconds": LINGER_SECONDS,
+        }
     )
     return [{"name": name, "value": value} for name, value in settings.to_environment().items()]
 
