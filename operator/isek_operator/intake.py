@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from isek.api import GROUP, KINDS
+from isek.api import GROUP, KINDS, Resource
 
 from isek_operator.decide.outcome import Manifest
 from isek_operator.decide.world import World
@@ -12,8 +12,8 @@ from isek_operator.kinds import CUSTOM_KINDS, LABELLED_KINDS, MESH_LABEL
 from isek_operator.queue import WorkQueue
 from isek_operator.store import Change, Store
 
-Dependents = Callable[[str, str, str, World], Iterable[tuple[str, str, str]]]
-"""Kind, namespace and name of an object, and the world: the custom resources whose decisions look at it."""
+Dependents = Callable[[str, str, str, Resource | None, World], Iterable[tuple[str, str, str]]]
+"""Kind, namespace and name of an object, what it was, and the world: whose decisions look at it."""
 
 LABELLED = frozenset(kind.kind for kind in LABELLED_KINDS)
 
@@ -65,7 +65,7 @@ class Intake:
         if key.kind == "Namespace" and _labels(change.old) == _labels(change.new):
             return
         if key.kind in KINDS or key.kind in {"Secret", "Namespace"}:
-            yield from (Key(*dependent) for dependent in self._dependents(*key, self._store))
+            yield from (Key(*dependent) for dependent in self._dependents(*key, change.before, self._store))
 
 
 def _labels(manifest: Manifest | None) -> Any:

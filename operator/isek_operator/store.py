@@ -3,6 +3,7 @@
 from bisect import bisect_left, insort
 from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from isek.api import KINDS, Resource
 from isek.api.schema import explain
@@ -10,8 +11,11 @@ from pydantic import ValidationError
 
 from isek_operator.decide.etcd.view import EtcdView
 from isek_operator.decide.outcome import Manifest
+from isek_operator.decide.references import Referent, referents
 from isek_operator.keys import Key, controller_of, key_of
 from isek_operator.slim import slim
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -21,6 +25,8 @@ class Change:
     key: Key
     old: Manifest | None
     new: Manifest | None
+    before: Resource | None
+    """The custom resource that it was."""
 
 
 @dataclass
@@ -34,6 +40,8 @@ class _Entry:
 
     def live(self) -> Resource | None:
         """The custom resource, unless it is being deleted or does not parse."""
+        if self.manifest["kind"] not in KINDS:
+            return None
         if self.parsed is None:
             self.parsed = _parse(self.manifest)
         if isinstance(self.parsed, str) or self.parsed.metadata.deletion_timestamp is not None:
@@ -42,7 +50,7 @@ class _Entry:
 
 
 class Store:
-    """Objects by key and by the uid of their controller. It is the ``World`` that decisions look at.
+    """Objects by key, by their controller's uid and by what they refer to: the ``World`` that decisions look at.
 
     An observation older than what is known is passed over, whichever way it came: resource versions of one kind are
     ordered (Kubernetes API concepts, "Resource versions").
@@ -51,6 +59,7 @@ class Store:
     def __init__(self) -> None:
         self._entries: dict[Key, _Entry] = {}
         self._children: dict[str, dict[Key, None]] = {}
+        self._referrers: dict[Referent, dict[Key, None]] = {}
         self._order: dict[tuple[str, str], list[_Entry]] = {}
         """By kind and namespace, the oldest first."""
         self._gone: dict[Key, int] = {}
@@ -72,7 +81,7 @@ class Store:
         self._entries[key] = entry
         self._link(key, entry)
         self._gone.pop(key, None)
-        return Change(key, old.manifest if old else None, entry.manifest)
+        return Change(key, old.manifest if old else None, entry.manifest, old.live() if old else None)
 
     def drop(self, key: Key, *, version: int) -> Change | None:
         """The object was gone at that resource version; None: no news, or there is a newer one of that name."""
@@ -84,7 +93,7 @@ class Store:
             return None
         del self._entries[key]
         self._unlink(key, old)
-        return Change(key, old.manifest, None)
+        return Change(key, old.manifest, None, old.live())
 
     def absent(self, kind: str, present: Iterable[Key], *, version: int, namespaces: Iterable[str]) -> list[Change]:
         """Drop what a LIST at that resource version did not hold.
@@ -152,11 +161,11 @@ class Store:
             if (resource := entry.live()) is not None:
                 yield resource
 
-    def everywhere(self, kind: str) -> Iterator[Resource]:
-        """The custom resources of a kind in all namespaces."""
-        for of_kind, namespace in tuple(self._order):
-            if of_kind == kind:
-                yield from self.resources(kind, namespace)
+    def referrers(self, kind: str, namespace: str, name: str) -> Iterator[Resource]:
+        """The custom resources, of all namespaces, whose specification refers to an object, there or not."""
+        for key in tuple(self._referrers.get((kind, namespace, name), ())):
+            if (resource := self._entries[key].live()) is not None:
+                yield resource
 
     def namespace_labels(self, namespace: str) -> Mapping[str, str] | None:
         """The labels of a namespace; None: not known, since it is not there or the operator may not see it."""
@@ -195,15 +204,24 @@ class Store:
         insort(self._order.setdefault((key.kind, key.namespace), []), entry, key=_age)
         if (controller := controller_of(entry.manifest)) is not None:
             self._children.setdefault(controller["uid"], {})[key] = None
+        if (resource := entry.live()) is not None:
+            for referent in referents(resource):
+                self._referrers.setdefault(referent, {})[key] = None
 
     def _unlink(self, key: Key, entry: _Entry) -> None:
         order = self._order[key.kind, key.namespace]
         del order[bisect_left(order, entry.age, key=_age)]
         if (controller := controller_of(entry.manifest)) is not None:
-            siblings = self._children[controller["uid"]]
-            del siblings[key]
-            if not siblings:
-                del self._children[controller["uid"]]
+            _leave(self._children, controller["uid"], key)
+        if (resource := entry.live()) is not None:
+            for referent in set(referents(resource)):
+                _leave(self._referrers, referent, key)
+
+
+def _leave(index: dict[T, dict[Key, None]], entry: T, key: Key) -> None:
+    del index[entry][key]
+    if not index[entry]:
+        del index[entry]
 
 
 def _age(entry: _Entry) -> tuple[str, str]:

@@ -19,6 +19,10 @@ HOSTED_KINDS = ("IsekAgent", "IsekTeam")
 USER_KINDS = ("IsekNode", *HOSTED_KINDS)
 
 
+Referent = tuple[str, str, str]
+"""Kind, namespace and name of an object that is referred to, whether it is there or not."""
+
+
 class MeshName(NamedTuple):
     """Names an IsekMesh."""
 
@@ -106,10 +110,7 @@ def mesh_name(user: User, world: World) -> MeshName | None:
 
 def mesh_users(named: MeshName, world: World) -> Iterator[User]:
     """All that want to have pods of their own in a mesh, wherever they live and whether it lets them in or not."""
-    for kind in USER_KINDS:
-        for user in world.everywhere(kind):
-            if isinstance(user, User) and own_mesh_name(user) == named:
-                yield user
+    return (user for user in world.referrers("IsekMesh", *named) if isinstance(user, User))
 
 
 def peer_references(resource: Resource) -> tuple[PeerReference, ...]:
@@ -158,3 +159,19 @@ def _environment_keys(template: PodTemplate | None) -> Iterator[SecretKey]:
         if isinstance(selector.get("name"), str) and isinstance(selector.get("key"), str):
             field = f"spec.template.env[{index}].valueFrom.secretKeyRef"
             yield SecretKey(field, selector["name"], selector["key"])
+
+
+def referents(resource: Resource) -> Iterator[Referent]:
+    """All that the specification of ``resource`` refers to: an object that changes, comes or goes may concern it.
+
+    Of a peer, both that may have its name: who is told what is missing is told about the other one, too.
+    """
+    if isinstance(resource, User):
+        if node := node_name(resource):
+            yield ("IsekNode", resource.namespace, node)
+        if mesh := own_mesh_name(resource):
+            yield ("IsekMesh", *mesh)
+    for peer in peer_references(resource):
+        yield from ((kind, peer.namespace, peer.name) for kind in HOSTED_KINDS)
+    for namespace, name in referenced_secrets(resource):
+        yield ("Secret", namespace, name)

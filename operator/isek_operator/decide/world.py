@@ -20,8 +20,8 @@ class World(Protocol):
         """The custom resources of a kind in a namespace, oldest first (creation time, then name)."""
         ...
 
-    def everywhere(self, kind: str) -> Iterable[Resource]:
-        """The custom resources of a kind in all namespaces."""
+    def referrers(self, kind: str, namespace: str, name: str) -> Iterable[Resource]:
+        """The custom resources, of all namespaces, whose specification refers to an object, there or not."""
         ...
 
     def namespace_labels(self, namespace: str) -> Mapping[str, str] | None:

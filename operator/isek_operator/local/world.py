@@ -11,6 +11,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from isek_operator.decide.etcd.view import EtcdView
 from isek_operator.decide.outcome import Manifest
+from isek_operator.decide.references import referents
 from isek_operator.manifests.secret import private_network_secret
 
 SecretName = tuple[str, str]
@@ -64,9 +65,9 @@ class LocalWorld:
         found = (each for each in self._resources.values() if (each.kind, each.namespace) == (kind, namespace))
         return sorted(found, key=lambda each: each.name)
 
-    def everywhere(self, kind: str) -> Iterable[Resource]:
+    def referrers(self, kind: str, namespace: str, name: str) -> Iterable[Resource]:
         """As in ``World``."""
-        return [each for each in self._resources.values() if each.kind == kind]
+        return [each for each in self._resources.values() if (kind, namespace, name) in referents(each)]
 
     def namespace_labels(self, namespace: str) -> Mapping[str, str]:
         """As in ``World``; one that no file holds has the label that the API server gives to all of them."""

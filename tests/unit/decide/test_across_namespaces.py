@@ -26,7 +26,8 @@ def user(kind: str = "IsekAgent") -> Manifest:
 
 
 def concerned(scene: Scene, kind: str, namespace: str, name: str) -> set[str]:
-    return {f"{kind}/{namespace}/{name}" for kind, namespace, name in dependents(kind, namespace, name, scene.store)}
+    found = dependents(kind, namespace, name, None, scene.store)
+    return {"/".join(each) for each in found}
 
 
 def deployment(outcome: Outcome) -> Manifest:

@@ -2,6 +2,7 @@ from typing import Any
 
 import pytest
 from isek_operator.decide.dependents import dependents
+from isek_operator.decide.outcome import Manifest
 from isek_operator.decide.references import referenced_secrets
 from isek_operator.keys import Key
 
@@ -11,8 +12,9 @@ from tests.unit.manifests.samples import NAMESPACE, OPENAI, agent, mesh, node, p
 ON_SHARED: dict[str, Any] = {"nodeRef": {"name": "shared"}}
 
 
-def concerned(scene: Scene, kind: str, name: str) -> set[str]:
-    return {f"{kind}/{name}" for kind, _, name in dependents(kind, NAMESPACE, name, scene.store)}
+def concerned(scene: Scene, kind: str, name: str, *, before: Manifest | None = None) -> set[str]:
+    was = parsed(before) if before else None
+    return {f"{kind}/{name}" for kind, _, name in dependents(kind, NAMESPACE, name, was, scene.store)}
 
 
 def test_an_agent_concerns_its_mesh_and_those_who_ask_it() -> None:
@@ -48,23 +50,33 @@ def test_the_second_of_a_name_is_looked_at_again_when_the_first_goes() -> None:
     assert "IsekAgent/news" in concerned(scene, "IsekTeam", "news")
 
 
-def test_of_an_agent_that_is_gone_nothing_is_known_so_all_nodes_and_meshes_are_looked_at() -> None:
-    scene = Scene(mesh(), mesh("other"), node(), team("newsroom", {"agent": {"name": "writer"}}))
+def test_an_agent_that_is_gone_concerns_what_it_referred_to_and_who_asks_it() -> None:
+    scene = Scene(mesh(), mesh("other"), node(), node("other"), team("newsroom", {"agent": {"name": "writer"}}))
 
-    assert concerned(scene, "IsekAgent", "writer") == {
-        "IsekMesh/default",
-        "IsekMesh/other",
+    assert concerned(scene, "IsekAgent", "writer", before=agent("writer")) == {"IsekMesh/default", "IsekTeam/newsroom"}
+    assert concerned(scene, "IsekAgent", "writer", before=agent("writer", **ON_SHARED)) == {
         "IsekNode/shared",
         "IsekTeam/newsroom",
     }
 
 
+def test_an_agent_that_left_a_node_before_any_status_named_it_concerns_that_node() -> None:
+    scene = Scene(mesh(), node(), agent("writer"))
+
+    assert concerned(scene, "IsekAgent", "writer", before=agent("writer", **ON_SHARED)) == {
+        "IsekMesh/default",
+        "IsekNode/shared",
+    }
+
+
 def test_one_that_was_refused_is_looked_at_again_when_another_leaves_the_node() -> None:
-    scene = Scene(mesh(), node(maxAgents=1), agent("a", **ON_SHARED), agent("b", created=1, **ON_SHARED))
+    first, second = agent("a", **ON_SHARED), agent("b", created=1, **ON_SHARED)
+    scene = Scene(mesh(), node(maxAgents=1), first, second, agent("c"))
     scene.put(with_status(scene.manifest("IsekAgent", "b"), scene.decide("IsekAgent", "b")))
     scene.store.drop(Key("IsekAgent", NAMESPACE, "a"), version=10**6)
 
-    assert "IsekAgent/b" in concerned(scene, "IsekAgent", "a")
+    assert concerned(scene, "IsekAgent", "a", before=first) == {"IsekNode/shared", "IsekAgent/b"}
+    assert concerned(scene, "IsekAgent", "c") == {"IsekMesh/default"}
 
 
 def test_a_node_concerns_its_mesh_and_those_who_want_to_run_on_it() -> None:

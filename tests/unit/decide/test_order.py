@@ -45,7 +45,7 @@ def reconcile(scene: Scene, first: tuple[str, str]) -> None:
 
 
 def others(kind: str, name: str, scene: Scene) -> list[tuple[str, str]]:
-    return [(of_kind, of_name) for of_kind, _, of_name in dependents(kind, NAMESPACE, name, scene.store)]
+    return [(of_kind, of_name) for of_kind, _, of_name in dependents(kind, NAMESPACE, name, None, scene.store)]
 
 
 @settings(max_examples=15, deadline=None)

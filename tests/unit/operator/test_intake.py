@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Iterable
 from typing import Any, Self
 
 import pytest
+from isek.api import Resource
 from isek_operator.decide.world import World
 from isek_operator.intake import Intake
 from isek_operator.keys import Key
@@ -18,7 +19,9 @@ WRITER = Key("IsekAgent", "newsroom", "writer")
 TEAM = Key("IsekTeam", "newsroom", "news")
 
 
-def dependents(kind: str, namespace: str, name: str, world: World) -> Iterable[tuple[str, str, str]]:
+def dependents(
+    kind: str, namespace: str, name: str, before: Resource | None, world: World
+) -> Iterable[tuple[str, str, str]]:
     return [TEAM]
 
 

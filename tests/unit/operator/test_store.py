@@ -6,6 +6,8 @@ from isek.api import Resource
 from isek_operator.keys import Key
 from isek_operator.store import Store
 
+from tests.unit.manifests.samples import ECHO
+
 Manifest = dict[str, Any]
 
 
@@ -39,7 +41,7 @@ def agent(name: str = "writer", *, version: int = 1, created: str = "2026-01-01T
             "creationTimestamp": created,
             **more.pop("metadata", {}),
         },
-        "spec": {"model": {"provider": "Echo"}},
+        "spec": {"model": ECHO},
         **more,
     }
 
@@ -196,3 +198,25 @@ def test_certificates_of_a_secret_are_kept_and_its_keys_are_not() -> None:
     assert change is not None
     assert change.new is not None
     assert change.new["data"] == {"tls.crt": "Y2VydGlmaWNhdGU=", "tls.key": None}
+
+
+def test_who_refers_to_an_object_is_known_also_before_that_is_there_and_no_longer_than_it_does() -> None:
+    store = Store()
+    store.put(agent(version=1, spec={"model": ECHO, "nodeRef": {"name": "shared"}}))
+    assert [each.name for each in store.referrers("IsekNode", "newsroom", "shared")] == ["writer"]
+
+    store.put(agent(version=2, spec={"model": ECHO, "nodeRef": {"name": "other"}}))
+    assert list(store.referrers("IsekNode", "newsroom", "shared")) == []
+    assert [each.name for each in store.referrers("IsekNode", "newsroom", "other")] == ["writer"]
+
+    store.drop(Key("IsekAgent", "newsroom", "writer"), version=3)
+    assert list(store.referrers("IsekNode", "newsroom", "other")) == []
+
+
+def test_one_that_refers_twice_to_the_same_and_goes_is_forgotten() -> None:
+    store = Store()
+    store.put(agent(version=1, spec={"model": ECHO, "tools": [{"agent": {"name": "a"}}, {"agent": {"name": "a"}}]}))
+
+    store.drop(Key("IsekAgent", "newsroom", "writer"), version=2)
+
+    assert list(store.referrers("IsekAgent", "newsroom", "a")) == []
