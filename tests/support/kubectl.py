@@ -57,7 +57,7 @@ class Kubectl:
 
     async def __call__(self, *arguments: str | Path, stdin: str = "") -> str:
         """Run ``kubectl ARGUMENTS``; return its standard output, raise ``CommandFailedError`` with its errors."""
-        return await run(*self._command(*arguments), stdin=stdin)
+        return await run(*self.command(*arguments), stdin=stdin)
 
     async def apply(self, *objects: Mapping[str, Any]) -> str:
         """Apply objects on the server's side; return kubectl's lines."""
@@ -96,7 +96,7 @@ class Kubectl:
     @asynccontextmanager
     async def port_forward(self, target: str, port: int) -> AsyncIterator[int]:
         """Forward a free port of 127.0.0.1 to ``target`` (``pod/…``, ``service/…``), and say which."""
-        command = self._command("port-forward", target, f":{port}")
+        command = self.command("port-forward", target, f":{port}")
         process = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE)
         try:
             assert process.stdout is not None
@@ -129,7 +129,8 @@ class Kubectl:
             told.append(f"--- kubectl -n {self.namespace} {' '.join(chapter)}\n{text}")
         return "\n".join(told)
 
-    def _command(self, *arguments: str | Path) -> tuple[str, ...]:
+    def command(self, *arguments: str | Path) -> tuple[str, ...]:
+        """The words of ``kubectl ARGUMENTS``, for who runs it in another way."""
         return (
             str(self._program),
             f"--kubeconfig={self.kubeconfig}",
