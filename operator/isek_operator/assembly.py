@@ -18,6 +18,7 @@ from isek_operator.cluster.errors import ApiError
 from isek_operator.cluster.events import Recorder
 from isek_operator.cluster.lease import Lease
 from isek_operator.decide.outcome import Outcome
+from isek_operator.decide.upgrade import revision
 from isek_operator.decide.world import World
 from isek_operator.handlers import watches
 from isek_operator.health import endpoints
@@ -30,6 +31,7 @@ from isek_operator.reconcile.engine import Engine
 from isek_operator.reconcile.synchroniser import Synchroniser
 from isek_operator.settings import PREFIX, OperatorSettings
 from isek_operator.store import Store
+from isek_operator.turns import Turns
 
 START_SECONDS = 120.0
 """How long the API server may take to answer at start."""
@@ -67,7 +69,16 @@ async def run(
         leadership = await _candidate(stack, settings, credentials, metrics)
         client = await stack.enter_async_context(Client(credentials, metrics, may_write=lambda: leadership.held))
         recorder = Recorder(client, metrics)
-        engine = Engine(decide=decide, store=store, intake=intake, client=client, recorder=recorder, metrics=metrics)
+        turns = Turns(store, queue.add, metrics, revision=revision(settings), most=settings.max_concurrent_upgrades)
+        engine = Engine(
+            decide=decide,
+            store=store,
+            intake=intake,
+            client=client,
+            recorder=recorder,
+            turns=turns,
+            metrics=metrics,
+        )
         synchroniser = Synchroniser(
             client=client,
             store=store,

@@ -46,6 +46,16 @@ class Metrics:
         self.events_dropped = Counter(
             "isek_operator_events_dropped", "Kubernetes events not sent because too many waited.", registry=registry
         )
+        self.outdated = Gauge(
+            "isek_operator_workloads_outdated",
+            "Workloads whose pods are of an earlier version of the operator and wait to be replaced.",
+            registry=registry,
+        )
+        self.upgrading = Gauge(
+            "isek_operator_workloads_upgrading",
+            "Workloads whose pods are being replaced for the version of the operator.",
+            registry=registry,
+        )
         self.etcd_members = Gauge(
             "isek_operator_etcd_members",
             "Members of a mesh's etcd by state (voter, learner, unreachable).",

@@ -37,6 +37,8 @@ class OperatorSettings(BaseSettings):
     """Namespace of the Lease that only the active one of several operators holds; empty: this is the only operator."""
     lease_name: Annotated[str, Field(min_length=1)] = "isek-operator"
     """Name of that Lease."""
+    max_concurrent_upgrades: Annotated[int, Field(ge=1)] = 5
+    """Workloads whose pods are replaced at a time because the operator, and with it their image, is another one."""
     log_format: Literal["Text", "JSON"] = "Text"
     """Text for people, JSON for machines."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"

@@ -1,7 +1,9 @@
 """What the watches and the answers to our own writes have told us: the last known state of the cluster."""
 
 from bisect import bisect_left, insort
+from collections import Counter
 from collections.abc import Container, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -12,6 +14,7 @@ from pydantic import ValidationError
 from isek_operator.decide.etcd.view import EtcdView
 from isek_operator.decide.outcome import Manifest
 from isek_operator.decide.references import Referent, referents
+from isek_operator.decide.upgrade import upgrading_to
 from isek_operator.keys import Key, controller_of, key_of
 from isek_operator.slim import slim
 
@@ -62,6 +65,9 @@ class Store:
         self._referrers: dict[Referent, dict[Key, None]] = {}
         self._order: dict[tuple[str, str], list[_Entry]] = {}
         """By kind and namespace, the oldest first."""
+        self._upgrading: dict[str, set[Key]] = {}
+        """By version of the operator, the Deployments that are on their way to it."""
+        self._beginning: dict[Key, str] = {}
         self._gone: dict[Key, int] = {}
         """The version at which an object was last seen to be gone."""
         self._read_secrets: dict[tuple[str, str], frozenset[str] | None] = {}
@@ -118,6 +124,15 @@ class Store:
     def keep_read_secrets(self, referenced: Container[tuple[str, str]]) -> None:
         """Forget the Secrets read by name that are not among these namespaces and names."""
         self._read_secrets = {key: keys for key, keys in self._read_secrets.items() if key in referenced}
+
+    @contextmanager
+    def beginning_upgrade(self, key: Key, revision: str) -> Iterator[None]:
+        """Count a custom resource among the upgrades while its Deployment is being written."""
+        self._beginning[key] = revision
+        try:
+            yield
+        finally:
+            del self._beginning[key]
 
     def put_etcd(self, namespace: str, name: str, view: EtcdView | None) -> None:
         """Remember what the etcd of a mesh says; None: forget it."""
@@ -182,6 +197,12 @@ class Store:
             if entry.manifest["metadata"].get("labels", {}).get(label) == value:
                 yield entry.manifest
 
+    def upgrades(self) -> Mapping[str, int]:
+        """How many Deployments are on their way to each version of the operator."""
+        counts = Counter(self._beginning.values())
+        counts.update({revision: len(keys) for revision, keys in self._upgrading.items()})
+        return counts
+
     def secret_keys(self, namespace: str, name: str) -> frozenset[str] | None:
         """The keys of a Secret that a resource refers to; None: it is not there."""
         watched = self._entries.get(Key("Secret", namespace, name))
@@ -207,6 +228,8 @@ class Store:
         if (resource := entry.live()) is not None:
             for referent in referents(resource):
                 self._referrers.setdefault(referent, {})[key] = None
+        if key.kind == "Deployment" and (revision := upgrading_to(entry.manifest)) is not None:
+            self._upgrading.setdefault(revision, set()).add(key)
 
     def _unlink(self, key: Key, entry: _Entry) -> None:
         order = self._order[key.kind, key.namespace]
@@ -216,6 +239,8 @@ class Store:
         if (resource := entry.live()) is not None:
             for referent in set(referents(resource)):
                 _leave(self._referrers, referent, key)
+        if key.kind == "Deployment" and (revision := upgrading_to(entry.manifest)) is not None:
+            self._upgrading[revision].discard(key)
 
 
 def _leave(index: dict[T, dict[Key, None]], entry: T, key: Key) -> None:

@@ -1,11 +1,12 @@
 """What becomes of an agent or a team."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from isek_operator.decide.conditions import Verdict, resolved_references, verdict_findings
 from isek_operator.decide.joining import InTheMaking, Joined, because_of_mesh, is_refusal
-from isek_operator.decide.outcome import Manifest, Outcome
+from isek_operator.decide.outcome import Manifest, Outcome, Upgrade
 from isek_operator.decide.peers import Peer, gather_peers, unresolved_peers
 from isek_operator.decide.placement import Dedicated, ObservedPlace, Placement, Shared, gather_place, place
 from isek_operator.decide.problem import Problem
@@ -31,6 +32,8 @@ class ObservedHosted:
     peers: tuple[Peer, ...]
     deployment: Manifest | None
     """Its own, where it has one."""
+    upgrades: Mapping[str, int]
+    """How many Deployments are on their way to each version of the operator."""
 
     @property
     def resource(self) -> Hosted:
@@ -44,6 +47,7 @@ def gather_hosted(resource: Hosted, world: World) -> ObservedHosted:
         place=gather_place(resource, world),
         peers=gather_peers(resource, world),
         deployment=child(world.children(resource.metadata.uid), "Deployment", workload_name(resource)),
+        upgrades=world.upgrades(),
     )
 
 
@@ -65,6 +69,7 @@ def judge_hosted(observed: ObservedHosted, settings: OperatorSettings, *, waits_
         wish=_wish(placement, rollout, made),
         secrets=placement.joined.copies if isinstance(placement, Dedicated) else (),
         companions=placement.companions if isinstance(placement, InTheMaking) else (),
+        upgrade=rollout.turn.upgrade if isinstance(placement, Dedicated) else Upgrade.NONE,
     )
 
 
@@ -73,9 +78,10 @@ def _rollout(
 ) -> Rollout:
     if isinstance(placement, Shared):
         host, joining = placement.host, placement.joining
-        return host.rollout(deployment(host.workload(joining), settings) if isinstance(joining, Joined) else None)
+        wished = deployment(host.workload(joining), settings) if isinstance(joining, Joined) else None
+        return host.rollout(wished, settings)
     wished = child(made, "Deployment", workload_name(observed.resource))
-    return Rollout(observed.deployment, wished, selector_text(observed.resource))
+    return Rollout.of(observed.deployment, wished, selector_text(observed.resource), observed.upgrades, settings)
 
 
 def _workload(observed: ObservedHosted, placement: Dedicated) -> Workload:
@@ -116,7 +122,7 @@ def _on_node(placement: Shared, rollout: Rollout) -> Verdict:
 
 def _wish(placement: Placement, rollout: Rollout, made: tuple[Manifest, ...]) -> tuple[Manifest, ...] | None:
     if isinstance(placement, Dedicated):
-        return made
+        return rollout.wish(made)
     if _has_no_address(placement):
         return ()  # pods from before the rival was known would answer in its place
     if not isinstance(placement, Dedicated | Shared) and is_refusal(placement):

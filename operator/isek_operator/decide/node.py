@@ -1,5 +1,6 @@
 """What becomes of an IsekNode."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -37,10 +38,12 @@ class ObservedNode:
     seating: Seating
     missing_secrets: tuple[Problem, ...]
     deployment: Manifest | None
+    upgrades: Mapping[str, int]
+    """How many Deployments are on their way to each version of the operator."""
 
-    def rollout(self, wished: Manifest | None) -> Rollout:
+    def rollout(self, wished: Manifest | None, settings: OperatorSettings) -> Rollout:
         """How far its pods are on their way to hosting all that have a place."""
-        return Rollout(self.deployment, wished, selector_text(self.node))
+        return Rollout.of(self.deployment, wished, selector_text(self.node), self.upgrades, settings)
 
     def workload(self, joined: Joined) -> Workload:
         """Its pods."""
@@ -55,6 +58,7 @@ def gather_node(node: IsekNode, world: World) -> ObservedNode:
         seating=seating(node, world),
         missing_secrets=missing_secrets(node, world),
         deployment=child(world.children(node.metadata.uid), "Deployment", workload_name(node)),
+        upgrades=world.upgrades(),
     )
 
 
@@ -69,13 +73,14 @@ def judge_node(observed: ObservedNode, settings: OperatorSettings) -> Outcome:
     joined = join(observed.joining, settings)
     unresolved = [*([joined] if isinstance(joined, Problem) else []), *observed.missing_secrets]
     made = workload_manifests(observed.workload(joined), settings) if isinstance(joined, Joined) else ()
-    rollout = observed.rollout(child(made, "Deployment", workload_name(observed.node)))
+    rollout = observed.rollout(child(made, "Deployment", workload_name(observed.node)), settings)
     findings = (*verdict_findings(_verdict(joined, rollout, unresolved)), resolved_references(unresolved))
     status = _status(observed, rollout)
     if isinstance(joined, InTheMaking):
         return Outcome(findings, status, companions=joined.companions)
     if isinstance(joined, Joined) and not unresolved:
-        return Outcome(findings, status, wish=made, secrets=joined.copies)
+        wish, upgrade = rollout.wish(made), rollout.turn.upgrade
+        return Outcome(findings, status, wish=wish, secrets=joined.copies, upgrade=upgrade)
     return Outcome(findings, status, wish=() if is_refusal(joined) else None)
 
 

@@ -91,6 +91,17 @@ class OwnFate(Enum):
     """A mesh that the operator made by default and a user has taken over: it loses the label."""
 
 
+class Upgrade(Enum):
+    """How pods stand that a new version of the operator wants to be other ones."""
+
+    NONE = "None"
+    """There is no such change."""
+    BEGINS = "Begins"
+    """It is rolled out now, as one of the few that may be."""
+    WAITS = "Waits"
+    """Others are rolled out before; the children stay as they are."""
+
+
 @dataclass(frozen=True)
 class Outcome:
     """All that follows from one look at one custom resource."""
@@ -107,5 +118,6 @@ class Outcome:
     doomed: tuple[Doomed, ...] = ()
     """Deleted before anything is applied; the wish then leaves them out."""
     fate: OwnFate = OwnFate.KEEP
+    upgrade: Upgrade = Upgrade.NONE
     look_again_after: float | None = None
     """Seconds until the object is looked at again though nothing changed."""

@@ -1,14 +1,17 @@
 """How far a Deployment has come."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from isek_operator.decide.conditions import Verdict
-from isek_operator.decide.outcome import Manifest
+from isek_operator.decide.outcome import Manifest, Upgrade
 from isek_operator.decide.problem import Problem
 from isek_operator.decide.reasons import Reason
-from isek_operator.manifests.deployment import CONFIG_HASH
+from isek_operator.decide.upgrade import NO_UPGRADE, Turn, config_hash, marked, turn
+from isek_operator.settings import OperatorSettings
+
+OUTDATED = "; they are of an earlier version of the operator and are replaced when others are done"
 
 
 @dataclass(frozen=True)
@@ -21,6 +24,26 @@ class Rollout:
     """None: there is none to be."""
     pods: str
     """Label selector of its pods, for people."""
+    turn: Turn = NO_UPGRADE
+
+    @classmethod
+    def of(
+        cls,
+        live: Manifest | None,
+        wished: Manifest | None,
+        pods: str,
+        under_way: Mapping[str, int],
+        settings: OperatorSettings,
+    ) -> "Rollout":
+        """Of a Deployment that is to stay as it is until its turn comes to be replaced."""
+        its_turn = turn(live, wished, under_way, settings) if wished else NO_UPGRADE
+        return cls(live, live if its_turn.upgrade is Upgrade.WAITS else wished, pods, its_turn)
+
+    def wish(self, made: tuple[Manifest, ...]) -> tuple[Manifest, ...] | None:
+        """What is to become of all that was made for the workload; None: leave it as it is."""
+        if self._waits:
+            return None
+        return tuple(marked(each, self.turn.mark) if each["kind"] == "Deployment" else each for each in made)
 
     @property
     def replicas(self) -> int:
@@ -48,7 +71,8 @@ class Rollout:
         if self.complete and not self._wanted:
             return Verdict.done(Reason.SCALED_TO_ZERO, "no pod is asked for; set spec.replicas to get answers")
         if self.complete:
-            return Verdict.done(Reason.ALL_REPLICAS_READY, f"{self.ready_replicas} of {self._wanted} pods answer")
+            answering = f"{self.ready_replicas} of {self._wanted} pods answer"
+            return Verdict.done(Reason.ALL_REPLICAS_READY, answering + (OUTDATED if self._waits else ""))
         answering = f"{min(self.ready_replicas, self._wanted)} of {self._wanted} pods answer"
         see = f"see kubectl describe pods -l {self.pods}"
         failure, progressing = self._condition("ReplicaFailure"), self._condition("Progressing")
@@ -61,6 +85,10 @@ class Rollout:
         if self._current and progressing.get("reason") == "NewReplicaSetAvailable":
             return Verdict.moving(Reason.REPLICAS_NOT_READY, f"{answering}; {see}")
         return Verdict.moving(Reason.ROLLING_OUT, f"{answering}; pods with the latest specification are on their way")
+
+    @property
+    def _waits(self) -> bool:
+        return self.turn.upgrade is Upgrade.WAITS
 
     @property
     def _wanted(self) -> int:
@@ -79,7 +107,7 @@ class Rollout:
         if self.live is None or self.wished is None:
             return False
         return (
-            _config_hash(self.live) == _config_hash(self.wished)
+            config_hash(self.live) == config_hash(self.wished)
             and self.live["spec"].get("replicas") == self._wanted
             and self._count("observedGeneration") >= self.live["metadata"].get("generation", 0)
         )
@@ -99,8 +127,3 @@ def child(children: Iterable[Manifest], kind: str, name: str) -> Manifest | None
         if each.get("kind") == kind and each["metadata"]["name"] == name:
             return each
     return None
-
-
-def _config_hash(deployment: Manifest) -> str | None:
-    annotations = deployment["spec"]["template"].get("metadata", {}).get("annotations") or {}
-    return annotations.get(CONFIG_HASH)

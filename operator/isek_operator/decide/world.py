@@ -28,6 +28,10 @@ class World(Protocol):
         """The labels of a namespace; None: not known, since it is not there or the operator may not see it."""
         ...
 
+    def upgrades(self) -> Mapping[str, int]:
+        """How many Deployments are on their way to each version of the operator (:mod:`.upgrade`)."""
+        ...
+
     def children(self, owner_uid: str) -> Iterable[Manifest]:
         """The live objects whose controller is the object of this uid."""
         ...

@@ -56,6 +56,10 @@ class LocalWorld:
         """Every resource."""
         return list(self._resources.values())
 
+    def upgrades(self) -> Mapping[str, int]:
+        """As in ``World``."""
+        return {}
+
     def resource(self, kind: str, namespace: str, name: str) -> Resource | None:
         """As in ``World``."""
         return self._resources.get((kind, namespace, name))

@@ -17,6 +17,12 @@ Beside the template itself these are ``hosted.yaml``, and which Secret holds the
 reads it once, and those with different keys do not speak to each other.
 """
 
+USER_PART = "isek.io/user-part"
+"""On the Deployment: a hash of what users have a say in. A change of the pods that leaves it as it is comes from the
+operator, and is rolled out a few workloads at a time."""
+
+_PLACEMENT = {"mesh_ref", "node_ref", "replicas", "template"}
+
 
 def deployment(workload: Workload, settings: OperatorSettings) -> Manifest:
     """The pods, replaced one after the other, and each only once its successor answers."""
@@ -27,7 +33,7 @@ def deployment(workload: Workload, settings: OperatorSettings) -> Manifest:
     return {
         "apiVersion": "apps/v1",
         "kind": "Deployment",
-        "metadata": child_meta(workload.owner, workload.name),
+        "metadata": {**child_meta(workload.owner, workload.name), "annotations": {USER_PART: _user_part(workload)}},
         "spec": {
             "replicas": workload.replicas,
             "selector": {"matchLabels": workload.selector},
@@ -36,6 +42,17 @@ def deployment(workload: Workload, settings: OperatorSettings) -> Manifest:
             "template": template,
         },
     }
+
+
+def _user_part(workload: Workload) -> str:
+    # without defaults: a new version of the operator may bring fields that nobody has set
+    template, mesh = workload.template, workload.mesh
+    hosted = sorted(
+        (each.kind, each.name, json.dumps(each.spec.model_dump(mode="json", exclude_defaults=True, exclude=_PLACEMENT)))
+        for each in workload.hosted
+    )
+    ground = [mesh.mesh_id, mesh.spec.p2p.enabled, mesh.spec.registry.ttl_seconds, workload.network_key]
+    return _digest([template.model_dump(mode="json", exclude_defaults=True), workload.replicas, hosted, ground])
 
 
 def _digest(content: Any) -> str:

@@ -35,6 +35,7 @@ from isek_operator.metrics import Metrics
 from isek_operator.queue import Done, Retry
 from isek_operator.reconcile.referenced import ReferencedSecrets
 from isek_operator.store import Store
+from isek_operator.turns import Turns
 
 PROBLEM_SECONDS = 30.0
 """Until a child that could not be applied is tried again: what stands in its way is not watched."""
@@ -57,18 +58,19 @@ class Engine:
         intake: Intake,
         client: Client,
         recorder: Recorder,
+        turns: Turns,
         metrics: Metrics,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._decide, self._store, self._intake, self._client = decide, store, intake, client
-        self._recorder, self._metrics, self._now = recorder, metrics, now
+        self._recorder, self._turns, self._metrics, self._now = recorder, turns, metrics, now
         self._children = Children(client, store, metrics, remember=intake.observed)
         self._secrets = ReferencedSecrets(client, store)
 
     async def handle(self, key: Key) -> Done | Retry:
         """Reconcile, and tell the queue what to make of the result. Never raises."""
         began = time.monotonic()
-        with about(key):
+        with about(key), self._turns.during(key):
             outcome, result = await self._guarded(key)
         self._metrics.reconciles.labels(key.kind, outcome).inc()
         self._metrics.reconcile_seconds.labels(key.kind).observe(time.monotonic() - began)
@@ -129,7 +131,8 @@ class Engine:
         if outcome.fate is OwnFate.ADOPT:
             await self._adopt(resource)
         await self._make_companions(resource, outcome)
-        applied = await self._children.bring(resource, outcome)
+        with self._turns.taking(key, outcome.upgrade):
+            applied = await self._children.bring(resource, outcome)
         for note in applied.put_back:
             self._recorder.record(resource, News("Warning", Reason.CHILD_PUT_BACK, note))
         if applied.changed:

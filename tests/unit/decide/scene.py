@@ -9,6 +9,7 @@ from isek_operator.decide.outcome import Finding, Manifest, Outcome
 from isek_operator.keys import Key
 from isek_operator.manifests.secret import private_network_secret
 from isek_operator.reconcile.decisions import decisions
+from isek_operator.settings import OperatorSettings
 from isek_operator.store import Store
 
 from tests.unit.manifests.samples import NAMESPACE, SETTINGS, parsed
@@ -54,9 +55,11 @@ class Scene:
         assert found is not None, f"there is no {kind} {name}"
         return found
 
-    def decide(self, kind: str, name: str, namespace: str = NAMESPACE) -> Outcome:
+    def decide(
+        self, kind: str, name: str, namespace: str = NAMESPACE, *, settings: OperatorSettings = SETTINGS
+    ) -> Outcome:
         """What is decided about it."""
-        return decisions(SETTINGS)(self.resource(kind, name, namespace), self.store)
+        return decisions(settings)(self.resource(kind, name, namespace), self.store)
 
     def bring_about(self, kind: str, name: str, **status: Any) -> Outcome:
         """Make the wish come true, with its pods in the state that ``status`` says, and decide again."""

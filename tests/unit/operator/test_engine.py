@@ -20,6 +20,7 @@ from isek_operator.metrics import Metrics
 from isek_operator.queue import Retry, WorkQueue
 from isek_operator.reconcile.engine import Engine
 from isek_operator.store import Store
+from isek_operator.turns import Turns
 
 from tests.unit.manifests.samples import OPENAI
 
@@ -85,6 +86,7 @@ class Run:
             intake=intake,
             client=client,
             recorder=Recorder(client, metrics),
+            turns=Turns(self.store, lambda _: None, metrics, revision="this", most=1),
             metrics=metrics,
             now=lambda: datetime(2026, 1, 1, tzinfo=UTC),
         )
