@@ -45,6 +45,7 @@ CHILD_KINDS = (
     ApiKind("apps/v1", "Deployment", "deployments", OURS),
     ApiKind("apps/v1", "StatefulSet", "statefulsets", OURS),
     ApiKind("policy/v1", "PodDisruptionBudget", "poddisruptionbudgets", OURS),
+    ApiKind("networking.k8s.io/v1", "NetworkPolicy", "networkpolicies", OURS),
 )
 
 SECRET = ApiKind("v1", "Secret", "secrets", WATCH_LABEL)

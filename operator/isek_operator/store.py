@@ -71,6 +71,7 @@ class Store:
         self._gone: dict[Key, int] = {}
         """The version at which an object was last seen to be gone."""
         self._read_secrets: dict[tuple[str, str], frozenset[str] | None] = {}
+        self._read_services: dict[tuple[str, str], Manifest | None] = {}
         self._etcds: dict[tuple[str, str], EtcdView] = {}
 
     # --- what is observed -------------------------------------------------------------------------------------------
@@ -141,6 +142,14 @@ class Store:
         else:
             self._etcds[namespace, name] = view
 
+    def put_read_service(self, namespace: str, name: str, manifest: Manifest | None) -> None:
+        """Remember a Service that was read by its name; None: it was not there."""
+        self._read_services[namespace, name] = None if manifest is None else slim(manifest)
+
+    def keep_read_services(self, named: Container[tuple[str, str]]) -> None:
+        """Forget the Services read by name that are not among these namespaces and names."""
+        self._read_services = {key: service for key, service in self._read_services.items() if key in named}
+
     # --- what is asked by key ---------------------------------------------------------------------------------------
 
     def get(self, key: Key) -> Manifest | None:
@@ -209,6 +218,10 @@ class Store:
         if watched is not None:
             return frozenset(watched.manifest["data"])
         return self._read_secrets.get((namespace, name))
+
+    def service(self, namespace: str, name: str) -> Manifest | None:
+        """A Service that a resource's URL names; None: it is not there."""
+        return self.get(Key("Service", namespace, name)) or self._read_services.get((namespace, name))
 
     def spec_managers(self, kind: str, namespace: str, name: str) -> frozenset[str]:
         """Who owns fields below ``spec`` of a custom resource (metadata.managedFields, the operator included)."""

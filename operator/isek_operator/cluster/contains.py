@@ -19,6 +19,9 @@ MERGE_KEYS: dict[str, tuple[str, ...]] = {
 }
 """By which keys the API server merges the items of a list (``x-kubernetes-list-map-keys``); other lists are atomic."""
 
+WHOLE = frozenset({"NetworkPolicy"})
+"""Kinds that have no defaults and whose lists are atomic: what somebody adds to one would let somebody in."""
+
 PORT_KEYS = ("containerPort", "port")
 """``ports`` merge by one of these, and by the protocol."""
 
@@ -29,6 +32,8 @@ def contains(live: Manifest, wish: Manifest) -> bool:
     What ``live`` has beyond it is somebody else's or the API server's default. In lists that merge by keys, items that
     were not wished for are left alone as well; other lists must have the same length.
     """
+    if wish.get("kind") in WHOLE and live.get("spec") != wish["spec"]:
+        return False
     return all(
         _holds(live.get(name), value, name) for name, value in wish.items() if name not in {"apiVersion", "kind"}
     )

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from isek_operator.decide.conditions import Verdict, resolved_references, verdict_findings
+from isek_operator.decide.destinations import Destination, destinations
 from isek_operator.decide.joining import InTheMaking, Joined, because_of_mesh, is_refusal
 from isek_operator.decide.outcome import Manifest, Outcome, Upgrade
 from isek_operator.decide.peers import Peer, gather_peers, unresolved_peers
@@ -30,6 +31,8 @@ class ObservedHosted:
 
     place: ObservedPlace
     peers: tuple[Peer, ...]
+    destinations: frozenset[Destination]
+    """What its pods have to reach beyond the mesh."""
     deployment: Manifest | None
     """Its own, where it has one."""
     upgrades: Mapping[str, int]
@@ -46,6 +49,7 @@ def gather_hosted(resource: Hosted, world: World) -> ObservedHosted:
     return ObservedHosted(
         place=gather_place(resource, world),
         peers=gather_peers(resource, world),
+        destinations=destinations([resource], world),
         deployment=child(world.children(resource.metadata.uid), "Deployment", workload_name(resource)),
         upgrades=world.upgrades(),
     )
@@ -85,7 +89,8 @@ def _rollout(
 
 
 def _workload(observed: ObservedHosted, placement: Dedicated) -> Workload:
-    return Workload(observed.resource, (observed.resource,), placement.joined.mesh, placement.joined.network_key)
+    mesh, key = placement.joined.mesh, placement.joined.network_key
+    return Workload(observed.resource, (observed.resource,), mesh, key, observed.destinations)
 
 
 def _unresolved(observed: ObservedHosted, placement: Placement) -> list[Problem]:

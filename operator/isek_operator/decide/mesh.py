@@ -16,9 +16,11 @@ from isek_operator.decide.world import World
 from isek_operator.manifests.etcd import etcd_endpoint, etcd_name, etcd_selector, etcd_shape
 from isek_operator.manifests.isek_mesh import MADE_BY_DEFAULT
 from isek_operator.manifests.meta import MANAGER
+from isek_operator.manifests.network_policy import etcd_network_policy
 from isek_operator.manifests.pod_disruption_budget import etcd_disruption_budget
 from isek_operator.manifests.secret import private_network_secret
 from isek_operator.manifests.service import etcd_client_service, etcd_peer_service
+from isek_operator.manifests.service_account import etcd_service_account
 from isek_operator.manifests.stateful_set import SHAPE_ANNOTATION, etcd_stateful_set
 from isek_operator.settings import OperatorSettings
 
@@ -66,14 +68,20 @@ def gather_mesh(mesh: IsekMesh, world: World) -> ObservedMesh:
 def decide_mesh(mesh: Resource, world: World, settings: OperatorSettings) -> Outcome:
     """The etcd of a mesh, and the key of its private network."""
     assert isinstance(mesh, IsekMesh)  # noqa: S101  (by whoever dispatches on the kind)
-    return judge_mesh(gather_mesh(mesh, world))
+    return judge_mesh(gather_mesh(mesh, world), settings)
 
 
-def judge_mesh(observed: ObservedMesh) -> Outcome:
+def judge_mesh(observed: ObservedMesh, settings: OperatorSettings) -> Outcome:
     """The decision, by what was observed alone."""
     mesh = observed.mesh
     recreating = observed.misshapen or bool(observed.remains)
-    around = (etcd_peer_service(mesh), etcd_client_service(mesh), etcd_disruption_budget(mesh))
+    around = (
+        etcd_service_account(mesh),
+        etcd_peer_service(mesh),
+        etcd_client_service(mesh),
+        etcd_disruption_budget(mesh),
+        etcd_network_policy(mesh, settings),
+    )
     return Outcome(
         findings=_findings(observed, recreating=recreating),
         status={

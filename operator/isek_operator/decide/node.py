@@ -7,6 +7,7 @@ from typing import Any
 from isek.api import IsekNode, Resource
 
 from isek_operator.decide.conditions import Verdict, resolved_references, verdict_findings
+from isek_operator.decide.destinations import Destination, destinations
 from isek_operator.decide.joining import (
     InTheMaking,
     Joined,
@@ -37,6 +38,8 @@ class ObservedNode:
     joining: ObservedJoining
     seating: Seating
     missing_secrets: tuple[Problem, ...]
+    destinations: frozenset[Destination]
+    """What those it hosts have to reach."""
     deployment: Manifest | None
     upgrades: Mapping[str, int]
     """How many Deployments are on their way to each version of the operator."""
@@ -47,16 +50,18 @@ class ObservedNode:
 
     def workload(self, joined: Joined) -> Workload:
         """Its pods."""
-        return Workload(self.node, self.seating.hosted, joined.mesh, joined.network_key)
+        return Workload(self.node, self.seating.hosted, joined.mesh, joined.network_key, self.destinations)
 
 
 def gather_node(node: IsekNode, world: World) -> ObservedNode:
     """Look up all that a decision about ``node`` depends on."""
+    seats = seating(node, world)
     return ObservedNode(
         node=node,
         joining=gather_joining(node, world),
-        seating=seating(node, world),
+        seating=seats,
         missing_secrets=missing_secrets(node, world),
+        destinations=destinations(seats.hosted, world),
         deployment=child(world.children(node.metadata.uid), "Deployment", workload_name(node)),
         upgrades=world.upgrades(),
     )

@@ -1,8 +1,9 @@
 """Who is hosted on an IsekNode, of all that want to be."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
-from isek.api import IsekNode
+from isek.api import IsekNode, Resource
 
 from isek_operator.decide.cycles import member_cycle
 from isek_operator.decide.names import age, name_rival
@@ -25,6 +26,11 @@ def applicants(node: IsekNode, world: World) -> list[Hosted]:
     """All that name ``node``, oldest first."""
     found = (resource for kind in HOSTED_KINDS for resource in world.resources(kind, node.namespace))
     return sorted((each for each in found if isinstance(each, Hosted) and node_name(each) == node.name), key=age)
+
+
+def runs(resource: Resource, world: World) -> Iterable[Resource]:
+    """What the pods of ``resource`` host, or would once it has a place there."""
+    return applicants(resource, world) if isinstance(resource, IsekNode) else (resource,)
 
 
 def seating(node: IsekNode, world: World) -> Seating:

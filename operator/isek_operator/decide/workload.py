@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from isek.api import IsekMesh, IsekNode
 from isek.api.workload import Limits, PodTemplate
 
+from isek_operator.decide.destinations import Destination
 from isek_operator.decide.references import Hosted, User
 from isek_operator.manifests.meta import role, role_label, workload_name
 
@@ -18,6 +19,8 @@ class Workload:
     mesh: IsekMesh
     network_key: str | None
     """The uid of the Secret with the key of the mesh's private network; None: it has none."""
+    destinations: frozenset[Destination] = frozenset()
+    """What its pods have to reach beyond the mesh."""
 
     @property
     def role(self) -> str:

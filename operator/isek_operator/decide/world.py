@@ -44,6 +44,10 @@ class World(Protocol):
         """The keys of a Secret that a resource refers to; None: it is not there."""
         ...
 
+    def service(self, namespace: str, name: str) -> Manifest | None:
+        """A Service that a resource's URL names; None: it is not there."""
+        ...
+
     def spec_managers(self, kind: str, namespace: str, name: str) -> frozenset[str]:
         """Who owns fields below ``spec`` of a custom resource (metadata.managedFields, the operator included)."""
         ...

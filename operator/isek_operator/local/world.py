@@ -93,6 +93,10 @@ class LocalWorld:
         secret = self._secrets.get((namespace, name))
         return None if secret is None else frozenset(secret)
 
+    def service(self, namespace: str, name: str) -> Manifest | None:
+        """None: on one machine, nothing leads anywhere by a Service."""
+        return None
+
     def spec_managers(self, kind: str, namespace: str, name: str) -> frozenset[str]:
         """Nobody: files have no field managers."""
         return frozenset()

@@ -7,10 +7,24 @@ from isek.api.resource import GROUP
 
 from isek_operator.decide.outcome import Manifest
 
-__all__ = ["MANAGER", "Manifest", "child_labels", "child_meta", "role", "role_label", "selector_text", "workload_name"]
+__all__ = [
+    "MANAGER",
+    "Manifest",
+    "child_labels",
+    "child_meta",
+    "joined_labels",
+    "role",
+    "role_label",
+    "selector_text",
+    "workload_name",
+]
 
 MANAGER = "isek-operator"
 """Who makes the objects: label value and field manager."""
+
+JOINED_MESH = f"{GROUP}/joined-mesh"
+JOINED_MESH_NAMESPACE = f"{GROUP}/joined-mesh-namespace"
+"""A namespace and a name are too long for one value."""
 
 _ROLES = {"IsekMesh": "mesh", "IsekNode": "node", "IsekAgent": "agent", "IsekTeam": "team"}
 
@@ -28,6 +42,11 @@ def role_label(owner: Resource) -> str:
 def workload_name(owner: Resource) -> str:
     """The name that the objects around the pods of an agent, a team or a node share."""
     return f"{owner.name}-{role(owner)}"
+
+
+def joined_labels(mesh: Resource) -> dict[str, str]:
+    """On the pods of all that joined ``mesh``: what NetworkPolicies know them by."""
+    return {JOINED_MESH: mesh.name, JOINED_MESH_NAMESPACE: mesh.namespace}
 
 
 def selector_text(owner: Resource) -> str:

@@ -3,7 +3,7 @@
 from typing import Any
 
 from isek_operator.decide.workload import Workload
-from isek_operator.manifests.meta import child_labels
+from isek_operator.manifests.meta import child_labels, joined_labels
 from isek_operator.manifests.node_container import grace_period_seconds, node_container
 from isek_operator.manifests.p2p_container import p2p_container
 from isek_operator.manifests.security import pod_security_context
@@ -14,7 +14,9 @@ from isek_operator.settings import OperatorSettings
 def pod_template(workload: Workload, settings: OperatorSettings) -> dict[str, Any]:
     """core/v1 PodTemplateSpec; what the user says about pods is taken over, ours wins where labels clash."""
     template = workload.template
-    metadata: dict[str, Any] = {"labels": {**(template.labels or {}), **child_labels(workload.owner)}}
+    metadata: dict[str, Any] = {
+        "labels": {**(template.labels or {}), **child_labels(workload.owner), **joined_labels(workload.mesh)}
+    }
     if template.annotations:
         metadata["annotations"] = dict(template.annotations)
     return {"metadata": metadata, "spec": _pod_spec(workload, settings)}

@@ -55,6 +55,7 @@ def etcd_stateful_set(mesh: IsekMesh) -> Manifest:
 
 def _pod_spec(mesh: IsekMesh) -> dict[str, Any]:
     return {
+        "serviceAccountName": etcd_name(mesh),
         "automountServiceAccountToken": False,
         "enableServiceLinks": False,
         "securityContext": pod_security_context(),

@@ -4,9 +4,10 @@ from isek_operator.decide.workload import Workload
 from isek_operator.manifests.config_map import config_map
 from isek_operator.manifests.deployment import deployment
 from isek_operator.manifests.meta import Manifest
+from isek_operator.manifests.network_policy import workload_network_policy
 from isek_operator.manifests.pod_disruption_budget import workload_disruption_budget
 from isek_operator.manifests.service import workload_service
-from isek_operator.manifests.service_account import service_account
+from isek_operator.manifests.service_account import workload_service_account
 from isek_operator.settings import OperatorSettings
 
 
@@ -15,8 +16,9 @@ def workload_manifests(workload: Workload, settings: OperatorSettings) -> tuple[
     own_account = workload.template.service_account_name is None
     return (
         config_map(workload),
-        *([service_account(workload)] if own_account else []),
+        *([workload_service_account(workload)] if own_account else []),
         workload_service(workload),
         workload_disruption_budget(workload),
+        workload_network_policy(workload),
         deployment(workload, settings),
     )

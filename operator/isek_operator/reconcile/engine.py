@@ -21,9 +21,11 @@ from isek_operator.cluster.errors import (
 )
 from isek_operator.cluster.events import Recorder
 from isek_operator.cluster.status import next_status, overridden, patch, waiting
+from isek_operator.decide.destinations import service_names
 from isek_operator.decide.outcome import Finding, Manifest, Outcome, OwnFate
 from isek_operator.decide.reasons import Reason
 from isek_operator.decide.references import referenced_secrets, secret_keys
+from isek_operator.decide.seating import runs
 from isek_operator.decide.transitions import News, transitions
 from isek_operator.decide.world import World
 from isek_operator.intake import Intake
@@ -34,6 +36,7 @@ from isek_operator.manifests.isek_mesh import MADE_BY_DEFAULT
 from isek_operator.metrics import Metrics
 from isek_operator.queue import Done, Retry
 from isek_operator.reconcile.referenced import ReferencedSecrets
+from isek_operator.reconcile.services import NamedServices
 from isek_operator.store import Store
 from isek_operator.turns import Turns
 
@@ -66,6 +69,7 @@ class Engine:
         self._recorder, self._turns, self._metrics, self._now = recorder, turns, metrics, now
         self._children = Children(client, store, metrics, remember=intake.observed)
         self._secrets = ReferencedSecrets(client, store)
+        self._services = NamedServices(client, store)
 
     async def handle(self, key: Key) -> Done | Retry:
         """Reconcile, and tell the queue what to make of the result. Never raises."""
@@ -78,12 +82,12 @@ class Engine:
         return result
 
     def forget_unused(self) -> None:
-        """Keep nothing about children that are no more and Secrets that nobody refers to any more."""
+        """Keep nothing about children that are no more, and Secrets and Services that nobody names any more."""
         self._children.forget_gone()
-        resources = (self._store.parsed(key) for kind in CUSTOM_KINDS for key in self._store.keys(kind.kind))
-        self._secrets.forget_all_but(
-            {name for each in resources if isinstance(each, Resource) for name in referenced_secrets(each)}
-        )
+        known = (self._store.parsed(key) for kind in CUSTOM_KINDS for key in self._store.keys(kind.kind))
+        resources = [each for each in known if isinstance(each, Resource)]
+        self._secrets.forget_all_but({name for each in resources for name in referenced_secrets(each)})
+        self._services.forget_all_but(service_names(resources, self._store))
 
     async def _guarded(self, key: Key) -> tuple[str, Done | Retry]:
         try:
@@ -124,6 +128,7 @@ class Engine:
         if resource is None or resource.metadata.deletion_timestamp is not None:
             return None  # its children go by garbage collection
         missing_secret = await self._secrets.read(resource.namespace, secret_keys(resource))
+        old_service = await self._services.read(service_names(runs(resource, self._store), self._store))
         outcome = self._decide(resource, self._store)
         if outcome.fate is OwnFate.DELETE:
             await self._delete(resource)
@@ -138,7 +143,7 @@ class Engine:
         if applied.changed:
             outcome = self._decide(resource, self._store)  # what is said is to be about what is there now
         await self._say(judged, outcome, applied)
-        return _soonest(outcome.look_again_after, missing_secret, _problem_seconds(applied))
+        return _soonest(outcome.look_again_after, missing_secret, old_service, _problem_seconds(applied))
 
     async def _make_companions(self, resource: Resource, outcome: Outcome) -> None:
         for manifest in outcome.companions:

@@ -4,7 +4,16 @@ from typing import Any
 
 Object = dict[str, Any]
 
-CHILD_KINDS = ("Deployment", "StatefulSet", "ConfigMap", "Service", "ServiceAccount", "PodDisruptionBudget", "Secret")
+CHILD_KINDS = (
+    "Deployment",
+    "StatefulSet",
+    "ConfigMap",
+    "Service",
+    "ServiceAccount",
+    "PodDisruptionBudget",
+    "NetworkPolicy",
+    "Secret",
+)
 OURS = "app.kubernetes.io/managed-by=isek-operator"
 
 

@@ -255,7 +255,7 @@ async def test_an_agent_that_moves_to_a_node_loses_its_own_pods_once_the_node_an
 
     await kube.mark_ready("Deployment", "shared-node")
     await kube.until_condition("IsekAgent", "writer", "Ready", reason="Hosted")
-    for kind in ("Deployment", "ConfigMap", "Service", "ServiceAccount", "PodDisruptionBudget"):
+    for kind in ("Deployment", "ConfigMap", "Service", "ServiceAccount", "PodDisruptionBudget", "NetworkPolicy"):
         await kube.until_gone(kind, "writer-agent")
 
 

@@ -14,6 +14,9 @@ from isek_operator.store import Store
 
 from tests.unit.manifests.samples import NAMESPACE, SETTINGS, parsed
 
+WORKLOAD = ["ConfigMap", "ServiceAccount", "Service", "PodDisruptionBudget", "NetworkPolicy", "Deployment"]
+"""What is made around the pods of an agent, a team or a node, in its order."""
+
 
 class Scene:
     """The store with these objects in it, and what is decided when it looks like that."""

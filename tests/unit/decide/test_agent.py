@@ -3,7 +3,7 @@ from typing import Any
 import pytest
 from isek_operator.decide.reasons import Reason
 
-from tests.unit.decide.scene import Scene, finding, key_of_mesh, kinds, live, progressing, types
+from tests.unit.decide.scene import WORKLOAD, Scene, finding, key_of_mesh, kinds, live, progressing, types
 from tests.unit.manifests.samples import OPENAI, agent, mesh, node, team
 
 NO_MESH = {"name": "elsewhere"}
@@ -12,7 +12,7 @@ NO_MESH = {"name": "elsewhere"}
 def test_an_agent_gets_pods_of_its_own_though_its_mesh_is_not_ready() -> None:
     outcome = Scene(mesh(), agent()).decide("IsekAgent", "researcher")
 
-    assert kinds(outcome.wish) == ["ConfigMap", "ServiceAccount", "Service", "PodDisruptionBudget", "Deployment"]
+    assert kinds(outcome.wish) == WORKLOAD
     assert finding(outcome, "ResolvedRefs").status
     assert finding(outcome, "Ready").reason is Reason.MESH_NOT_READY
     assert types(outcome) == {"Ready", "ResolvedRefs", "Reconciling"}

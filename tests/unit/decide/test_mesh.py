@@ -8,7 +8,7 @@ from isek_operator.manifests.isek_mesh import MADE_BY_DEFAULT
 from tests.unit.decide.scene import Scene, finding, kinds, types
 from tests.unit.manifests.samples import agent, mesh, node, team
 
-AROUND = ["Service", "Service", "PodDisruptionBudget"]
+AROUND = ["ServiceAccount", "Service", "Service", "PodDisruptionBudget", "NetworkPolicy"]
 BY_DEFAULT = {MADE_BY_DEFAULT: "true"}
 
 

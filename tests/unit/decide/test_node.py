@@ -7,7 +7,7 @@ from isek_operator.decide.outcome import Manifest
 from isek_operator.decide.reasons import Reason
 from isek_operator.decide.seating import seating
 
-from tests.unit.decide.scene import Scene, finding, kinds
+from tests.unit.decide.scene import WORKLOAD, Scene, finding, kinds
 from tests.unit.manifests.samples import OPENAI, agent, mesh, node, team
 
 ON_SHARED: dict[str, Any] = {"nodeRef": {"name": "shared"}}
@@ -31,7 +31,7 @@ def test_a_node_hosts_the_agents_and_teams_that_name_it() -> None:
 
     outcome = scene.bring_about("IsekNode", "shared")
 
-    assert kinds(outcome.wish) == ["ConfigMap", "ServiceAccount", "Service", "PodDisruptionBudget", "Deployment"]
+    assert kinds(outcome.wish) == WORKLOAD
     assert "name: writer" in hosted_file(outcome.wish)
     assert "name: newsroom" in hosted_file(outcome.wish)
     assert "loner" not in hosted_file(outcome.wish)

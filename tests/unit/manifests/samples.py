@@ -1,10 +1,11 @@
 """Custom resources as the API server gives them, and what every built object is held against."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import kubernetes_validate
 from isek.api import API_VERSION, KINDS, IsekAgent, IsekMesh, IsekNode, IsekTeam, Resource
+from isek_operator.decide.destinations import Destination
 from isek_operator.decide.outcome import Manifest
 from isek_operator.decide.workload import Workload
 from isek_operator.settings import OperatorSettings
@@ -68,20 +69,25 @@ def a_mesh(**spec: Any) -> IsekMesh:
     return found
 
 
-def dedicated(owner: Manifest, of_mesh: IsekMesh | None = None, *, network_key: str = "key-uid") -> Workload:
+def dedicated(
+    owner: Manifest,
+    of_mesh: IsekMesh | None = None,
+    *,
+    network_key: str = "key-uid",
+    destinations: Iterable[Destination] = (),
+) -> Workload:
     """The workload of an agent or a team on pods of its own."""
     found = parsed(owner)
     assert isinstance(found, IsekAgent | IsekTeam)
-    return Workload(found, (found,), of_mesh or a_mesh(), network_key)
+    return Workload(found, (found,), of_mesh or a_mesh(), network_key, frozenset(destinations))
 
 
 def shared(owner: Manifest, *hosted: Manifest, of_mesh: IsekMesh | None = None) -> Workload:
     """The workload of a node that hosts these."""
     found, guests = parsed(owner), [parsed(each) for each in hosted]
     assert isinstance(found, IsekNode)
-    return Workload(
-        found, tuple(each for each in guests if isinstance(each, IsekAgent | IsekTeam)), of_mesh or a_mesh(), "key-uid"
-    )
+    hosting = tuple(each for each in guests if isinstance(each, IsekAgent | IsekTeam))
+    return Workload(found, hosting, of_mesh or a_mesh(), "key-uid", frozenset())
 
 
 def valid(manifest: Manifest) -> Manifest:

@@ -11,6 +11,7 @@ def test_what_pods_need_is_made_before_them() -> None:
         "ServiceAccount",
         "Service",
         "PodDisruptionBudget",
+        "NetworkPolicy",
         "Deployment",
     ]
     assert {each["metadata"]["name"] for each in built} == {"researcher-agent"}

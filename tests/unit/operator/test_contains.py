@@ -90,3 +90,14 @@ def test_an_empty_list_and_none_are_the_same_as_nothing() -> None:
 
 def test_true_is_not_one() -> None:
     assert not contains({"spec": {"replicas": True}}, {"spec": {"replicas": 1}})
+
+
+def test_a_network_policy_that_lets_more_through_is_seen() -> None:
+    rule = {"ports": [{"protocol": "TCP", "port": 53}]}
+    spec = {"podSelector": {}, "egress": [rule]}
+    wish = {"kind": "NetworkPolicy", "metadata": {"name": "a"}, "spec": spec}
+    wider = [{"ports": [*rule["ports"], {"protocol": "TCP", "port": 22}]}]
+
+    assert contains({**wish, "metadata": {"name": "a", "uid": "u"}}, wish)
+    assert not contains({**wish, "spec": {"podSelector": {}, "egress": wider}}, wish)
+    assert not contains({**wish, "spec": {**spec, "ingress": [{}]}}, wish)

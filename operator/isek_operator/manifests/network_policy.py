@@ -1,0 +1,167 @@
+"""The NetworkPolicies of workloads and of etcd: what follows from the references, and nothing else.
+
+They only ever allow, so whoever needs more adds a NetworkPolicy of their own for the same pods
+(https://kubernetes.io/docs/concepts/services-networking/network-policies/#the-two-sorts-of-pod-isolation).
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from isek.api import IsekMesh
+
+from isek_operator.decide.destinations import Address, Destination, Pods, Public
+from isek_operator.decide.workload import Workload
+from isek_operator.manifests.etcd import CLIENT_PORT, METRICS_PORT, PEER_PORT, etcd_name, etcd_selector
+from isek_operator.manifests.meta import MANAGER, Manifest, child_meta, joined_labels
+from isek_operator.manifests.node_container import HTTP_PORT
+from isek_operator.manifests.p2p_container import HEALTH_PORT, P2P_PORT
+from isek_operator.settings import OperatorSettings
+
+NAMESPACE_NAME = "kubernetes.io/metadata.name"
+"""The label that the API server gives to every namespace."""
+
+NODE_LOCAL_DNS = "169.254.20.10/32"
+"""Where NodeLocal DNSCache answers (https://kubernetes.io/docs/tasks/administer-cluster/nodelocaldns/)."""
+
+NOT_PUBLIC_V4 = (
+    "0.0.0.0/8",
+    "10.0.0.0/8",
+    "100.64.0.0/10",
+    "127.0.0.0/8",
+    "169.254.0.0/16",
+    "172.16.0.0/12",
+    "192.0.0.0/24",
+    "192.168.0.0/16",
+    "198.18.0.0/15",
+    "224.0.0.0/4",
+    "240.0.0.0/4",
+)
+NOT_PUBLIC_V6 = ("::1/128", "fc00::/7", "fe80::/10", "ff00::/8")
+"""Private, shared, loopback, link-local, multicast and reserved (IANA, Special-Purpose Address Registries)."""
+
+Peer = dict[str, Any]
+Rule = dict[str, Any]
+
+
+def workload_network_policy(workload: Workload) -> Manifest:
+    """What the pods of a workload may reach, and who may reach them.
+
+    In: the mesh, and all pods of the own namespace over HTTP. Out: the mesh, its etcd, DNS, and where URLs lead.
+    """
+    mesh = workload.mesh
+    peers = _members(mesh)
+    between = P2P_PORT if mesh.spec.p2p.enabled else HTTP_PORT
+    return _policy(
+        child_meta(workload.owner, workload.name),
+        workload.selector,
+        ingress=[
+            _from(peers, between),
+            _from([{"podSelector": {}}], HTTP_PORT),
+            *([_from_anywhere_inside(HEALTH_PORT)] if mesh.spec.p2p.enabled else []),
+        ],
+        egress=[
+            *_dns(),
+            _to([_pods(etcd_selector(mesh), _namespace(mesh.namespace))], CLIENT_PORT),
+            _to(peers, between),
+            *_beyond(workload.destinations),
+        ],
+    )
+
+
+def etcd_network_policy(mesh: IsekMesh, settings: OperatorSettings) -> Manifest:
+    """The mesh's nodes and the operator are clients, the members are each other's peers; metrics are open inside."""
+    members: Peer = {"podSelector": {"matchLabels": etcd_selector(mesh)}}
+    at = settings.lease_namespace
+    operator = _pods({"app.kubernetes.io/name": MANAGER}, _namespace(at) if at else {})
+    return _policy(
+        child_meta(mesh, etcd_name(mesh)),
+        etcd_selector(mesh),
+        ingress=[
+            _from([*_members(mesh), operator], CLIENT_PORT),
+            _from([members], CLIENT_PORT, PEER_PORT),
+            _from_anywhere_inside(METRICS_PORT),
+        ],
+        egress=[*_dns(), _to([members], CLIENT_PORT, PEER_PORT)],
+    )
+
+
+def _policy(metadata: Manifest, pods: Mapping[str, str], *, ingress: list[Rule], egress: list[Rule]) -> Manifest:
+    return {
+        "apiVersion": "networking.k8s.io/v1",
+        "kind": "NetworkPolicy",
+        "metadata": metadata,
+        "spec": {
+            "podSelector": {"matchLabels": dict(pods)},
+            "policyTypes": ["Ingress", "Egress"],
+            "ingress": ingress,
+            "egress": egress,
+        },
+    }
+
+
+def _members(mesh: IsekMesh) -> list[Peer]:
+    """The pods that joined ``mesh``, in all namespaces that it lets in."""
+    allowed = mesh.spec.allowed_namespaces
+    own = _pods(joined_labels(mesh), _namespace(mesh.namespace))
+    if allowed.from_ == "All":
+        return [_pods(joined_labels(mesh), {})]
+    if allowed.selector is None:
+        return [own]
+    return [own, _pods(joined_labels(mesh), _filled(allowed.selector.to_manifest()))]
+
+
+def _dns() -> list[Rule]:
+    ports = [_port(53, "UDP"), _port(53)]
+    servers = [_pods({"k8s-app": "kube-dns"}, {}), {"ipBlock": {"cidr": NODE_LOCAL_DNS}}]
+    return [{"to": servers, "ports": ports}]
+
+
+def _beyond(destinations: Iterable[Destination]) -> list[Rule]:
+    """One rule for each Service and address; public hosts are told apart by their ports alone."""
+    rules = []
+    public: set[int] = set()
+    for each in sorted(destinations, key=repr):
+        match each:
+            case Pods(namespace, labels, port):
+                rules.append(_to([_pods(dict(sorted(labels)), _namespace(namespace))], port))
+            case Address(ip, port):
+                rules.append(_to([{"ipBlock": {"cidr": f"{ip}/{128 if ':' in ip else 32}"}}], port))
+            case Public(port):
+                public.add(port)
+    if public:
+        everywhere = [
+            {"ipBlock": {"cidr": "0.0.0.0/0", "except": list(NOT_PUBLIC_V4)}},
+            {"ipBlock": {"cidr": "::/0", "except": list(NOT_PUBLIC_V6)}},
+        ]
+        rules.append(_to(everywhere, *sorted(public)))
+    return rules
+
+
+def _pods(labels: Mapping[str, str], namespaces: Mapping[str, Any]) -> Peer:
+    return {"podSelector": {"matchLabels": dict(labels)}, "namespaceSelector": dict(namespaces)}
+
+
+def _namespace(name: str) -> Mapping[str, Any]:
+    return {"matchLabels": {NAMESPACE_NAME: name}}
+
+
+def _filled(selector: dict[str, Any]) -> dict[str, Any]:
+    """A selector without what is empty: the API server drops that."""
+    expressions = [{name: value for name, value in each.items() if value} for each in selector["matchExpressions"]]
+    return {name: value for name, value in {**selector, "matchExpressions": expressions}.items() if value}
+
+
+def _from(peers: list[Peer], *ports: int | str) -> Rule:
+    return {"from": peers, "ports": [_port(port) for port in ports]}
+
+
+def _from_anywhere_inside(port: int) -> Rule:
+    return _from([{"namespaceSelector": {}}], port)
+
+
+def _to(peers: list[Peer], *ports: int | str) -> Rule:
+    return {"to": peers, "ports": [_port(port) for port in ports]}
+
+
+def _port(port: int | str, protocol: str = "TCP") -> dict[str, Any]:
+    return {"protocol": protocol, "port": port}
