@@ -154,8 +154,13 @@ class Children:
     async def _delete(self, key: Key, uid: str, applied: Applied) -> None:
         try:
             await self._explained(key, self._client.delete(BY_NAME[key.kind], key, uid=uid))
-        except (NotFoundError, ConflictError):
-            return  # it is gone; the watch tells
+        except NotFoundError:
+            return  # the watch tells
+        except ConflictError:
+            live = await self._client.get(BY_NAME[key.kind], key.namespace, key.name)
+            if live is not None and live["metadata"]["uid"] == uid:
+                raise
+            return  # it is gone, and may have a successor
         applied.changed = True
         self._made.pop(key, None)
         self._metrics.writes.labels(key.kind, "delete").inc()

@@ -16,7 +16,7 @@ import aiohttp
 import orjson
 
 from isek_operator.cluster.credentials import Credentials
-from isek_operator.cluster.errors import NotActiveError, NotFoundError, UnreachableError, error_from
+from isek_operator.cluster.errors import ExpiredError, NotActiveError, NotFoundError, UnreachableError, error_from
 from isek_operator.decide.outcome import Manifest
 from isek_operator.keys import Key
 from isek_operator.kinds import ApiKind
@@ -85,10 +85,19 @@ class Client:
             return None
 
     async def list(self, kind: ApiKind, namespace: str | None = None, *, metadata_only: bool = False) -> Listing:
-        """The objects of a kind that its selector selects; no namespace: of all namespaces."""
-        query = {"limit": str(PAGE)} | ({"labelSelector": kind.selector} if kind.selector else {})
-        items: list[Manifest] = []
+        """The objects of a kind that its selector selects; no namespace: of all namespaces.
+
+        Pages that expire while they are turned (410) make it begin again, with all in one page as in client-go.
+        """
+        selector = {"labelSelector": kind.selector} if kind.selector else {}
         accept = METADATA_ONLY if metadata_only else JSON
+        try:
+            return await self._pages(kind, namespace, selector | {"limit": str(PAGE)}, accept)
+        except ExpiredError:
+            return await self._pages(kind, namespace, dict(selector), accept)
+
+    async def _pages(self, kind: ApiKind, namespace: str | None, query: dict[str, str], accept: str) -> Listing:
+        items: list[Manifest] = []
         while True:
             page = await self._call("GET", kind.path(namespace), query=query, accept=accept, verb="LIST")
             # the items of a list do not say what they are, and an empty list of metadata is null

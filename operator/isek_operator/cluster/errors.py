@@ -7,6 +7,7 @@
     - ``UnreachableError``: no connection, or no answer in time
     - ``UnauthorizedError``: the credentials do not count any more (401); they are read again
     - ``ConflictError``: the object is not what we thought (409); read it again
+    - ``ExpiredError``: the pages of a list, or what a watch begins at, are too old (410); list it again
     - ``NotActiveError``: another operator is, or may be, the active one; nothing was sent
 
   - ``NotFoundError``: the object is not there
@@ -37,6 +38,10 @@ class TransientError(ApiError):
 
 class ConflictError(TransientError):
     """The object changed, came or went meanwhile."""
+
+
+class ExpiredError(TransientError):
+    """What is continued is too old."""
 
 
 class UnreachableError(TransientError):
@@ -91,7 +96,9 @@ def error_from(status: int, body: dict[str, Any], *, retry_after: str | None) ->
         return ConflictError(message, status=409)
     if status == 500 and message.startswith(MALFORMED):
         return RejectedError(message)
-    if status in {408, 410, 429} or status >= 500:
+    if status == 410:
+        return ExpiredError(message, status=410)
+    if status in {408, 429} or status >= 500:
         return TransientError(message, retry_after=_seconds(retry_after), status=status)
     return RejectedError(message)
 

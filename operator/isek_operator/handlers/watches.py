@@ -8,6 +8,7 @@ import kopf
 
 from isek_operator.cluster.credentials import Credentials
 from isek_operator.decide.outcome import Manifest
+from isek_operator.handlers.session import session
 from isek_operator.handlers.storages import NoDiffBase, NoProgress
 from isek_operator.intake import Intake
 from isek_operator.keys import key_of
@@ -27,16 +28,16 @@ def registry(
             intake.gone(key_of(manifest), int(manifest["metadata"]["resourceVersion"]))
             return
         intake.observed(manifest)
-        if event["type"] is None:  # an item of the list that a watch begins with
-            synchroniser.relisted()
 
     for kind in watched_kinds(namespaces):
         version = kind.api_version.rpartition("/")[2]
         kopf.on.event(kind.group, version, kind.plural, id=f"observe-{kind.plural}", registry=handlers)(observe)
 
     @kopf.on.login(registry=handlers)
-    def login(**_: Any) -> kopf.ConnectionInfo:
-        return connection(credentials)
+    async def login(**_: Any) -> kopf.AiohttpSession:
+        return kopf.AiohttpSession(
+            server=credentials.server, aiohttp_session=session(credentials, synchroniser.relisted)
+        )
 
     return handlers
 
@@ -47,21 +48,6 @@ class Patience:
     def __iter__(self) -> Iterator[float]:
         yield from (0.1, 0.2, 0.5)
         yield from repeat(1.0)
-
-
-def connection(credentials: Credentials) -> kopf.ConnectionInfo:
-    """The cluster and who we are, as Kopf wants to have it."""
-    configuration = credentials.configuration
-    scheme, _, token = (credentials.authorization() or "").partition(" ")
-    return kopf.ConnectionInfo(
-        server=credentials.server,
-        ca_path=configuration.ssl_ca_cert,
-        insecure=not configuration.verify_ssl,
-        scheme=scheme or None,
-        token=token or None,
-        certificate_path=configuration.cert_file,
-        private_key_path=configuration.key_file,
-    )
 
 
 def settings() -> kopf.OperatorSettings:

@@ -153,7 +153,11 @@ class Engine:
             try:
                 created = await self._client.create(kind, manifest)
             except ConflictError:
-                continue  # somebody was faster
+                found = await self._client.get(kind, metadata["namespace"], metadata["name"])
+                if found is None:
+                    raise  # it was not in the way
+                self._intake.observed(found)  # somebody was faster
+                continue
             logger.info("created %s %s for %s", kind.kind, metadata["name"], resource.name)
             self._intake.observed(created)
             note = f"{kind.kind} {metadata['name']!r} was made, since the namespace had none"

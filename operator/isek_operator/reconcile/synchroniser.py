@@ -41,14 +41,18 @@ class Synchroniser:
         self._client, self._store, self._intake = client, store, intake
         self._metrics, self._namespaces, self._swept = metrics, tuple(namespaces), swept
         self._relisted = asyncio.Event()
+        self._read: set[tuple[str, str | None]] = set()
 
     async def first(self) -> None:
-        """Fill the store. Raises the errors of the API client."""
+        """Fill the store; called again after an error, go on where it ended. Raises the errors of the API client."""
         for kind in watched_kinds(self._namespaces):
             for namespace in self._namespaces or (None,):
+                if (kind.kind, namespace) in self._read:
+                    continue
                 for manifest in (await self._client.list(kind, namespace)).items:
                     # not through the intake: it would ask for dependents in a world that is not complete
                     self._store.put(manifest)
+                self._read.add((kind.kind, namespace))
 
     def relisted(self) -> None:
         """A watch has begun anew."""

@@ -19,7 +19,7 @@ TERMINATING = {"causes": [{"reason": "NamespaceTerminating"}]}
         (404, {"details": {"kind": "deployments"}}, errors.NotFoundError),
         (404, {"details": {"kind": "namespaces"}}, errors.NamespaceGoneError),
         (409, {}, errors.ConflictError),
-        (410, {"message": "the continue token is too old"}, errors.TransientError),
+        (410, {"message": "the continue token is too old"}, errors.ExpiredError),
         (422, {"details": {"causes": [{"field": "spec.replicas"}]}}, errors.RejectedError),
         (422, {"details": {"causes": [{"field": "metadata.uid"}]}}, errors.ConflictError),
         (429, {}, errors.TransientError),
