@@ -41,6 +41,10 @@ test: setup ## Unit and integration tests: real etcd, real kube-apiserver, real 
 test-unit: $(VENV)/.ready ## The unit tests alone
 	$(BIN)/pytest tests/unit
 
+.PHONY: faults
+faults: setup ## Everything that may fail around the operator, at every moment: about 20 minutes (ISEK_FAULTS names less)
+	ISEK_FAULTS=$${ISEK_FAULTS:-all} $(BIN)/pytest -v tests/faults
+
 .PHONY: e2e
 e2e: setup ## End-to-end tests on a kind cluster of three nodes
 	$(BIN)/pytest tests/e2e

@@ -76,6 +76,11 @@ class ControlPlane:
         return self._folder / "audit.log"
 
     @property
+    def direct_url(self) -> str:
+        """The API server itself, past the proxy."""
+        return f"https://127.0.0.1:{self._port}"
+
+    @property
     def ca(self) -> Path:
         """The certificate to trust (the API server's own, self-signed)."""
         return self._folder / "apiserver.crt"
@@ -142,8 +147,7 @@ class ControlPlane:
         await self._stack.enter_async_context(self.etcd)
         token = secrets.token_hex(16)
         await self._start_api_server(token)
-        direct = f"https://127.0.0.1:{self._port}"
-        self.kube = await self._stack.enter_async_context(kube_client(direct, ca=self.ca, token=token))
+        self.kube = await self._stack.enter_async_context(kube_client(self.direct_url, ca=self.ca, token=token))
         await self._stack.enter_async_context(self._proxy)
         self.admin = self._user("admin", token)
         # before the controller manager: garbage collection looks for new kinds only every 30 s

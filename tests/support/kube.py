@@ -31,6 +31,7 @@ class Resource(NamedTuple):
     kind: str
     plural: str
     namespaced: bool
+    listed: bool
 
     def path(self, namespace: str | None, name: str = "", subresource: str = "") -> str:
         root = "/apis/" if "/" in self.api_version else "/api/"
@@ -89,6 +90,11 @@ class KubeClient:
         path = resource.path(None if all_namespaces else self.namespace)
         answer = await self._call("GET", path, query={"labelSelector": labels} if labels else {})
         return [{"apiVersion": resource.api_version, "kind": resource.kind, **item} for item in answer["items"]]
+
+    async def listed_kinds(self) -> tuple[str, ...]:
+        """Return all kinds of namespaced objects that can be listed."""
+        await self._discover_all()
+        return tuple(dict.fromkeys(kind.kind for kind in self._known if kind.namespaced and kind.listed))
 
     async def patch(self, kind: str, name: str, change: Mapping[str, Any], *, subresource: str = "") -> Object:
         """Merge a change into an object or its subresource (RFC 7386), as somebody with ``kubectl edit`` would."""
@@ -191,7 +197,7 @@ class KubeClient:
 
     async def _resource(self, kind: str, api_version: str | None = None) -> Resource:
         async def served() -> Resource | None:
-            self._known[:] = [*await self._discover("/api"), *await self._discover("/apis")]
+            await self._discover_all()
             return self._find(kind, api_version)
 
         if (found := self._find(kind, api_version)) is not None:
@@ -202,6 +208,9 @@ class KubeClient:
     def _find(self, kind: str, api_version: str | None) -> Resource | None:
         return next((r for r in self._known if r.kind == kind and api_version in (None, r.api_version)), None)
 
+    async def _discover_all(self) -> None:
+        self._known[:] = [*await self._discover("/api"), *await self._discover("/apis")]
+
     async def _discover(self, root: str) -> Resources:
         answer = await self._call("GET", root, accept=AGGREGATED_DISCOVERY)
         return [
@@ -210,6 +219,7 @@ class KubeClient:
                 kind=resource["responseKind"]["kind"],
                 plural=resource["resource"],
                 namespaced=resource["scope"] == "Namespaced",
+                listed="list" in resource["verbs"],
             )
             for group in answer["items"]
             for version in group["versions"]

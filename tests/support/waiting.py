@@ -18,6 +18,7 @@ async def until(
     what: str,
     within: float = ...,
     retry_on: tuple[type[Exception], ...] = ...,
+    poll: float = ...,
 ) -> T: ...
 
 
@@ -28,6 +29,7 @@ async def until(
     what: str,
     within: float = ...,
     retry_on: tuple[type[Exception], ...] = ...,
+    poll: float = ...,
 ) -> T: ...
 
 
@@ -37,6 +39,7 @@ async def until(
     what: str,
     within: float = 10,
     retry_on: tuple[type[Exception], ...] = (),
+    poll: float = POLL_SECONDS,
 ) -> Any:
     """Wait until the condition is true, and return its (truthy) value.
 
@@ -45,6 +48,7 @@ async def until(
         what: completes the sentence "waited 10 s until …" of the failure.
         within: seconds to wait at most.
         retry_on: further errors that count as "not yet".
+        poll: seconds between two looks.
 
     Raises:
         AssertionError: the time is over; the message holds the last value or error.
@@ -63,4 +67,4 @@ async def until(
             seen = error
         if time.monotonic() - start > within:
             raise AssertionError(f"waited {within:g} s until {what}; last seen: {seen!r}")
-        await asyncio.sleep(POLL_SECONDS)
+        await asyncio.sleep(poll)

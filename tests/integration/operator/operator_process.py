@@ -19,13 +19,13 @@ class OperatorProcess:
 
     def __init__(self, kubeconfig: Path, log: Path, *, hosts: Path | None = None, **settings: str) -> None:
         self.health_port, self.metrics_port, self.log = free_port(), free_port(), log
-        environment = {
+        self.environment = {
             "KUBECONFIG": str(kubeconfig),
             "ISEK_OPERATOR_HEALTH_PORT": str(self.health_port),
             "ISEK_OPERATOR_METRICS_PORT": str(self.metrics_port),
             **{f"ISEK_OPERATOR_{name.upper()}": value for name, value in settings.items()},
         }
-        variables = [f"{name}={value}" for name, value in environment.items()]
+        variables = [f"{name}={value}" for name, value in self.environment.items()]
         command = ["env", *variables, sys.executable, "-m", "isek_operator.main"]
         self.process = ServerProcess(command if hosts is None else with_hosts(hosts, command), log=log)
 
@@ -35,6 +35,10 @@ class OperatorProcess:
 
     async def stop(self) -> None:
         await self.process.stop()
+
+    async def kill(self) -> None:
+        """End it at once (SIGKILL)."""
+        await self.process.kill()
 
     @asynccontextmanager
     async def away(self) -> AsyncIterator[None]:

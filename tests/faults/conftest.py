@@ -1,0 +1,41 @@
+"""One control plane for all runs; each run has a namespace and an operator of its own."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import yaml
+from isek.api import KINDS
+
+from tests.faults.end_state import NEWS
+from tests.faults.player import workloads_become_ready
+from tests.faults.run import Ground
+from tests.support.chart import render
+from tests.support.control_plane import ControlPlane
+from tests.support.kube import KubeClient, KubeError
+from tests.support.operator_nursery import Nursery
+from tests.support.waiting import until
+
+CRDS = Path(__file__).parents[2] / "crds"
+
+
+@pytest.fixture(scope="session")
+async def ground(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Ground]:
+    definitions = [yaml.safe_load(path.read_text()) for path in sorted(CRDS.glob("*.yaml"))]
+    roles = [document for document in render() if document["kind"] == "ClusterRole"]
+    [role] = [role for role in roles if not role["metadata"]["name"].endswith(("-view", "-edit"))]
+    async with (
+        ControlPlane(definitions=definitions) as control_plane,
+        workloads_become_ready(control_plane.kube),
+    ):
+        await until(lambda: _served(control_plane.kube), what="the custom resources are served", retry_on=(KubeError,))
+        user = await control_plane.restricted_user("isek-operator", role["rules"])
+        kinds = [kind for kind in await control_plane.kube.listed_kinds() if kind not in NEWS]
+        with Nursery() as nursery:
+            yield Ground(control_plane, user, nursery, tmp_path_factory.mktemp("faults"), kinds)
+
+
+async def _served(kube: KubeClient) -> bool:
+    for kind in KINDS:
+        await kube.list(kind)
+    return True
