@@ -11,7 +11,9 @@ from typing import Any
 import aiohttp
 import kopf
 from isek.api import Resource
+from prometheus_client import ProcessCollector
 
+from isek_operator.census import Census
 from isek_operator.cluster.client import Client
 from isek_operator.cluster.credentials import Credentials
 from isek_operator.cluster.errors import ApiError
@@ -61,6 +63,8 @@ async def run(
     """
     _end_on_signals()
     metrics, store = Metrics(), Store()
+    metrics.registry.register(Census(store))
+    ProcessCollector(registry=metrics.registry)
     queue = WorkQueue(metrics)
     intake = Intake(store, queue, dependents)
     synchronised = asyncio.Event()

@@ -1,5 +1,7 @@
 """What the operator counts, for Prometheus."""
 
+from importlib.metadata import version
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 FAST = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
@@ -10,6 +12,8 @@ class Metrics:
 
     def __init__(self, registry: CollectorRegistry | None = None) -> None:
         self.registry = registry = registry or CollectorRegistry()
+        self.build = Gauge("isek_operator_build_info", "1, with the version as label.", ("version",), registry=registry)
+        self.build.labels(version("isek-operator")).set(1)
         self.leader = Gauge(
             "isek_operator_leader", "1: this operator is the active one; 0: it stands by.", registry=registry
         )
@@ -27,7 +31,7 @@ class Metrics:
         )
         self.reconciles = Counter(
             "isek_operator_reconcile",
-            "Runs by kind and result (success, retry, rejected, gone).",
+            "Runs by kind and result (success, retry, rejected, gone, fault).",
             ("kind", "result"),
             registry=registry,
         )
@@ -39,6 +43,19 @@ class Metrics:
         )
         self.api_calls = Counter(
             "isek_operator_api_requests", "Calls of the API server.", ("verb", "code"), registry=registry
+        )
+        self.api_seconds = Histogram(
+            "isek_operator_api_request_duration_seconds",
+            "Time from sending a request to the API server to having its answer.",
+            ("verb",),
+            buckets=FAST,
+            registry=registry,
+        )
+        self.watch_restarts = Counter(
+            "isek_operator_watch_restarts",
+            "Watches that began with a list, by kind: once at start, then after each break that lost events.",
+            ("kind",),
+            registry=registry,
         )
         self.writes = Counter(
             "isek_operator_writes", "Objects written, by kind and verb.", ("kind", "verb"), registry=registry
@@ -74,7 +91,6 @@ class Metrics:
             ("namespace", "mesh", "secret"),
             registry=registry,
         )
-        self.objects = Gauge("isek_operator_objects", "Objects in memory, by kind.", ("kind",), registry=registry)
         self.sweep_seconds = Gauge(
             "isek_operator_sweep_duration_seconds", "Time of the last comparison with lists.", registry=registry
         )

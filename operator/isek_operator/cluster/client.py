@@ -173,7 +173,7 @@ class Client:
         if authorization := self._authorized():
             headers["Authorization"] = authorization
         data = None if body is None else orjson.dumps(body)
-        code = "none"
+        code, began = "none", time.perf_counter()
         try:
             assert self._session is not None, "the client is used outside of its context"  # noqa: S101
             url = self._credentials.server + path
@@ -190,6 +190,7 @@ class Client:
             raise UnreachableError(f"{method} {path}: {reason}") from None
         finally:
             self._metrics.api_calls.labels(verb or method, code).inc()
+            self._metrics.api_seconds.labels(verb or method).observe(time.perf_counter() - began)
 
     def _authorized(self) -> str | None:
         if time.monotonic() - self._authorized_at > CREDENTIAL_SECONDS:

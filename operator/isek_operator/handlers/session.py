@@ -17,8 +17,8 @@ GONE = b'{"type":"ERROR","object":{"kind":"Status","code":410}}\n'
 """What makes Kopf begin a watch anew, with a list."""
 
 
-def session(credentials: Credentials, listed: Callable[[], None]) -> aiohttp.ClientSession:
-    """A session for an API server. ``listed`` is told of every list that a watch begins with."""
+def session(credentials: Credentials, listed: Callable[[str], None]) -> aiohttp.ClientSession:
+    """A session for an API server. ``listed`` is told, by its plural, what a watch begins to list."""
 
     async def watch_on(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
         answer = await handler(request)
@@ -31,8 +31,8 @@ def session(credentials: Credentials, listed: Callable[[], None]) -> aiohttp.Cli
         elif refused:
             answer.close()
             raise aiohttp.ClientConnectionError(f"the API server answered {answer.status}")
-        elif answer.status == 200:
-            listed()
+        elif answer.status == 200 and "continue" not in request.url.query:
+            listed(request.url.name)
         return answer
 
     headers = {"Authorization": authorization} if (authorization := credentials.authorization()) else {}

@@ -10,7 +10,7 @@ from isek_operator.cluster.client import Client
 from isek_operator.cluster.errors import ApiError
 from isek_operator.intake import Intake
 from isek_operator.keys import key_of
-from isek_operator.kinds import ApiKind, watched_kinds
+from isek_operator.kinds import BY_NAME, ApiKind, watched_kinds
 from isek_operator.metrics import Metrics
 from isek_operator.store import Store
 
@@ -18,6 +18,8 @@ AFTER_RELIST_SECONDS = 1.0
 """A watch that broke begins with a list of its own, which comes as many events: one comparison for all of them."""
 SWEEP_SECONDS = 600.0
 RETRY_SECONDS = 2.0
+
+_KINDS = {kind.plural: kind.kind for kind in BY_NAME.values()}
 
 logger = logging.getLogger(__name__)
 
@@ -54,8 +56,10 @@ class Synchroniser:
                     self._store.put(manifest)
                 self._read.add((kind.kind, namespace))
 
-    def relisted(self) -> None:
-        """A watch has begun anew."""
+    def relisted(self, plural: str) -> None:
+        """A watch has begun anew, with a list of that resource."""
+        if (kind := _KINDS.get(plural)) is not None:
+            self._metrics.watch_restarts.labels(kind).inc()
         self._relisted.set()
 
     async def run(self) -> None:
@@ -77,7 +81,6 @@ class Synchroniser:
         began = time.monotonic()
         for kind in watched_kinds(self._namespaces):
             await self._sweep_kind(kind)
-            self._metrics.objects.labels(kind.kind).set(self._store.count(kind.kind))
         self._swept()
         self._metrics.sweep_seconds.set(time.monotonic() - began)
 

@@ -24,7 +24,7 @@ async def session_for(
     configuration = Configuration()
     async with TestServer(application) as server:
         configuration.host = str(server.make_url(""))
-        async with session(Credentials(configuration), lambda: told.append("listed")) as opened:
+        async with session(Credentials(configuration), told.append) as opened:
             yield opened, str(server.make_url("/pods"))
 
 
@@ -67,7 +67,19 @@ async def test_a_list_is_told_of_even_if_it_is_empty() -> None:
 
     told: list[str] = []
     async with session_for(answer, told) as (opened, pods), opened.get(pods):
-        assert told == ["listed"]
+        assert told == ["pods"]
+
+
+async def test_a_list_of_many_pages_is_told_of_once() -> None:
+    async def answer(_: web.Request) -> web.Response:
+        return web.json_response({"items": []})
+
+    told: list[str] = []
+    async with session_for(answer, told) as (opened, pods):
+        for query in ({}, {"continue": "further"}):
+            async with opened.get(pods, params=query):
+                pass
+    assert told == ["pods"]
 
 
 @pytest.mark.parametrize("status", [400, 404, 409, 410])
