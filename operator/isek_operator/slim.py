@@ -1,6 +1,7 @@
 """What is kept in memory of an object."""
 
 import sys
+from collections.abc import Mapping
 from typing import Any
 
 from isek.api import KINDS
@@ -29,8 +30,7 @@ def slim(manifest: Manifest) -> Manifest:
     if kind in KINDS:
         kept["metadata"]["specManagers"] = spec_managers(manifest)
     if kind == "Secret":
-        data = manifest.get("data") or {}
-        kept["data"] = {name: value if name.endswith(PUBLIC) else None for name, value in data.items()}
+        kept["data"] = public(manifest.get("data") or {})
         kept["type"] = manifest.get("type", "Opaque")
     elif kind == "Pod":
         status = manifest.get("status") or {}
@@ -40,6 +40,11 @@ def slim(manifest: Manifest) -> Manifest:
         kept |= {field: value for field, value in manifest.items() if field not in left_out}
     shared: Manifest = _shared(kept)
     return shared
+
+
+def public(data: Mapping[str, str | None]) -> dict[str, str | None]:
+    """The keys of a Secret, and the values of certificates."""
+    return {name: value if name.endswith(PUBLIC) else None for name, value in data.items()}
 
 
 def spec_managers(manifest: Manifest) -> list[str]:

@@ -2,9 +2,10 @@
 
 from bisect import bisect_left, insort
 from collections import Counter
-from collections.abc import Container, Iterable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import TypeVar
 
 from isek.api import KINDS, Resource
@@ -16,7 +17,7 @@ from isek_operator.decide.outcome import Manifest
 from isek_operator.decide.references import Referent, referents
 from isek_operator.decide.upgrade import upgrading_to
 from isek_operator.keys import Key, controller_of, key_of
-from isek_operator.slim import slim
+from isek_operator.slim import public, slim
 
 T = TypeVar("T")
 
@@ -59,7 +60,8 @@ class Store:
     ordered (Kubernetes API concepts, "Resource versions").
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+        self._clock = clock
         self._entries: dict[Key, _Entry] = {}
         self._children: dict[str, dict[Key, None]] = {}
         self._referrers: dict[Referent, dict[Key, None]] = {}
@@ -70,7 +72,7 @@ class Store:
         self._beginning: dict[Key, str] = {}
         self._gone: dict[Key, int] = {}
         """The version at which an object was last seen to be gone."""
-        self._read_secrets: dict[tuple[str, str], frozenset[str] | None] = {}
+        self._read_secrets: dict[tuple[str, str], Mapping[str, str | None] | None] = {}
         self._read_services: dict[tuple[str, str], Manifest | None] = {}
         self._etcds: dict[tuple[str, str], EtcdView] = {}
 
@@ -118,9 +120,9 @@ class Store:
         self._gone = {key: at for key, at in self._gone.items() if key.kind != kind or at >= version}
         return [change for change in changes if change is not None]
 
-    def put_read_secret(self, namespace: str, name: str, keys: Iterable[str] | None) -> None:
-        """Remember the keys of a Secret that was read by its name; None: it was not there."""
-        self._read_secrets[namespace, name] = None if keys is None else frozenset(keys)
+    def put_read_secret(self, namespace: str, name: str, data: Mapping[str, str | None] | None) -> None:
+        """Remember what anybody may know of a Secret that was read by its name; None: it was not there."""
+        self._read_secrets[namespace, name] = None if data is None else public(data)
 
     def keep_read_secrets(self, referenced: Container[tuple[str, str]]) -> None:
         """Forget the Secrets read by name that are not among these namespaces and names."""
@@ -212,11 +214,12 @@ class Store:
         counts.update({revision: len(keys) for revision, keys in self._upgrading.items()})
         return counts
 
-    def secret_keys(self, namespace: str, name: str) -> frozenset[str] | None:
-        """The keys of a Secret that a resource refers to; None: it is not there."""
+    def secret(self, namespace: str, name: str) -> Mapping[str, str | None] | None:
+        """The keys of a Secret that a resource refers to, with the values of certificates; None: it is not there."""
         watched = self._entries.get(Key("Secret", namespace, name))
         if watched is not None:
-            return frozenset(watched.manifest["data"])
+            data: Mapping[str, str | None] = watched.manifest["data"]
+            return data
         return self._read_secrets.get((namespace, name))
 
     def service(self, namespace: str, name: str) -> Manifest | None:
@@ -231,6 +234,10 @@ class Store:
     def etcd(self, namespace: str, name: str) -> EtcdView | None:
         """What the etcd of a mesh said when it was last asked; None: it never was."""
         return self._etcds.get((namespace, name))
+
+    def now(self) -> datetime:
+        """The time."""
+        return self._clock()
 
     # --- indexes ----------------------------------------------------------------------------------------------------
 

@@ -44,6 +44,7 @@ class RuleExample:
         return f"{self.refused['kind']}: {self.message}"
 
 
+EXTERNAL = {"endpoints": ["https://a:2379"], "tlsSecret": {"name": "a"}}
 HOSTED: dict[str, Any] = {"nodeRef": {"name": "shared"}}
 KINDS = {"IsekAgent": agent, "IsekTeam": team}
 
@@ -102,6 +103,16 @@ RULES = [
         "set exactly one of text, toolCalls, error, delayMilliseconds",
         agent(model={"provider": "Scripted", "script": [{"text": "hello", "error": "no"}]}),
         agent(model={"provider": "Scripted", "script": [{"text": "hello"}, {"error": "no"}]}),
+    ),
+    RuleExample(
+        "tls.caSecret is for an etcd that the operator provisions",
+        mesh(etcd={"external": EXTERNAL, "tls": {"caSecret": {"name": "ca"}}}),
+        mesh(etcd={"external": EXTERNAL}),
+    ),
+    RuleExample(
+        "whoever runs the external etcd says how many members it has",
+        mesh(etcd={"external": EXTERNAL, "replicas": 3}),
+        mesh(etcd={"external": EXTERNAL, "replicas": 1}),
     ),
     RuleExample(
         "set exactly one of agent, team",
@@ -187,6 +198,10 @@ SCHEMA = [
     SchemaExample("spec.allowedNamespaces.from", mesh(allowedNamespaces={"from": "Some"})),
     SchemaExample("spec.maxAgents", node(maxAgents=0)),
     SchemaExample("spec.etcd.replicas", mesh(etcd={"replicas": 2})),
+    SchemaExample(
+        "spec.etcd.external.endpoints[0]", mesh(etcd={"external": {**EXTERNAL, "endpoints": ["http://a:1"]}})
+    ),
+    SchemaExample("spec.etcd.external.tlsSecret", mesh(etcd={"external": {"endpoints": ["https://a:2379"]}})),
     SchemaExample("spec.etcd.storage.size", mesh(etcd={"storage": {"size": "lots"}})),
     SchemaExample("spec.meshID", mesh(meshID="With Space")),
 ]

@@ -16,17 +16,63 @@ class EtcdStorage(Model):
     """Its size."""
     class_name: ObjectName | None = None
     """Its StorageClass; default: the cluster's."""
+    when_deleted: Literal["Delete", "Retain"] = "Delete"
+    """What becomes of the volumes when the mesh is deleted."""
+
+
+class SecretName(Model):
+    """A Secret of the mesh's namespace."""
+
+    name: ObjectName
+    """Its name."""
+
+
+class EtcdTls(Model):
+    """Who vouches for the members and the nodes: they speak TLS with each other, always."""
+
+    ca_secret: SecretName | None = None
+    """Secret with a certificate authority of your own for this mesh (tls.crt and tls.key, as cert-manager writes it);
+    default: the operator makes one."""
+
+
+class ExternalEtcd(Model):
+    """An etcd that somebody else runs."""
+
+    endpoints: Annotated[
+        tuple[Annotated[str, Field(max_length=253, pattern=r"^https://[^/@,\s]+:[0-9]{1,5}$")], ...],
+        Field(min_length=1, max_length=9),
+    ]
+    """https://host:port of each member, or of what stands in front of them."""
+    tls_secret: SecretName
+    """Secret with the nodes' certificate (tls.crt, tls.key), and ca.crt, against which they check the members'."""
 
 
 class Etcd(Model):
-    """The etcd cluster that the operator provisions. It holds leased soft state only: there is nothing to back up."""
+    """The etcd that nodes find each other through. It holds leased soft state only: there is nothing to back up."""
 
-    replicas: Literal[1, 3] = 1
-    """Members. Changing it makes a new, empty etcd; the nodes register again by themselves."""
+    rules: ClassVar[tuple[Rule, ...]] = (
+        Rule(
+            cel="!has(self.external) || !has(self.tls.caSecret)",
+            message="tls.caSecret is for an etcd that the operator provisions; leave it out beside external",
+            holds=lambda etcd: etcd.external is None or etcd.tls.ca_secret is None,
+        ),
+        Rule(
+            cel="!has(self.external) || self.replicas == 1",
+            message="whoever runs the external etcd says how many members it has; leave replicas out",
+            holds=lambda etcd: etcd.external is None or etcd.replicas == 1,
+        ),
+    )
+
+    replicas: Literal[1, 3, 5] = 1
+    """Members. When it changes they come and go one at a time, and nothing is lost."""
     image: ImageName = "registry.k8s.io/etcd:3.6.8-0"
-    """Image of the members."""
+    """Image of the members: etcd 3.6."""
     storage: EtcdStorage = EtcdStorage()
     """The volume of each member."""
+    tls: EtcdTls = EtcdTls()
+    """Who vouches for members and nodes."""
+    external: ExternalEtcd | None = None
+    """An etcd that somebody else runs, in the place of one that the operator provisions."""
 
 
 class RegistrySpec(Model):

@@ -35,7 +35,10 @@ class NodeSettings(BaseSettings):
     secrets_dir: Path = Path("/var/run/secrets/isek.io")
     """Referenced Secrets: one folder each, one file a key."""
     registry_url: str = "memory:"
-    """``etcd://host:port[,host:port]``, ``http://host:port`` (a center registry), or ``memory:``."""
+    """``etcds://host:port[,host:port]`` (TLS), ``etcd://…`` (plain text), ``http://host:port`` (a center registry), or
+    ``memory:``."""
+    registry_tls_dir: Path = Path("/var/run/isek/etcd")
+    """For ``etcds``: ``ca.crt``, and the node's ``tls.crt`` and ``tls.key``. They are read again when they change."""
     registry_ttl_seconds: Annotated[int, Field(ge=5, le=600)] = 15
     """Seconds after which the registry forgets the node when it stops renewing its lease."""
     p2p_enabled: bool = False

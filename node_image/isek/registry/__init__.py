@@ -4,5 +4,6 @@ from isek.registry.opening import RegistryUrlError, open_registry
 from isek.registry.record import AgentRecord, NodeRecord
 from isek.registry.registration import Registration
 from isek.registry.registry import Registry
+from isek.registry.tls import TlsFiles
 
-__all__ = ["AgentRecord", "NodeRecord", "Registration", "Registry", "RegistryUrlError", "open_registry"]
+__all__ = ["AgentRecord", "NodeRecord", "Registration", "Registry", "RegistryUrlError", "TlsFiles", "open_registry"]

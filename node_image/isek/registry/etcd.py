@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from isek.registry.etcd_client import EtcdClient
 from isek.registry.registry import Registry
+from isek.registry.tls import TlsFiles
 
 
 class EtcdRegistry(Registry):
@@ -13,7 +14,10 @@ class EtcdRegistry(Registry):
         endpoints: ``host:port`` of one or more members.
         mesh_id: the mesh's name in etcd.
         ttl_seconds: after so long the registry forgets a node that was killed.
+        tls: the files of a TLS connection, taken up anew when they change; None: plain text.
     """
 
-    def __init__(self, endpoints: Sequence[str], *, mesh_id: str, ttl_seconds: int = 15) -> None:
-        super().__init__(EtcdClient(endpoints), mesh_id=mesh_id, ttl_seconds=ttl_seconds)
+    def __init__(
+        self, endpoints: Sequence[str], *, mesh_id: str, ttl_seconds: int = 15, tls: TlsFiles | None = None
+    ) -> None:
+        super().__init__(EtcdClient(endpoints, tls), mesh_id=mesh_id, ttl_seconds=ttl_seconds)

@@ -23,6 +23,9 @@ from isek.registry.store import (
     Store,
     StoreUnavailableError,
 )
+from isek.registry.tls import TlsFiles
+
+TlsVersion = tuple[tuple[int, int], ...]
 
 CALL_SECONDS = 2.0
 LIST_SECONDS = 10.0
@@ -54,11 +57,16 @@ class EtcdClient(Store):
 
     Args:
         endpoints: ``host:port`` of each member, or of a Service in front of them.
+        tls: the files of a TLS connection; None: plain text. When they change, new connections take the place of the
+            old ones.
     """
 
-    def __init__(self, endpoints: Sequence[str]) -> None:
+    def __init__(self, endpoints: Sequence[str], tls: TlsFiles | None = None) -> None:
         self._names = tuple(endpoints)
+        self._tls = tls
+        self._tls_version: TlsVersion = ()
         self._endpoints: list[_Endpoint] = []
+        self._closing: set[asyncio.Task[None]] = set()
         self._current = random.randrange(len(self._names))  # noqa: S311  (spreads the load, no secret)
 
     @override
@@ -117,6 +125,11 @@ class EtcdClient(Store):
                 yield _changes(await _read(stream))
         except FAILURES as error:
             raise self._failed(endpoint, error) from None
+        except asyncio.CancelledError:
+            if endpoint in self._endpoints or _is_being_cancelled():
+                raise
+            # gRPC says the same of a stream whose channel was closed
+            raise StoreUnavailableError("the connections to etcd are made anew, with new certificates") from None
         finally:
             stream.cancel()
 
@@ -125,6 +138,7 @@ class EtcdClient(Store):
         for endpoint in self._endpoints:
             await endpoint.channel.close()
         self._endpoints.clear()
+        await asyncio.gather(*self._closing)
 
     async def _call(self, call: Callable[[_Endpoint], Awaitable[Any]]) -> Any:
         """Call one endpoint after the other until one answers. All calls here may be done twice."""
@@ -140,13 +154,19 @@ class EtcdClient(Store):
         raise failure
 
     def _endpoint(self) -> _Endpoint:
-        if not self._endpoints:  # channels belong to the event loop that runs now
-            self._endpoints = [self._open(name) for name in self._names]
+        version = self._tls.version() if self._tls else ()
+        if not self._endpoints or version != self._tls_version:  # channels belong to the event loop that runs now
+            credentials = _credentials(self._tls) if self._tls else None
+            self._close_gently(self._endpoints)
+            self._endpoints = [_open(name, credentials) for name in self._names]
+            self._tls_version = version
         return self._endpoints[self._current]
 
-    def _open(self, name: str) -> _Endpoint:
-        channel = grpc.aio.insecure_channel(name, options=CHANNEL_OPTIONS)
-        return _Endpoint(channel, rpc.KVStub(channel), rpc.LeaseStub(channel), rpc.WatchStub(channel))
+    def _close_gently(self, endpoints: Sequence[_Endpoint]) -> None:
+        for endpoint in endpoints:
+            closing = asyncio.create_task(endpoint.channel.close(grace=LIST_SECONDS))
+            self._closing.add(closing)
+            closing.add_done_callback(self._closing.discard)
 
     def _failed(self, endpoint: _Endpoint, error: Exception) -> StoreUnavailableError:
         index = self._endpoints.index(endpoint) if endpoint in self._endpoints else self._current
@@ -154,6 +174,24 @@ class EtcdClient(Store):
             self._current = (index + 1) % len(self._names)
         reason = error.details() if isinstance(error, grpc.aio.AioRpcError) else repr(error)
         return StoreUnavailableError(f"etcd at {self._names[index]} does not answer: {reason}")
+
+
+def _open(name: str, credentials: grpc.ChannelCredentials | None) -> _Endpoint:
+    if credentials is None:
+        channel = grpc.aio.insecure_channel(name, options=CHANNEL_OPTIONS)
+    else:
+        channel = grpc.aio.secure_channel(name, credentials, options=CHANNEL_OPTIONS)
+    return _Endpoint(channel, rpc.KVStub(channel), rpc.LeaseStub(channel), rpc.WatchStub(channel))
+
+
+def _credentials(tls: TlsFiles) -> grpc.ChannelCredentials:
+    authorities, certificate, key = tls.read()
+    return grpc.ssl_channel_credentials(authorities, key, certificate)
+
+
+def _is_being_cancelled() -> bool:
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
 
 
 async def _read(stream: Any) -> Any:

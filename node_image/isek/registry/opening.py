@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from isek.registry.registry import Registry
+from isek.registry.tls import TlsFiles
 
 if TYPE_CHECKING:
     from isek.node.settings import NodeSettings
@@ -28,16 +29,18 @@ def open_registry(settings: NodeSettings) -> Registry:
         from isek.registry.default import DefaultRegistry  # noqa: PLC0415
 
         return DefaultRegistry(mesh_id=mesh_id, ttl_seconds=ttl_seconds)
-    if scheme == "etcd" and (endpoints := _endpoints(rest)):
+    if scheme in {"etcd", "etcds"} and (endpoints := _endpoints(rest)):
         from isek.registry.etcd import EtcdRegistry  # noqa: PLC0415
 
-        return EtcdRegistry(endpoints, mesh_id=mesh_id, ttl_seconds=ttl_seconds)
+        tls = TlsFiles.in_folder(settings.registry_tls_dir) if scheme == "etcds" else None
+        return EtcdRegistry(endpoints, mesh_id=mesh_id, ttl_seconds=ttl_seconds, tls=tls)
     if scheme == "http" and _endpoints(rest.rstrip("/")):
         from isek.registry.center_client import CenterRegistry  # noqa: PLC0415
 
         return CenterRegistry(url, mesh_id=mesh_id, ttl_seconds=ttl_seconds)
     raise RegistryUrlError(
-        f"registry URL {url!r} cannot be used; give etcd://host:2379[,host2:2379], http://host:port or memory:"
+        f"registry URL {url!r} cannot be used; give etcds://host:2379[,host2:2379], etcd://host:2379 (plain text), "
+        "http://host:port or memory:"
     )
 
 

@@ -14,8 +14,9 @@ from isek.api import Resource
 from isek_operator.cluster.client import Client
 from isek_operator.cluster.contains import contains
 from isek_operator.cluster.errors import ConflictError, ForbiddenError, NotFoundError, RejectedError
-from isek_operator.cluster.secret_values import SecretValues
-from isek_operator.decide.outcome import GeneratedSecret, Manifest, Outcome
+from isek_operator.cluster.secret_values import Data, SecretValues, UnusableSecretError
+from isek_operator.decide.etcd.certificates import given_problem
+from isek_operator.decide.outcome import GeneratedSecret, Manifest, Outcome, SecretContent
 from isek_operator.decide.reasons import Reason
 from isek_operator.keys import Key, controller_of, key_of
 from isek_operator.kinds import BY_NAME, SECRET
@@ -128,7 +129,7 @@ class Children:
         key = key_of(secret.manifest)
         live = self._store.get(key)
         if live is None:
-            data = await self._values.make(secret.content, key.namespace)
+            data = await self._value(secret.content, key.namespace)
             try:
                 created = await self._explained(key, self._client.create(SECRET, secret.manifest | {"data": data}))
             except ConflictError:
@@ -139,10 +140,18 @@ class Children:
         self._check_ours(owner, live)
         if secret.renew:
             metadata = {name: live["metadata"][name] for name in ("uid", "resourceVersion")}  # nobody else meanwhile
-            metadata["annotations"] = secret.manifest["metadata"].get("annotations")
-            change = {"metadata": metadata, "data": await self._values.make(secret.content, key.namespace)}
+            metadata["annotations"] = secret.manifest["metadata"].get("annotations") or {}
+            data = await self._value(secret.renewal or secret.content, key.namespace)
+            change = {"metadata": metadata, "data": data}
             written = await self._explained(key, self._client.merge(SECRET, key, change))
             self._wrote(owner, written, "renew", applied)
+
+    async def _value(self, content: SecretContent, namespace: str) -> Data:
+        try:
+            return await self._values.make(content, namespace)
+        except UnusableSecretError as error:
+            problem = given_problem(error.secret, error.complaint)
+            raise LeftAloneError(problem.reason, problem.message) from None
 
     async def _prune(self, owner: Resource, outcome: Outcome, applied: Applied) -> None:
         wanted = {key_of(manifest) for manifest in (*(outcome.wish or ()), *(s.manifest for s in outcome.secrets))}

@@ -17,7 +17,7 @@ from isek_operator.decide.references import (
     own_mesh_name,
 )
 from isek_operator.decide.world import World
-from isek_operator.manifests.secret import private_network_secret_name
+from isek_operator.manifests.secret import etcd_client_secret_name, private_network_secret_name
 
 Dependent = tuple[str, str, str]
 """Kind, namespace and name of a custom resource."""
@@ -67,7 +67,7 @@ def _referred_to(user: User, world: World) -> Iterator[Dependent]:
 def _secret_users(namespace: str, name: str, world: World) -> Iterator[Dependent]:
     """Those that refer to it, and the nodes that host them; of a mesh's key, all that have sidecars."""
     for each in world.resources("IsekMesh", namespace):
-        if isinstance(each, IsekMesh) and private_network_secret_name(each) == name:
+        if isinstance(each, IsekMesh) and name in {private_network_secret_name(each), etcd_client_secret_name(each)}:
             yield from map(_key, mesh_users(MeshName.of(each), world))
     for each in world.referrers("Secret", namespace, name):
         yield _key(each)

@@ -15,7 +15,14 @@ from isek_operator.decide.rollout import child
 from isek_operator.decide.world import World
 from isek_operator.manifests.isek_mesh import default_mesh
 from isek_operator.manifests.mesh_copy import Source, mesh_copy, mesh_copy_name
-from isek_operator.manifests.secret import PRIVATE_NETWORK_KEY, private_network_secret_name
+from isek_operator.manifests.secret import (
+    CA_CERTIFICATE,
+    CERTIFICATE,
+    CERTIFICATE_KEYS,
+    PRIVATE_NETWORK_KEY,
+    etcd_client_secret_name,
+    private_network_secret_name,
+)
 from isek_operator.settings import OperatorSettings
 
 
@@ -54,8 +61,10 @@ class ObservedJoining:
     """Why the mesh does not let the user in."""
     network_key: Manifest | None
     """The Secret with the key of the mesh's private network; None: it is not there, or not the mesh's."""
+    etcd_client: Source | None
+    """The Secret with the certificate that nodes show to etcd; None: it is not there."""
     copy: Manifest | None
-    """The user's copy of it, where the mesh is of another namespace."""
+    """The user's copy of both, where the mesh is of another namespace."""
 
 
 Joining = Joined | InTheMaking | Problem
@@ -73,6 +82,7 @@ def gather_joining(user: User, world: World) -> ObservedJoining:
         mesh=found,
         refusal=refusal(found, user.namespace, world) if found else None,
         network_key=child(secrets, "Secret", private_network_secret_name(found)) if found else None,
+        etcd_client=_etcd_client(found, world) if found else None,
         copy=child(world.children(user.metadata.uid), "Secret", mesh_copy_name(user)),
     )
 
@@ -86,15 +96,31 @@ def join(observed: ObservedJoining, settings: OperatorSettings) -> Joining:
         return observed.refusal
     if found.spec.p2p.enabled and key is None:
         return InTheMaking(f"waiting for the key of the private network of mesh {found.name!r}; {_see(found)}")
-    return Joined(found, str(key["metadata"]["uid"]) if key else None, _copies(observed))
+    if observed.etcd_client is None:
+        message = (
+            f"waiting for Secret {etcd_client_secret_name(found)!r}, the nodes' certificate of mesh {found.name!r}"
+        )
+        return InTheMaking(f"{message}; {_see(found)}")
+    return Joined(found, str(key["metadata"]["uid"]) if key else None, _copies(observed, observed.etcd_client))
 
 
-def _copies(observed: ObservedJoining) -> tuple[GeneratedSecret, ...]:
+def _copies(observed: ObservedJoining, etcd_client: Source) -> tuple[GeneratedSecret, ...]:
     """A copy of what pods mount of the mesh, in the user's namespace where that is another."""
-    sources = [Source(observed.network_key, (PRIVATE_NETWORK_KEY,))] if observed.network_key else []
-    if observed.name.namespace == observed.user.namespace or not sources:
+    if observed.name.namespace == observed.user.namespace:
         return ()
-    return (mesh_copy(observed.user, sources, observed.copy),)
+    network_key = [Source.of(observed.network_key, (PRIVATE_NETWORK_KEY,))] if observed.network_key else []
+    return (mesh_copy(observed.user, [*network_key, etcd_client], observed.copy),)
+
+
+def _etcd_client(found: IsekMesh, world: World) -> Source | None:
+    name = etcd_client_secret_name(found)
+    if found.spec.etcd.external is None:
+        secret = child(world.children(found.metadata.uid), "Secret", name)
+        return Source.of(secret, CERTIFICATE_KEYS) if secret else None
+    data = world.secret(found.namespace, name)
+    if data is None:
+        return None
+    return Source(found.namespace, name, str(data.get(CERTIFICATE)) + str(data.get(CA_CERTIFICATE)), CERTIFICATE_KEYS)
 
 
 def is_refusal(joining: Joining) -> bool:

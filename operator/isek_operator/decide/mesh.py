@@ -7,13 +7,23 @@ from typing import Any
 from isek.api import IsekMesh, Resource
 
 from isek_operator.decide.conditions import Verdict, resolved_references, verdict_findings
+from isek_operator.decide.etcd.certificates import (
+    Credentials,
+    ObservedCertificates,
+    decide_certificates,
+    gather_certificates,
+)
+from isek_operator.decide.etcd.membership import Membership
 from isek_operator.decide.grants import refusal
 from isek_operator.decide.outcome import Doomed, Finding, Manifest, Outcome, OwnFate
+from isek_operator.decide.problem import Problem
 from isek_operator.decide.reasons import Reason
 from isek_operator.decide.references import MeshName, mesh_users
 from isek_operator.decide.rollout import child
+from isek_operator.decide.secrets import missing_secrets
 from isek_operator.decide.world import World
-from isek_operator.manifests.etcd import etcd_endpoint, etcd_name, etcd_selector, etcd_shape
+from isek_operator.manifests.etcd import etcd_endpoints, etcd_name, etcd_selector, etcd_shape
+from isek_operator.manifests.etcd_config import etcd_config_map
 from isek_operator.manifests.isek_mesh import MADE_BY_DEFAULT
 from isek_operator.manifests.meta import MANAGER
 from isek_operator.manifests.network_policy import etcd_network_policy
@@ -21,7 +31,7 @@ from isek_operator.manifests.pod_disruption_budget import etcd_disruption_budget
 from isek_operator.manifests.secret import private_network_secret
 from isek_operator.manifests.service import etcd_client_service, etcd_peer_service
 from isek_operator.manifests.service_account import etcd_service_account
-from isek_operator.manifests.stateful_set import SHAPE_ANNOTATION, etcd_stateful_set
+from isek_operator.manifests.stateful_set import SHAPE_ANNOTATION, TRUST_ANNOTATION, etcd_stateful_set
 from isek_operator.settings import OperatorSettings
 
 LOOK_FOR_REMAINS_SECONDS = 1.0
@@ -36,6 +46,9 @@ class ObservedMesh:
     """IsekNodes, IsekAgents and IsekTeams that have pods of their own in it."""
     spec_managers: frozenset[str]
     stateful_set: Manifest | None
+    membership: Membership
+    missing_secrets: tuple[Problem, ...]
+    certificates: ObservedCertificates
     remains: tuple[str, ...]
     """Pods and volume claims of a StatefulSet that is no more, as far as they are still there."""
 
@@ -55,12 +68,17 @@ class ObservedMesh:
 
 def gather_mesh(mesh: IsekMesh, world: World) -> ObservedMesh:
     """Look up all that a decision about ``mesh`` depends on."""
-    stateful_set = child(world.children(mesh.metadata.uid), "StatefulSet", etcd_name(mesh))
+    children = tuple(world.children(mesh.metadata.uid))
+    stateful_set = child(children, "StatefulSet", etcd_name(mesh))
+    known = Membership.of(child(children, "ConfigMap", etcd_name(mesh)))
     return ObservedMesh(
         mesh=mesh,
         users=sum(1 for user in mesh_users(MeshName.of(mesh), world) if not refusal(mesh, user.namespace, world)),
         spec_managers=world.spec_managers("IsekMesh", mesh.namespace, mesh.name),
         stateful_set=stateful_set,
+        membership=known or Membership.first(f"{mesh.metadata.uid}-1"),
+        missing_secrets=missing_secrets(mesh, world),
+        certificates=gather_certificates(mesh, world),
         remains=() if stateful_set else tuple(_remains(mesh, world)),
     )
 
@@ -74,28 +92,46 @@ def decide_mesh(mesh: Resource, world: World, settings: OperatorSettings) -> Out
 def judge_mesh(observed: ObservedMesh, settings: OperatorSettings) -> Outcome:
     """The decision, by what was observed alone."""
     mesh = observed.mesh
-    recreating = observed.misshapen or bool(observed.remains)
-    around = (
-        etcd_service_account(mesh),
-        etcd_peer_service(mesh),
-        etcd_client_service(mesh),
-        etcd_disruption_budget(mesh),
-        etcd_network_policy(mesh, settings),
-    )
+    managed = mesh.spec.etcd.external is None
+    recreating = managed and (observed.misshapen or bool(observed.remains))
+    credentials = decide_certificates(observed.certificates) if managed else Credentials()
+    problems = [*observed.missing_secrets, *([credentials.problem] if credentials.problem else [])]
+    network_key = (private_network_secret(mesh),) if mesh.spec.p2p.enabled else ()
     return Outcome(
-        findings=_findings(observed, recreating=recreating),
+        findings=_findings(observed, problems, recreating=recreating),
         status={
             "etcdReadyReplicas": observed.ready_members,
             "pods": f"{observed.ready_members}/{mesh.spec.etcd.replicas}",
             "nodes": observed.users,
-            "endpoint": etcd_endpoint(mesh),
+            "endpoint": etcd_endpoints(mesh)[0],
         },
-        wish=around if recreating else (*around, etcd_stateful_set(mesh)),
-        secrets=(private_network_secret(mesh),) if mesh.spec.p2p.enabled else (),
+        wish=tuple(_wish(observed, credentials, settings, recreating=recreating)) if managed else (),
+        secrets=(*network_key, *credentials.secrets),
         doomed=(_doomed(observed.stateful_set),) if observed.misshapen and observed.stateful_set else (),
         fate=_fate(observed),
-        look_again_after=LOOK_FOR_REMAINS_SECONDS if recreating else None,
+        certificates=credentials.expiries,
+        look_again_after=LOOK_FOR_REMAINS_SECONDS if recreating else credentials.look_again_after,
     )
+
+
+def _wish(
+    observed: ObservedMesh, credentials: Credentials, settings: OperatorSettings, *, recreating: bool
+) -> Iterable[Manifest]:
+    mesh, membership = observed.mesh, observed.membership
+    yield etcd_service_account(mesh)
+    yield from (etcd_peer_service(mesh), etcd_client_service(mesh))
+    yield from (etcd_disruption_budget(mesh), etcd_network_policy(mesh, settings))
+    trust = credentials.trust or _trust(observed.stateful_set)
+    if trust and not recreating:
+        yield etcd_config_map(mesh, membership)
+        yield etcd_stateful_set(mesh, membership, settings, mesh.spec.etcd.image, trust)
+
+
+def _trust(stateful_set: Manifest | None) -> str | None:
+    """What the pods were started with: while a Secret is missing, they stay as they are."""
+    template = stateful_set["spec"]["template"]["metadata"] if stateful_set else {}
+    found: str | None = (template.get("annotations") or {}).get(TRUST_ANNOTATION)
+    return found
 
 
 def _fate(observed: ObservedMesh) -> OwnFate:
@@ -106,9 +142,12 @@ def _fate(observed: ObservedMesh) -> OwnFate:
     return OwnFate.KEEP if observed.users else OwnFate.DELETE
 
 
-def _findings(observed: ObservedMesh, *, recreating: bool) -> tuple[Finding, ...]:
+def _findings(observed: ObservedMesh, problems: list[Problem], *, recreating: bool) -> tuple[Finding, ...]:
     verdict = _recreating(observed) if recreating else _members(observed)
-    return (*verdict_findings(verdict), _etcd_available(observed, recreating=recreating), resolved_references(()))
+    if problems:
+        verdict = Verdict.stuck(problems[0])
+    available = _etcd_available(observed, recreating=recreating)
+    return (*verdict_findings(verdict), available, resolved_references(problems))
 
 
 def _etcd_available(observed: ObservedMesh, *, recreating: bool) -> Finding:

@@ -1,5 +1,6 @@
 """What a decision says is to be done, and what is to be said about it. Whoever applies it needs to know no more."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
@@ -29,9 +30,13 @@ class NetworkKey:
 
 @dataclass(frozen=True)
 class Authority:
-    """A new certificate authority: ``tls.crt``, ``tls.key``, and ``ca.crt``, the bundle to be trusted."""
+    """A certificate authority: ``tls.crt``, ``tls.key``, and ``ca.crt``, the bundle to be trusted."""
 
     common_name: str
+    given: str | None = None
+    """The Secret, in the same namespace, whose ``tls.crt`` and ``tls.key`` it is; None: it is made anew."""
+    trusted: str = ""
+    """The certificates, as PEM, of those that are to be trusted beside it."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +58,14 @@ class Copied:
     """Namespace, Secret and key of each; the key keeps its name."""
 
 
-SecretContent = NetworkKey | Authority | Certificate | Copied
+@dataclass(frozen=True)
+class Trusted:
+    """The certificates, as PEM, of the authorities to be trusted: ``ca.crt`` alone. Anybody may know them."""
+
+    certificates: str
+
+
+SecretContent = NetworkKey | Authority | Certificate | Copied | Trusted
 
 
 @dataclass(frozen=True)
@@ -69,6 +81,8 @@ class GeneratedSecret:
     """What its values are made from."""
     renew: bool = False
     """Whether the values that are there have to be replaced (a certificate that runs out, a source that changed)."""
+    renewal: SecretContent | None = None
+    """What replaces them; None: ``content``. Keys that it does not make stay."""
 
 
 @dataclass(frozen=True)
@@ -119,5 +133,7 @@ class Outcome:
     """Deleted before anything is applied; the wish then leaves them out."""
     fate: OwnFate = OwnFate.KEEP
     upgrade: Upgrade = Upgrade.NONE
+    certificates: Mapping[str, float] = field(default_factory=dict)
+    """When the certificate in each Secret expires, in seconds since the epoch."""
     look_again_after: float | None = None
     """Seconds until the object is looked at again though nothing changed."""

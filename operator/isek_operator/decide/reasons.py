@@ -141,7 +141,15 @@ class Reason(StrEnum):
         "SecretNotFound",
         "A Secret, or a key in it, that is referred to does not exist.",
         "Create it, or fix the reference; it is looked for again every 30 seconds.",
-        WITH_PODS,
+        ALL,
+        UNRESOLVED,
+    )
+    SECRET_INVALID = Entry(
+        "SecretInvalid",
+        "A Secret that is referred to does not hold what it is referred to for: a certificate authority that can issue "
+        "certificates. An etcd that runs goes on with the one it has.",
+        "Mend what the message says: the certificate of an authority, not expired, and the key that belongs to it.",
+        (MESH,),
         UNRESOLVED,
     )
     AGENT_NOT_FOUND = Entry(

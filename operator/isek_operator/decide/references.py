@@ -141,6 +141,8 @@ def mounted_secret_keys(resource: Resource) -> tuple[SecretKey, ...]:
 
 def secret_keys(resource: Resource) -> tuple[SecretKey, ...]:
     """All keys of Secrets without which the pods of ``resource`` do not start or do not work."""
+    if isinstance(resource, IsekMesh):
+        return tuple(_etcd_keys(resource))
     if not isinstance(resource, User):
         return ()
     return (*mounted_secret_keys(resource), *_environment_keys(resource.spec.template))
@@ -149,6 +151,16 @@ def secret_keys(resource: Resource) -> tuple[SecretKey, ...]:
 def referenced_secrets(resource: Resource) -> set[tuple[str, str]]:
     """Namespace and name of every Secret that ``resource`` refers to."""
     return {(resource.namespace, key.name) for key in secret_keys(resource)}
+
+
+def _etcd_keys(mesh: IsekMesh) -> Iterator[SecretKey]:
+    etcd = mesh.spec.etcd
+    if etcd.external:
+        for key in ("ca.crt", "tls.crt", "tls.key"):
+            yield SecretKey("spec.etcd.external.tlsSecret", etcd.external.tls_secret.name, key)
+    elif etcd.tls.ca_secret:
+        for key in ("tls.crt", "tls.key"):
+            yield SecretKey("spec.etcd.tls.caSecret", etcd.tls.ca_secret.name, key)
 
 
 def _environment_keys(template: PodTemplate | None) -> Iterator[SecretKey]:

@@ -12,7 +12,7 @@ def missing_secrets(resource: Resource, world: World) -> tuple[Problem, ...]:
     """One problem for each key that ``resource`` refers to and that does not exist."""
     problems = []
     for reference in secret_keys(resource):
-        keys = world.secret_keys(resource.namespace, reference.name)
+        keys = world.secret(resource.namespace, reference.name)
         if keys is None:
             what = f"Secret {reference.name!r} does not exist in namespace {resource.namespace!r}; create it"
         elif reference.key not in keys:

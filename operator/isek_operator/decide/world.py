@@ -1,6 +1,7 @@
 """What decisions may look at: the last known state of the cluster, read only."""
 
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 from typing import Protocol
 
 from isek.api import Resource
@@ -40,8 +41,11 @@ class World(Protocol):
         """The live objects of a core kind with one label (Pod, PersistentVolumeClaim: metadata only)."""
         ...
 
-    def secret_keys(self, namespace: str, name: str) -> frozenset[str] | None:
-        """The keys of a Secret that a resource refers to; None: it is not there."""
+    def secret(self, namespace: str, name: str) -> Mapping[str, str | None] | None:
+        """The keys of a Secret that a resource refers to, with the values of certificates (base64, as in ``data``).
+
+        None: it is not there.
+        """
         ...
 
     def service(self, namespace: str, name: str) -> Manifest | None:
@@ -54,4 +58,8 @@ class World(Protocol):
 
     def etcd(self, namespace: str, name: str) -> EtcdView | None:
         """What the etcd of a mesh said when it was last asked; None: it never was."""
+        ...
+
+    def now(self) -> datetime:
+        """The time, in UTC."""
         ...

@@ -3,16 +3,18 @@
 import base64
 import binascii
 from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
 
 from isek.api import IsekMesh, Resource
 from isek.api.documents import Document, DocumentError
 from isek.api.fields import Namespace, ObjectName
+from isek.api.mesh import Etcd
 from pydantic import TypeAdapter, ValidationError
 
 from isek_operator.decide.etcd.view import EtcdView
 from isek_operator.decide.outcome import Manifest
 from isek_operator.decide.references import referents
-from isek_operator.manifests.secret import private_network_secret
+from isek_operator.manifests.secret import certificate_secret, etcd_client_secret_name, private_network_secret
 
 SecretName = tuple[str, str]
 """Namespace and name."""
@@ -49,8 +51,10 @@ class LocalWorld:
                 f"{resource.kind} {resource.name}: stands twice in namespace {resource.namespace!r}; remove one"
             )
         uid = "/".join(key)
-        metadata = resource.metadata.model_copy(update={"uid": uid})
-        self._resources[key] = resource.model_copy(update={"metadata": metadata})
+        changes: dict[str, object] = {"metadata": resource.metadata.model_copy(update={"uid": uid})}
+        if isinstance(resource, IsekMesh):  # a registry process stands in for its etcd, whichever it is
+            changes["spec"] = resource.spec.model_copy(update={"etcd": Etcd()})
+        self._resources[key] = resource.model_copy(update=changes)
 
     def all(self) -> list[Resource]:
         """Every resource."""
@@ -78,20 +82,21 @@ class LocalWorld:
         return {NAME_LABEL: namespace, **self._namespaces.get(namespace, {})}
 
     def children(self, owner_uid: str) -> Iterable[Manifest]:
-        """The key of a mesh, which stands in a file; else none: processes are no objects."""
+        """The Secrets of a mesh that nodes wait for; else none: processes are no objects."""
         for mesh in self._resources.values():
             if isinstance(mesh, IsekMesh) and mesh.metadata.uid == owner_uid:
-                secret = private_network_secret(mesh).manifest
-                yield {**secret, "metadata": {**secret["metadata"], "uid": owner_uid}}
+                client = certificate_secret(mesh, etcd_client_secret_name(mesh))
+                for secret in (private_network_secret(mesh).manifest, client):
+                    yield {**secret, "metadata": {**secret["metadata"], "uid": owner_uid}, "data": {}}
 
     def labelled(self, kind: str, namespace: str, label: str, value: str) -> Iterable[Manifest]:
         """None, for the same reason."""
         return ()
 
-    def secret_keys(self, namespace: str, name: str) -> frozenset[str] | None:
-        """As in ``World``."""
+    def secret(self, namespace: str, name: str) -> Mapping[str, str | None] | None:
+        """As in ``World``; no decision about processes looks at a certificate."""
         secret = self._secrets.get((namespace, name))
-        return None if secret is None else frozenset(secret)
+        return None if secret is None else dict.fromkeys(secret)
 
     def service(self, namespace: str, name: str) -> Manifest | None:
         """None: on one machine, nothing leads anywhere by a Service."""
@@ -104,6 +109,10 @@ class LocalWorld:
     def etcd(self, namespace: str, name: str) -> EtcdView | None:
         """None: discovery is a registry process."""
         return None
+
+    def now(self) -> datetime:
+        """As in ``World``."""
+        return datetime.now(UTC)
 
 
 def read_namespaces(documents: Iterable[Document]) -> dict[str, dict[str, str]]:

@@ -11,7 +11,7 @@ METRICS_PORT = 2381
 
 
 def etcd_name(mesh: IsekMesh) -> str:
-    """The StatefulSet, the client Service and the PodDisruptionBudget."""
+    """The StatefulSet, the client Service, the ConfigMap and the PodDisruptionBudget."""
     return f"{mesh.name}-etcd"
 
 
@@ -20,18 +20,45 @@ def etcd_peers_name(mesh: IsekMesh) -> str:
     return f"{mesh.name}-etcd-peers"
 
 
+def etcd_pod_name(mesh: IsekMesh, ordinal: int) -> str:
+    """The pod of a member, and the member."""
+    return f"{etcd_name(mesh)}-{ordinal}"
+
+
 def etcd_selector(mesh: IsekMesh) -> dict[str, str]:
     """The labels that select the members' pods, and their volume claims."""
     return {role_label(mesh): mesh.name}
 
 
-def etcd_endpoint(mesh: IsekMesh) -> str:
-    """Where etcd answers inside the cluster, ``host:port``."""
-    return f"{etcd_name(mesh)}.{mesh.namespace}.svc:{CLIENT_PORT}"
+def etcd_peers_domain(mesh: IsekMesh) -> str:
+    """Below which each member has a name."""
+    return f"{etcd_peers_name(mesh)}.{mesh.namespace}.svc"
+
+
+def etcd_peer_url(mesh: IsekMesh, ordinal: int) -> str:
+    """Where other members reach a member."""
+    return f"https://{etcd_pod_name(mesh, ordinal)}.{etcd_peers_domain(mesh)}:{PEER_PORT}"
+
+
+def etcd_client_url(mesh: IsekMesh, ordinal: int) -> str:
+    """Where a member answers clients."""
+    return f"https://{etcd_pod_name(mesh, ordinal)}.{etcd_peers_domain(mesh)}:{CLIENT_PORT}"
+
+
+def etcd_service_host(mesh: IsekMesh) -> str:
+    """The Service in front of the members."""
+    return f"{etcd_name(mesh)}.{mesh.namespace}.svc"
+
+
+def etcd_endpoints(mesh: IsekMesh) -> tuple[str, ...]:
+    """Where etcd answers nodes, ``host:port`` each."""
+    external = mesh.spec.etcd.external
+    if external:
+        return tuple(endpoint.removeprefix("https://") for endpoint in external.endpoints)
+    return (f"{etcd_service_host(mesh)}:{CLIENT_PORT}",)
 
 
 def etcd_shape(mesh: IsekMesh) -> str:
-    """What cannot change about a running etcd: members and their volumes."""
-    etcd = mesh.spec.etcd
-    shape = f"{etcd.replicas}x{canonical_quantity(etcd.storage.size)}"
-    return f"{shape}/{etcd.storage.class_name}" if etcd.storage.class_name else shape
+    """What cannot change about a running etcd: its members' volumes, and that they speak TLS."""
+    storage = mesh.spec.etcd.storage
+    return "/".join(filter(None, ("tls", canonical_quantity(storage.size), storage.class_name)))

@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Self
 
 from isek.api import Resource
 
@@ -18,10 +19,20 @@ COPIED_FROM = "isek.io/copied-from"
 
 @dataclass(frozen=True)
 class Source:
-    """A Secret of the mesh that is copied."""
+    """A Secret of the mesh that pods mount."""
 
-    secret: Manifest
+    namespace: str
+    name: str
+    version: str
+    """Another one whenever it is made anew or changed."""
     keys: tuple[str, ...]
+
+    @classmethod
+    def of(cls, secret: Manifest, keys: tuple[str, ...]) -> Self:
+        """A Secret that the operator has made."""
+        metadata = secret["metadata"]
+        version = f"{metadata['uid']}/{metadata.get('resourceVersion')}"
+        return cls(metadata["namespace"], metadata["name"], version, keys)
 
 
 def mesh_copy_name(user: Resource) -> str:
@@ -45,13 +56,7 @@ def mesh_copy(user: Resource, sources: Sequence[Source], live: Manifest | None) 
     metadata["annotations"] = {COPIED_FROM: _versions(sources)}
     return GeneratedSecret(
         manifest={"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "type": "Opaque"},
-        content=Copied(
-            tuple(
-                (source.secret["metadata"]["namespace"], source.secret["metadata"]["name"], key)
-                for source in sources
-                for key in source.keys
-            )
-        ),
+        content=Copied(tuple((source.namespace, source.name, key) for source in sources for key in source.keys)),
         renew=live is not None and not _is_current(live, sources),
     )
 
@@ -63,6 +68,4 @@ def _is_current(live: Manifest, sources: Sequence[Source]) -> bool:
 
 
 def _versions(sources: Sequence[Source]) -> str:
-    metadata = [source.secret["metadata"] for source in sources]
-    versions = [(each["uid"], each.get("resourceVersion")) for each in metadata]
-    return hashlib.sha256(json.dumps(versions).encode()).hexdigest()[:16]
+    return hashlib.sha256(json.dumps([source.version for source in sources]).encode()).hexdigest()[:16]

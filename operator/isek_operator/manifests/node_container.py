@@ -6,7 +6,7 @@ from isek.node.settings import NodeSettings
 
 from isek_operator.decide.workload import Workload
 from isek_operator.manifests import probes
-from isek_operator.manifests.etcd import etcd_endpoint
+from isek_operator.manifests.etcd import etcd_endpoints
 from isek_operator.manifests.quantity import canonical_resources
 from isek_operator.manifests.security import container_security_context
 from isek_operator.manifests.volumes import node_mounts
@@ -82,7 +82,7 @@ def _settings(workload: Workload) -> list[dict[str, Any]]:
             "namespace": workload.namespace,
             "mesh_id": mesh.mesh_id,
             "port": HTTP_PORT,
-            "registry_url": f"etcd://{etcd_endpoint(mesh)}",
+            "registry_url": f"etcds://{','.join(etcd_endpoints(mesh))}",
             "registry_ttl_seconds": mesh.spec.registry.ttl_seconds,
             "p2p_enabled": mesh.spec.p2p.enabled,
             "drain_seconds": workload.longest_run_seconds + DRAIN_MARGIN_SECONDS,

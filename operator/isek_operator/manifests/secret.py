@@ -1,8 +1,8 @@
-"""The Secret that holds the private network key of a mesh."""
+"""The Secrets of a mesh whose values the operator makes."""
 
 from isek.api import IsekMesh
 
-from isek_operator.decide.outcome import GeneratedSecret, NetworkKey
+from isek_operator.decide.outcome import GeneratedSecret, Manifest, NetworkKey
 from isek_operator.manifests.meta import child_meta
 
 WATCH_LABEL = "isek.io/watch"
@@ -11,10 +11,35 @@ WATCH_LABEL = "isek.io/watch"
 PRIVATE_NETWORK_KEY = "private-network.key"
 """The key in the Secret, and the name of the file in the sidecar."""
 
+CA_CERTIFICATE, CERTIFICATE, PRIVATE_KEY = "ca.crt", "tls.crt", "tls.key"
+"""Keys of a Secret with a certificate, as cert-manager calls them."""
+CERTIFICATE_KEYS = (CA_CERTIFICATE, CERTIFICATE, PRIVATE_KEY)
+
 
 def private_network_secret_name(mesh: IsekMesh) -> str:
     """The Secret that holds the key of ``mesh``."""
     return f"{mesh.name}-p2p"
+
+
+def etcd_authority_secret_name(mesh: IsekMesh) -> str:
+    """The Secret with the authority of the mesh's etcd. No pod mounts it."""
+    return f"{mesh.name}-etcd-ca"
+
+
+def etcd_server_secret_name(mesh: IsekMesh) -> str:
+    """The Secret with the certificate of all members."""
+    return f"{mesh.name}-etcd-server"
+
+
+def etcd_client_secret_name(mesh: IsekMesh) -> str:
+    """The Secret with the certificate that nodes show."""
+    external = mesh.spec.etcd.external
+    return external.tls_secret.name if external else f"{mesh.name}-etcd-client"
+
+
+def etcd_root_secret_name(mesh: IsekMesh) -> str:
+    """The Secret with the certificate that the operator shows."""
+    return f"{mesh.name}-etcd-root"
 
 
 def private_network_secret(mesh: IsekMesh) -> GeneratedSecret:
@@ -23,14 +48,21 @@ def private_network_secret(mesh: IsekMesh) -> GeneratedSecret:
     Not ``immutable``: a kubelet keeps such a Secret of before when it was deleted and made anew
     (https://github.com/kubernetes/kubernetes/issues/131589), and two keys would split the mesh.
     """
-    metadata = child_meta(mesh, private_network_secret_name(mesh))
-    metadata["labels"][WATCH_LABEL] = "true"  # else nobody tells when it is deleted
     return GeneratedSecret(
-        manifest={
-            "apiVersion": "v1",
-            "kind": "Secret",
-            "metadata": metadata,
-            "type": "Opaque",
-        },
+        manifest=_secret(mesh, private_network_secret_name(mesh), "Opaque"),
         content=NetworkKey(PRIVATE_NETWORK_KEY),
     )
+
+
+def certificate_secret(mesh: IsekMesh, name: str, annotations: dict[str, str] | None = None) -> Manifest:
+    """A Secret with a certificate, its key and the bundle that others are checked against, without its data."""
+    manifest = _secret(mesh, name, "kubernetes.io/tls")
+    if annotations:
+        manifest["metadata"]["annotations"] = annotations
+    return manifest
+
+
+def _secret(mesh: IsekMesh, name: str, kind: str) -> Manifest:
+    metadata = child_meta(mesh, name)
+    metadata["labels"][WATCH_LABEL] = "true"  # else nobody tells when it is changed or deleted
+    return {"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "type": kind}

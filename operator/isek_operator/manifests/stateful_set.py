@@ -1,9 +1,11 @@
 """The StatefulSet of a mesh's etcd."""
 
+from pathlib import PurePosixPath
 from typing import Any
 
 from isek.api import IsekMesh
 
+from isek_operator.decide.etcd.membership import Membership
 from isek_operator.manifests import probes
 from isek_operator.manifests.etcd import (
     CLIENT_PORT,
@@ -14,25 +16,35 @@ from isek_operator.manifests.etcd import (
     etcd_selector,
     etcd_shape,
 )
+from isek_operator.manifests.etcd_config import DATA, TLS
 from isek_operator.manifests.meta import Manifest, child_labels, child_meta
 from isek_operator.manifests.quantity import canonical_quantity
+from isek_operator.manifests.secret import etcd_server_secret_name
 from isek_operator.manifests.security import container_security_context, pod_security_context
+from isek_operator.settings import OperatorSettings
 
 SHAPE_ANNOTATION = "isek.io/etcd-shape"
 """What the etcd was made as: tells a mesh that asks for another from a StatefulSet that was edited by hand."""
 
-DATA = "/var/lib/etcd"
-QUOTA_BYTES = 256 * 1024 * 1024
-"""Room for some ten thousand nodes of 4 KiB with their history, and less than the memory limit: etcd maps it."""
+TRUST_ANNOTATION = "isek.io/etcd-trust"
+"""On the pods: which authorities' certificates they started with. etcd reads its own certificate anew for each
+connection, and those of the authorities only when it starts."""
+
+CONFIG = PurePosixPath("/etc/etcd")
+POD_NAME = {"name": "POD_NAME", "valueFrom": {"fieldRef": {"apiVersion": "v1", "fieldPath": "metadata.name"}}}
 
 
-def etcd_stateful_set(mesh: IsekMesh) -> Manifest:
-    """The members of the etcd, which find each other by the names that they have from the start.
+def etcd_stateful_set(
+    mesh: IsekMesh, membership: Membership, settings: OperatorSettings, image: str, trust: str
+) -> Manifest:
+    """The pods of the members that have a configuration.
 
-    All start at once (Parallel), since none is ready before a quorum is. A new image rolls out one member at a time,
-    and goes on only when that member reads through the quorum again (its readiness), so that a quorum is kept; with
-    one member there is a gap, in which nodes go on with what they know. Volumes go with the StatefulSet, and stay when
-    it is scaled by hand: a member that lost its disk does not come back by itself.
+    Nothing in their template hangs on how many they are, or on who they are. They start when they like (Parallel), and
+    the operator says which one is replaced when (OnDelete).
+
+    Args:
+        image: of etcd; not always the one that the mesh asks for.
+        trust: stands for the authorities' certificates.
     """
     etcd, selector = mesh.spec.etcd, etcd_selector(mesh)
     meta = child_meta(mesh, etcd_name(mesh))
@@ -41,19 +53,23 @@ def etcd_stateful_set(mesh: IsekMesh) -> Manifest:
         "kind": "StatefulSet",
         "metadata": {**meta, "annotations": {SHAPE_ANNOTATION: etcd_shape(mesh)}},
         "spec": {
-            "replicas": etcd.replicas,
+            "replicas": len(membership.members),
             "serviceName": etcd_peers_name(mesh),
             "selector": {"matchLabels": selector},
             "podManagementPolicy": "Parallel",
-            "updateStrategy": {"type": "RollingUpdate"},
-            "persistentVolumeClaimRetentionPolicy": {"whenDeleted": "Delete", "whenScaled": "Retain"},
-            "template": {"metadata": {"labels": child_labels(mesh)}, "spec": _pod_spec(mesh)},
+            "updateStrategy": {"type": "OnDelete"},
+            # a member that goes never comes back: whoever takes its place gets a volume of its own
+            "persistentVolumeClaimRetentionPolicy": {"whenDeleted": etcd.storage.when_deleted, "whenScaled": "Delete"},
+            "template": {
+                "metadata": {"labels": child_labels(mesh), "annotations": {TRUST_ANNOTATION: trust}},
+                "spec": _pod_spec(mesh, settings, image),
+            },
             "volumeClaimTemplates": [_volume_claim(mesh)],
         },
     }
 
 
-def _pod_spec(mesh: IsekMesh) -> dict[str, Any]:
+def _pod_spec(mesh: IsekMesh, settings: OperatorSettings, image: str) -> dict[str, Any]:
     return {
         "serviceAccountName": etcd_name(mesh),
         "automountServiceAccountToken": False,
@@ -70,63 +86,55 @@ def _pod_spec(mesh: IsekMesh) -> dict[str, Any]:
                 "labelSelector": {"matchLabels": etcd_selector(mesh)},
             }
         ],
-        "containers": [
-            {
-                "name": "etcd",
-                "image": mesh.spec.etcd.image,
-                "imagePullPolicy": "IfNotPresent",
-                "command": ["etcd"],
-                "args": _arguments(mesh),
-                "env": [
-                    {"name": "POD_NAME", "valueFrom": {"fieldRef": {"apiVersion": "v1", "fieldPath": "metadata.name"}}}
-                ],
-                "ports": [
-                    {"name": "client", "containerPort": CLIENT_PORT, "protocol": "TCP"},
-                    {"name": "peer", "containerPort": PEER_PORT, "protocol": "TCP"},
-                    {"name": "metrics", "containerPort": METRICS_PORT, "protocol": "TCP"},
-                ],
-                # /livez is about this member alone, /readyz reads through the quorum (etcd 3.6): a lost quorum takes
-                # members out of the Service, and never restarts them
-                "startupProbe": probes.started("/livez", "metrics", within_seconds=120),
-                "readinessProbe": probes.ready("/readyz", "metrics"),
-                "livenessProbe": probes.alive("/livez", "metrics"),
-                "resources": {"requests": {"cpu": "50m", "memory": "64Mi"}, "limits": {"memory": "512Mi"}},
-                "securityContext": container_security_context(),
-                "volumeMounts": [{"name": "data", "mountPath": DATA}],
-            }
+        "initContainers": [_guard(settings)],
+        "containers": [_etcd(image)],
+        "volumes": [
+            {"name": "config", "configMap": {"name": etcd_name(mesh)}},
+            {"name": "tls", "secret": {"secretName": etcd_server_secret_name(mesh), "defaultMode": 0o440}},
         ],
     }
 
 
-def _arguments(mesh: IsekMesh) -> list[str]:
-    # a volume or a member of a former etcd has another name in both and is never taken for its own
-    identity = f"{mesh.metadata.uid}-{mesh.spec.etcd.replicas}"
-    cluster = ",".join(f"{pod}={_url(mesh, pod, PEER_PORT)}" for pod in _pods(mesh))
-    flags = {
-        "name": "$(POD_NAME)",
-        "data-dir": f"{DATA}/{identity}",
-        "initial-cluster": cluster,
-        "initial-cluster-state": "new",
-        "initial-cluster-token": identity,
-        "initial-advertise-peer-urls": _url(mesh, "$(POD_NAME)", PEER_PORT),
-        "advertise-client-urls": _url(mesh, "$(POD_NAME)", CLIENT_PORT),
-        "listen-peer-urls": f"http://0.0.0.0:{PEER_PORT}",
-        "listen-client-urls": f"http://0.0.0.0:{CLIENT_PORT}",
-        "listen-metrics-urls": f"http://0.0.0.0:{METRICS_PORT}",
-        # readers that fall behind list anew, so little history is kept
-        "auto-compaction-mode": "periodic",
-        "auto-compaction-retention": "5m",
-        "quota-backend-bytes": str(QUOTA_BYTES),
+def _guard(settings: OperatorSettings) -> dict[str, Any]:
+    return {
+        "name": "guard",
+        "image": settings.operator_image,
+        "imagePullPolicy": "IfNotPresent",
+        "command": ["python", "-I", "-m", "isek_operator.etcd_guard"],
+        "args": [str(CONFIG / "$(POD_NAME).json"), str(CONFIG / "$(POD_NAME).admission")],
+        "env": [POD_NAME],
+        "resources": {"requests": {"cpu": "10m", "memory": "16Mi"}, "limits": {"memory": "64Mi"}},
+        "securityContext": container_security_context(),
+        "volumeMounts": [_mount("config", CONFIG), _mount("data", DATA)],
     }
-    return [f"--{name}={value}" for name, value in flags.items()]
 
 
-def _pods(mesh: IsekMesh) -> list[str]:
-    return [f"{etcd_name(mesh)}-{ordinal}" for ordinal in range(mesh.spec.etcd.replicas)]
+def _etcd(image: str) -> dict[str, Any]:
+    return {
+        "name": "etcd",
+        "image": image,
+        "imagePullPolicy": "IfNotPresent",
+        "command": ["etcd"],
+        "args": [f"--config-file={CONFIG / '$(POD_NAME).json'}"],
+        "env": [POD_NAME],
+        "ports": [
+            {"name": "client", "containerPort": CLIENT_PORT, "protocol": "TCP"},
+            {"name": "peer", "containerPort": PEER_PORT, "protocol": "TCP"},
+            {"name": "metrics", "containerPort": METRICS_PORT, "protocol": "TCP"},
+        ],
+        # /livez is about this member alone, /readyz reads through the quorum (etcd 3.6): a lost quorum takes
+        # members out of the Service, and never restarts them
+        "startupProbe": probes.started("/livez", "metrics", within_seconds=120),
+        "readinessProbe": probes.ready("/readyz", "metrics"),
+        "livenessProbe": probes.alive("/livez", "metrics"),
+        "resources": {"requests": {"cpu": "50m", "memory": "64Mi"}, "limits": {"memory": "512Mi"}},
+        "securityContext": container_security_context(),
+        "volumeMounts": [_mount("config", CONFIG), _mount("tls", TLS), {"name": "data", "mountPath": str(DATA)}],
+    }
 
 
-def _url(mesh: IsekMesh, pod: str, port: int) -> str:
-    return f"http://{pod}.{etcd_peers_name(mesh)}.{mesh.namespace}.svc:{port}"
+def _mount(name: str, path: PurePosixPath) -> dict[str, Any]:
+    return {"name": name, "mountPath": str(path), "readOnly": True}
 
 
 def _volume_claim(mesh: IsekMesh) -> Manifest:

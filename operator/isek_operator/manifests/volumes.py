@@ -10,12 +10,17 @@ from isek_operator.decide.references import mounted_secret_keys
 from isek_operator.decide.workload import Workload
 from isek_operator.manifests.config_map import HOSTED_FILE
 from isek_operator.manifests.mesh_copy import mounted_secret
-from isek_operator.manifests.secret import PRIVATE_NETWORK_KEY, private_network_secret_name
+from isek_operator.manifests.secret import (
+    CERTIFICATE_KEYS,
+    PRIVATE_NETWORK_KEY,
+    etcd_client_secret_name,
+    private_network_secret_name,
+)
 
 P2P_STATE = PurePosixPath("/var/run/isek/p2p")
 P2P_KEY = PurePosixPath("/etc/isek/p2p")
 
-_PATHS = {name: NodeSettings.model_fields[name].default for name in ("hosted_file", "secrets_dir")}
+_PATHS = {name: NodeSettings.model_fields[name].default for name in ("hosted_file", "secrets_dir", "registry_tls_dir")}
 _GROUP_MAY_READ = 0o440
 
 
@@ -27,6 +32,14 @@ def pod_volumes(workload: Workload) -> list[dict[str, Any]]:
             "configMap": {"name": workload.name, "items": [{"key": HOSTED_FILE, "path": HOSTED_FILE}]},
         },
         {"name": "tmp", "emptyDir": {"sizeLimit": "128Mi"}},
+        {
+            "name": "etcd-client",
+            "secret": {
+                "secretName": mounted_secret(workload, etcd_client_secret_name(workload.mesh)),
+                "defaultMode": _GROUP_MAY_READ,
+                "items": [{"key": key, "path": key} for key in CERTIFICATE_KEYS],
+            },
+        },
     ]
     if secrets := _secret_sources(workload):
         volumes.append({"name": "secrets", "projected": {"defaultMode": _GROUP_MAY_READ, "sources": secrets}})
@@ -50,6 +63,7 @@ def node_mounts(workload: Workload) -> list[dict[str, Any]]:
     mounts: list[dict[str, Any]] = [
         {"name": "hosted", "mountPath": str(_PATHS["hosted_file"].parent), "readOnly": True},
         {"name": "tmp", "mountPath": "/tmp"},  # noqa: S108  (a volume of the pod)
+        {"name": "etcd-client", "mountPath": str(_PATHS["registry_tls_dir"]), "readOnly": True},
     ]
     if _secret_sources(workload):
         mounts.append({"name": "secrets", "mountPath": str(_PATHS["secrets_dir"]), "readOnly": True})

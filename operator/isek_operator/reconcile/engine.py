@@ -140,10 +140,14 @@ class Engine:
             applied = await self._children.bring(resource, outcome)
         for note in applied.put_back:
             self._recorder.record(resource, News("Warning", Reason.CHILD_PUT_BACK, note))
+        follows = None
         if applied.changed:
+            done = outcome.wish, outcome.secrets
             outcome = self._decide(resource, self._store)  # what is said is to be about what is there now
+            if done != (outcome.wish, outcome.secrets):
+                follows = 0.0  # what was written opens the way for more
         await self._say(judged, outcome, applied)
-        return _soonest(outcome.look_again_after, missing_secret, old_service, _problem_seconds(applied))
+        return _soonest(outcome.look_again_after, missing_secret, old_service, _problem_seconds(applied) or follows)
 
     async def _make_companions(self, resource: Resource, outcome: Outcome) -> None:
         for manifest in outcome.companions:

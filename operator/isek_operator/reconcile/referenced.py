@@ -56,5 +56,5 @@ class ReferencedSecrets:
         return None if self._complete(key, needed) else max(reading.at + MISSING_SECONDS - self._clock(), 1.0)
 
     def _complete(self, key: Key, needed: set[str]) -> bool:
-        known = self._store.secret_keys(key.namespace, key.name)
-        return known is not None and needed <= known
+        known = self._store.secret(key.namespace, key.name)
+        return known is not None and needed <= known.keys()

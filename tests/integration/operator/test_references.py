@@ -93,16 +93,19 @@ async def test_a_default_mesh_that_a_user_takes_over_stays(kube: KubeClient) -> 
     await kube.until_true("IsekMesh", "default", lambda live: live["status"]["nodes"] == 0, what="has no user")
 
 
-async def test_a_mesh_of_another_size_gets_a_new_etcd(kube: KubeClient) -> None:
+async def test_a_mesh_with_other_volumes_gets_a_new_etcd(kube: KubeClient) -> None:
     await kube.apply(mesh("ground"))
     before = await kube.until_exists("StatefulSet", "ground-etcd")
 
-    await kube.apply(mesh("ground", etcd={"replicas": 3}))
+    await kube.apply(mesh("ground", etcd={"storage": {"size": "2Gi"}}))
 
-    after = await kube.until_true(
-        "StatefulSet", "ground-etcd", lambda live: live["spec"]["replicas"] == 3, what="has three members", within=20
+    await kube.until_true(
+        "StatefulSet",
+        "ground-etcd",
+        lambda live: live["metadata"]["uid"] != before["metadata"]["uid"],
+        what="is another one",
+        within=20,
     )
-    assert after["metadata"]["uid"] != before["metadata"]["uid"]
 
 
 def secret(**metadata: Object) -> Object:

@@ -2,17 +2,20 @@
 
 import itertools
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any
 
-from isek.api import IsekMesh, Resource
+from isek.api import Resource
 from isek_operator.decide.outcome import Finding, Manifest, Outcome
 from isek_operator.keys import Key
-from isek_operator.manifests.secret import private_network_secret
 from isek_operator.reconcile.decisions import decisions
 from isek_operator.settings import OperatorSettings
 from isek_operator.store import Store
 
-from tests.unit.manifests.samples import NAMESPACE, SETTINGS, parsed
+from tests.unit.decide.secrets import Secrets
+from tests.unit.manifests.samples import NAMESPACE, SETTINGS
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
 WORKLOAD = ["ConfigMap", "ServiceAccount", "Service", "PodDisruptionBudget", "NetworkPolicy", "Deployment"]
 """What is made around the pods of an agent, a team or a node, in its order."""
@@ -22,20 +25,30 @@ class Scene:
     """The store with these objects in it, and what is decided when it looks like that."""
 
     def __init__(self, *manifests: Manifest, secrets: Mapping[str, tuple[str, ...]] | None = None) -> None:
-        self.store = Store()
+        self.now = NOW
+        self.store = Store(clock=lambda: self.now)
+        self.secrets = Secrets(lambda: self.now)
         self._versions = itertools.count(1)
         self.put(*manifests)
         for name, keys in (secrets or {}).items():
-            self.store.put_read_secret(NAMESPACE, name, keys)
+            self.store.put_read_secret(NAMESPACE, name, dict.fromkeys(keys))
 
     def put(self, *manifests: Manifest) -> "Scene":
-        """Add, or replace, objects. A mesh comes with its key."""
-        for manifest in (*manifests, *map(key_of_mesh, manifests)):
-            if manifest is None:
-                continue
+        """Add, or replace, objects. A mesh comes with its Secrets."""
+        for manifest in manifests:
             metadata = {"namespace": NAMESPACE, **manifest["metadata"], "resourceVersion": str(next(self._versions))}
             self.store.put({**manifest, "metadata": metadata})
+            if manifest["kind"] == "IsekMesh":
+                self.make_secrets(metadata["namespace"], metadata["name"])
         return self
+
+    def make_secrets(self, namespace: str, mesh: str) -> bool:
+        """Make and renew the Secrets of a mesh as it is decided now; whether there was anything to do."""
+        found = self.store.resource("IsekMesh", namespace, mesh)
+        assert found is not None
+        written = [live(each) for each in self.secrets.write(decisions(SETTINGS)(found, self.store).secrets)]
+        self.put(*written)
+        return bool(written)
 
     def drop(self, kind: str, name: str) -> "Scene":
         """Take an object away."""
@@ -79,14 +92,6 @@ class Scene:
     def manifest(self, kind: str, name: str) -> Manifest:
         """The custom resource as the store holds it."""
         return {"apiVersion": "isek.io/v1alpha1", "kind": kind, **self.resource(kind, name).to_manifest()}
-
-
-def key_of_mesh(manifest: Manifest) -> Manifest | None:
-    """The Secret that a mesh with libp2p has; None: it is no such mesh."""
-    found = parsed(manifest) if manifest["kind"] == "IsekMesh" else None
-    if not isinstance(found, IsekMesh) or not found.spec.p2p.enabled:
-        return None
-    return live(private_network_secret(found).manifest)
 
 
 def live(manifest: Manifest, **status: Any) -> Manifest:

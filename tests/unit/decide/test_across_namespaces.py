@@ -81,12 +81,17 @@ def test_a_mesh_that_lets_somebody_in_is_reached_with_a_copy_of_its_key(kind: st
         f"{name}-mesh",
     )
     assert secret.manifest["metadata"]["ownerReferences"][0]["name"] == "writer"
-    assert secret.content == Copied((("infra", "ground-p2p", "private-network.key"),))
+    assert secret.content == Copied(
+        (
+            ("infra", "ground-p2p", "private-network.key"),
+            *(("infra", "ground-etcd-client", key) for key in ("ca.crt", "tls.crt", "tls.key")),
+        )
+    )
     assert "data" not in secret.manifest
     pod = deployment(outcome)["spec"]["template"]["spec"]
-    assert [each["secret"]["secretName"] for each in pod["volumes"] if "secret" in each] == [f"{name}-mesh"]
+    assert [each["secret"]["secretName"] for each in pod["volumes"] if "secret" in each] == [f"{name}-mesh"] * 2
     variables = {each["name"]: each.get("value") for each in pod["containers"][0]["env"]}
-    assert variables["ISEK_REGISTRY_URL"] == "etcd://ground-etcd.infra.svc:2379"
+    assert variables["ISEK_REGISTRY_URL"] == "etcds://ground-etcd.infra.svc:2379"
     assert outcome.status["mesh"] == "infra/ground"
 
 
@@ -124,7 +129,7 @@ def test_a_copy_is_written_again_when_its_source_changes_and_not_before() -> Non
     scene.put(copy)
     assert [secret.renew for secret in scene.decide("IsekAgent", "writer").secrets] == [False]
 
-    scene.put(ground(ALL))  # comes with its key, at another version
+    scene.put(live(scene.secrets.held["infra", "ground-etcd-client"]))  # at another version
 
     assert [secret.renew for secret in scene.decide("IsekAgent", "writer").secrets] == [True]
 

@@ -3,7 +3,7 @@ from typing import Any
 import pytest
 from isek_operator.decide.reasons import Reason
 
-from tests.unit.decide.scene import WORKLOAD, Scene, finding, key_of_mesh, kinds, live, progressing, types
+from tests.unit.decide.scene import WORKLOAD, Scene, finding, kinds, live, progressing, types
 from tests.unit.manifests.samples import OPENAI, agent, mesh, node, team
 
 NO_MESH = {"name": "elsewhere"}
@@ -40,8 +40,7 @@ def test_a_key_that_was_made_anew_rolls_out(owner: dict[str, Any]) -> None:
     scene = Scene(mesh(), owner)
     scene.settle("IsekMesh", "default")
     scene.settle(owner["kind"], "writer")
-    anew = key_of_mesh(mesh())
-    assert anew is not None
+    anew = live(scene.secrets.held["newsroom", "default-p2p"])
     anew["metadata"]["uid"] = "another"
 
     outcome = scene.put(anew).decide(owner["kind"], "writer")

@@ -6,11 +6,14 @@ from typing import Any
 import kubernetes_validate
 from isek.api import API_VERSION, KINDS, IsekAgent, IsekMesh, IsekNode, IsekTeam, Resource
 from isek_operator.decide.destinations import Destination
+from isek_operator.decide.etcd.membership import Admission, Member, Membership
 from isek_operator.decide.outcome import Manifest
 from isek_operator.decide.workload import Workload
+from isek_operator.manifests.stateful_set import etcd_stateful_set
 from isek_operator.settings import OperatorSettings
 
 NAMESPACE = "newsroom"
+ETCD_IMAGE = "registry.k8s.io/etcd:test"
 SETTINGS = OperatorSettings(node_image="isek/node:test", p2p_image="isek/p2p:test")
 ECHO = {"provider": "Echo"}
 OPENAI = {
@@ -88,6 +91,12 @@ def shared(owner: Manifest, *hosted: Manifest, of_mesh: IsekMesh | None = None) 
     assert isinstance(found, IsekNode)
     hosting = tuple(each for each in guests if isinstance(each, IsekAgent | IsekTeam))
     return Workload(found, hosting, of_mesh or a_mesh(), "key-uid", frozenset())
+
+
+def an_etcd(mesh: IsekMesh | None = None, *, members: int = 3, trust: str = "abc") -> Manifest:
+    """The StatefulSet of a mesh whose members have all joined."""
+    membership = Membership("token", tuple(Member(f"{ordinal}a", Admission.JOINED) for ordinal in range(members)))
+    return etcd_stateful_set(mesh or a_mesh(), membership, SETTINGS, ETCD_IMAGE, trust)
 
 
 def valid(manifest: Manifest) -> Manifest:

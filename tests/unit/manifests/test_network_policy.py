@@ -8,10 +8,9 @@ from isek_operator.decide.destinations import Address, Pods, Public
 from isek_operator.decide.outcome import Manifest
 from isek_operator.manifests.network_policy import etcd_network_policy, workload_network_policy
 from isek_operator.manifests.pod import pod_template
-from isek_operator.manifests.stateful_set import etcd_stateful_set
 
 from tests.support.policies import Network, Pod
-from tests.unit.manifests.samples import NAMESPACE, SETTINGS, agent, dedicated, elsewhere, mesh, parsed, valid
+from tests.unit.manifests.samples import NAMESPACE, SETTINGS, agent, an_etcd, dedicated, elsewhere, mesh, parsed, valid
 
 DNS = Pod("kube-system", {"k8s-app": "kube-dns"})
 STRANGER = Pod("lab", {"app": "curious"})
@@ -39,7 +38,7 @@ class Town:
             Pod(each.namespace, pod_template(each, SETTINGS)["metadata"]["labels"]) for each in workloads
         )
         self.etcd, self.far_etcd = (
-            Pod(each.namespace, etcd_stateful_set(each)["spec"]["template"]["metadata"]["labels"])
+            Pod(each.namespace, an_etcd(each)["spec"]["template"]["metadata"]["labels"])
             for each in (self.mesh, self.foreign)
         )
         policies = [valid(workload_network_policy(each)) for each in workloads]

@@ -45,7 +45,7 @@ def test_a_mesh_without_p2p_has_no_sidecar_and_nothing_of_it() -> None:
     pod = pod_of(dedicated(agent(), HTTP_MESH))
 
     assert "initContainers" not in pod
-    assert {each["name"] for each in pod["volumes"]} == {"hosted", "tmp"}
+    assert {each["name"] for each in pod["volumes"]} == {"hosted", "tmp", "etcd-client"}
     assert "ISEK_P2P_ENABLED" not in environment(pod["containers"][0])
 
 
@@ -62,7 +62,7 @@ def test_the_node_is_told_who_and_where_it_is(monkeypatch: pytest.MonkeyPatch) -
     settings = NodeSettings()
     assert settings.namespace == "newsroom"
     assert settings.mesh_id == "world"
-    assert settings.registry_url == "etcd://default-etcd.newsroom.svc:2379"
+    assert settings.registry_url == "etcds://default-etcd.newsroom.svc:2379"
     assert settings.registry_ttl_seconds == 20
     assert settings.p2p_enabled
     assert settings.drain_seconds == 80

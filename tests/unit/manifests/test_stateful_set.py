@@ -1,65 +1,67 @@
-import re
-
 import pytest
+from isek_operator.decide.outcome import Manifest
 from isek_operator.manifests.etcd import etcd_shape
-from isek_operator.manifests.stateful_set import SHAPE_ANNOTATION, etcd_stateful_set
+from isek_operator.manifests.stateful_set import SHAPE_ANNOTATION, TRUST_ANNOTATION
 
-from tests.unit.manifests.samples import a_mesh, breaches_of_restricted, valid
-
-THREE = a_mesh(etcd={"replicas": 3})
+from tests.unit.manifests.samples import ETCD_IMAGE, SETTINGS, a_mesh, an_etcd, breaches_of_restricted, valid
 
 
-def flags(members: int = 3) -> dict[str, str]:
-    container = etcd_stateful_set(a_mesh(etcd={"replicas": members}))["spec"]["template"]["spec"]["containers"][0]
-    assert container["command"] == ["etcd"], "the image has no shell"
-    return dict(re.fullmatch("--([a-z-]+)=(.*)", each).groups() for each in container["args"])  # type: ignore[union-attr,misc]
+def built(members: int = 3, *, trust: str = "abc", **etcd: object) -> Manifest:
+    return an_etcd(a_mesh(etcd={"replicas": 5, **etcd}), members=members, trust=trust)
 
 
 @pytest.mark.parametrize("members", [1, 3])
 def test_the_stateful_set_is_valid_and_restricted(members: int) -> None:
-    built = valid(etcd_stateful_set(a_mesh(etcd={"replicas": members})))
+    stateful_set = valid(built(members))
 
-    assert built["spec"]["replicas"] == members
-    assert list(breaches_of_restricted(built["spec"]["template"]["spec"])) == []
-
-
-def test_members_find_each_other_by_the_names_that_the_headless_service_gives_them() -> None:
-    peers = [
-        f"default-etcd-{ordinal}=http://default-etcd-{ordinal}.default-etcd-peers.newsroom.svc:2380"
-        for ordinal in range(3)
-    ]
-    given = flags()
-
-    assert etcd_stateful_set(THREE)["spec"]["serviceName"] == "default-etcd-peers"
-    assert given["initial-cluster"] == ",".join(peers)
-    own = f"{given['name']}={given['initial-advertise-peer-urls']}".replace("$(POD_NAME)", "default-etcd-1")
-    assert own == peers[1]
+    assert stateful_set["spec"]["replicas"] == members
+    assert list(breaches_of_restricted(stateful_set["spec"]["template"]["spec"])) == []
 
 
-def test_members_start_together_since_none_is_ready_alone() -> None:
-    assert etcd_stateful_set(THREE)["spec"]["podManagementPolicy"] == "Parallel"
+def test_a_change_of_the_members_leaves_those_that_run_as_they_are() -> None:
+    assert built(1)["spec"]["template"] == built(5)["spec"]["template"]
 
 
-def test_what_a_former_etcd_left_is_never_taken_for_ones_own() -> None:
-    one, three = flags(1), flags(3)
+def test_the_operator_alone_says_when_a_member_is_replaced() -> None:
+    spec = built()["spec"]
 
-    for flag in ("data-dir", "initial-cluster-token"):
-        assert one[flag].endswith("uid-of-IsekMesh-default-1")
-        assert three[flag].endswith("uid-of-IsekMesh-default-3")
+    assert spec["updateStrategy"] == {"type": "OnDelete"}
+    assert spec["podManagementPolicy"] == "Parallel"
+
+
+def test_members_know_each_other_by_the_names_that_the_headless_service_gives_them() -> None:
+    assert built()["spec"]["serviceName"] == "default-etcd-peers"
+
+
+def test_the_guard_looks_at_the_volume_before_etcd_does() -> None:
+    pod = built()["spec"]["template"]["spec"]
+    (guard,), (etcd,) = pod["initContainers"], pod["containers"]
+
+    assert guard["image"] == SETTINGS.operator_image
+    assert guard["args"] == ["/etc/etcd/$(POD_NAME).json", "/etc/etcd/$(POD_NAME).admission"]
+    assert etcd["image"] == ETCD_IMAGE
+    assert etcd["command"] == ["etcd"], "the image has no shell"
+    assert etcd["args"] == ["--config-file=/etc/etcd/$(POD_NAME).json"]
+
+
+def test_pods_say_whom_they_trust_since_that_is_read_at_start() -> None:
+    annotations = [built(trust=trust)["spec"]["template"]["metadata"]["annotations"] for trust in ("abc", "def")]
+
+    assert annotations == [{TRUST_ANNOTATION: "abc"}, {TRUST_ANNOTATION: "def"}]
 
 
 def test_volumes_go_with_the_etcd_and_carry_the_name_of_the_mesh() -> None:
-    spec = etcd_stateful_set(a_mesh(etcd={"storage": {"size": "2048Mi", "className": "fast"}}))["spec"]
+    spec = built(storage={"size": "2048Mi", "className": "fast"})["spec"]
     (claim,) = spec["volumeClaimTemplates"]
 
-    assert spec["persistentVolumeClaimRetentionPolicy"]["whenDeleted"] == "Delete"
+    assert spec["persistentVolumeClaimRetentionPolicy"] == {"whenDeleted": "Delete", "whenScaled": "Delete"}
     assert claim["metadata"]["labels"]["isek.io/mesh"] == "default"
     assert claim["spec"]["resources"] == {"requests": {"storage": "2Gi"}}
     assert claim["spec"]["storageClassName"] == "fast"
 
 
 def test_a_lost_quorum_takes_members_out_of_the_service_and_restarts_none() -> None:
-    container = etcd_stateful_set(THREE)["spec"]["template"]["spec"]["containers"][0]
+    container = built()["spec"]["template"]["spec"]["containers"][0]
 
     assert container["readinessProbe"]["httpGet"]["path"] == "/readyz"
     assert container["livenessProbe"]["httpGet"]["path"] == "/livez"
@@ -67,7 +69,7 @@ def test_a_lost_quorum_takes_members_out_of_the_service_and_restarts_none() -> N
 
 
 def test_members_are_spread_over_machines() -> None:
-    (spread,) = etcd_stateful_set(THREE)["spec"]["template"]["spec"]["topologySpreadConstraints"]
+    (spread,) = built()["spec"]["template"]["spec"]["topologySpreadConstraints"]
 
     assert (spread["topologyKey"], spread["whenUnsatisfiable"]) == ("kubernetes.io/hostname", "DoNotSchedule")
 
@@ -76,17 +78,23 @@ def test_the_shape_tells_what_an_etcd_was_made_as() -> None:
     shapes = {
         etcd_shape(a_mesh(etcd=etcd))
         for etcd in (
-            {"replicas": 1},
-            {"replicas": 3},
+            {},
             {"storage": {"size": "2Gi"}},
             {"storage": {"className": "fast"}},
         )
     }
 
-    assert len(shapes) == 4
+    assert len(shapes) == 3
     assert etcd_shape(a_mesh(etcd={"storage": {"size": "1024Mi"}})) == etcd_shape(a_mesh())
-    assert etcd_stateful_set(THREE)["metadata"]["annotations"] == {SHAPE_ANNOTATION: "3x1Gi"}
+    assert built()["metadata"]["annotations"] == {SHAPE_ANNOTATION: "tls/1Gi"}
 
 
-def test_an_image_can_change_without_a_new_etcd() -> None:
-    assert etcd_shape(a_mesh(etcd={"image": "registry.k8s.io/etcd:3.6.9-0"})) == etcd_shape(a_mesh())
+@pytest.mark.parametrize("change", [{"image": "registry.k8s.io/etcd:3.6.9-0"}, {"replicas": 5}])
+def test_an_image_and_the_number_of_members_can_change_without_a_new_etcd(change: dict[str, object]) -> None:
+    assert etcd_shape(a_mesh(etcd=change)) == etcd_shape(a_mesh())
+
+
+def test_volumes_stay_where_the_mesh_says_so() -> None:
+    policy = built(storage={"whenDeleted": "Retain"})["spec"]["persistentVolumeClaimRetentionPolicy"]
+
+    assert policy == {"whenDeleted": "Retain", "whenScaled": "Delete"}

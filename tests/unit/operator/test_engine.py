@@ -143,11 +143,11 @@ async def test_a_secret_that_was_read_is_forgotten_once_nobody_refers_to_it() ->
     for _ in range(2):
         await run.engine.reconcile(WRITER)
         run.engine.forget_unused()
-    assert (run.patches.read, run.store.secret_keys("newsroom", "openai")) == (["openai"], frozenset({"api-key"}))
+    assert (run.patches.read, run.store.secret("newsroom", "openai")) == (["openai"], {"api-key": None})
 
     run.store.put(agent(100))
     run.engine.forget_unused()
-    assert run.store.secret_keys("newsroom", "openai") is None
+    assert run.store.secret("newsroom", "openai") is None
 
     run.store.put({**agent(101), "spec": {"model": OPENAI}})
     await run.engine.reconcile(WRITER)

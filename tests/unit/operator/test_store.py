@@ -150,17 +150,17 @@ def test_a_secret_is_known_by_its_keys_and_its_values_are_not_kept() -> None:
     metadata = {"name": "openai", "namespace": "newsroom", "uid": "u", "resourceVersion": "3"}
     store.put({"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "data": {"api-key": "c2VjcmV0"}})
 
-    assert store.secret_keys("newsroom", "openai") == frozenset({"api-key"})
+    assert store.secret("newsroom", "openai") == {"api-key": None}
     assert "c2VjcmV0" not in repr(store.get(Key("Secret", "newsroom", "openai")))
 
 
 def test_a_secret_that_was_read_by_name_is_known_until_it_was_missing() -> None:
     store = Store()
-    assert store.secret_keys("newsroom", "openai") is None
-    store.put_read_secret("newsroom", "openai", ["api-key"])
-    assert store.secret_keys("newsroom", "openai") == frozenset({"api-key"})
+    assert store.secret("newsroom", "openai") is None
+    store.put_read_secret("newsroom", "openai", {"api-key": "c2VjcmV0", "tls.crt": "cHVibGlj"})
+    assert store.secret("newsroom", "openai") == {"api-key": None, "tls.crt": "cHVibGlj"}
     store.put_read_secret("newsroom", "openai", None)
-    assert store.secret_keys("newsroom", "openai") is None
+    assert store.secret("newsroom", "openai") is None
 
 
 def test_only_those_who_own_a_part_of_the_spec_are_its_managers() -> None:

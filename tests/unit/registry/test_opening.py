@@ -11,6 +11,7 @@ from isek.registry.etcd import EtcdRegistry
     [
         ("memory:", DefaultRegistry),
         ("etcd://default-etcd:2379", EtcdRegistry),
+        ("etcds://a:2379,b:2379", EtcdRegistry),
         ("etcd://a:2379,b:2379,[fd00::1]:2379", EtcdRegistry),
         ("http://127.0.0.1:9100", CenterRegistry),
         ("http://127.0.0.1:9100/", CenterRegistry),
