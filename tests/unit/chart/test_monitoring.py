@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import yaml
-from isek_operator.manifests.stateful_set import QUOTA_BYTES
+from isek_operator.manifests.etcd_config import QUOTA_BYTES
 from isek_operator.metrics_reference import described
 
 from tests.support.chart import CHART, Manifest, render
