@@ -39,15 +39,19 @@ class Network:
             isinstance(source, str) or self._lets(source, "Egress", target, at)
         )
 
-    def _lets(self, pod: Pod, direction: str, other: Pod | str, at: Callable[[list[Manifest] | None], bool]) -> bool:
-        key, peers = ("ingress", "from") if direction == "Ingress" else ("egress", "to")
-        selecting = [
+    def selecting(self, pod: Pod, direction: str) -> list[Manifest]:
+        """The policies that say who may reach the pod (``Ingress``) or what it may reach (``Egress``)."""
+        return [
             policy
             for policy in self.policies
             if policy["metadata"]["namespace"] == pod.namespace
             and direction in policy["spec"]["policyTypes"]
             and selects(policy["spec"]["podSelector"], pod.labels)
         ]
+
+    def _lets(self, pod: Pod, direction: str, other: Pod | str, at: Callable[[list[Manifest] | None], bool]) -> bool:
+        key, peers = ("ingress", "from") if direction == "Ingress" else ("egress", "to")
+        selecting = self.selecting(pod, direction)
         if not selecting:
             return True  # isolated are pods that a policy selects
         return any(
@@ -57,9 +61,10 @@ class Network:
         )
 
     def _matches(self, policy: Manifest, peers: list[Manifest] | None, other: Pod | str) -> bool:
-        return not peers or any(self._is(policy, peer, other) for peer in peers)
+        return not peers or any(self.is_peer(policy, peer, other) for peer in peers)
 
-    def _is(self, policy: Manifest, peer: Manifest, other: Pod | str) -> bool:
+    def is_peer(self, policy: Manifest, peer: Manifest, other: Pod | str) -> bool:
+        """Whether a peer of one of the policy's rules is about ``other``."""
         if "ipBlock" in peer:
             return isinstance(other, str) and _within(other, peer["ipBlock"])
         if isinstance(other, str):
