@@ -22,9 +22,9 @@ def helm(command: str, *arguments: str) -> "subprocess.CompletedProcess[str]":
 
 
 @functools.cache
-def render(*values: str, namespace: str = "isek-system") -> tuple[Manifest, ...]:
-    """Render the chart as release ``isek``, with values as ``--set`` takes them."""
-    setting = [argument for value in values for argument in ("--set", value)]
+def render(*values: str, namespace: str = "isek-system", as_json: bool = False) -> tuple[Manifest, ...]:
+    """Render the chart as release ``isek``, with values as ``--set``, or ``--set-json``, takes them."""
+    setting = [argument for value in values for argument in ("--set-json" if as_json else "--set", value)]
     answer = helm("template isek", "--namespace", namespace, *setting)
     assert not answer.returncode, answer.stderr
     return tuple(document for document in yaml.safe_load_all(answer.stdout) if document)

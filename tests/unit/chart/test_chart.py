@@ -52,9 +52,10 @@ def test_the_kinds_outlive_the_release_unless_told_otherwise() -> None:
     assert rendered("CustomResourceDefinition", "crds.install=false") == []
 
 
-def test_the_operator_fits_pod_security_restricted_and_writes_nothing_to_its_image() -> None:
-    (deployment,) = rendered("Deployment")
-    pod = deployment["spec"]["template"]["spec"]
+@pytest.mark.parametrize("kind", ["Deployment", "Pod"], ids=["the operator", "helm test"])
+def test_what_runs_fits_pod_security_restricted_and_writes_nothing_to_its_image(kind: str) -> None:
+    (owner,) = rendered(kind)
+    pod = owner["spec"]["template"]["spec"] if kind == "Deployment" else owner["spec"]
     (container,) = pod["containers"]
 
     assert pod["securityContext"]["runAsNonRoot"]
@@ -91,6 +92,21 @@ def test_the_operators_may_use_the_lease_that_they_are_told_of_and_no_other() ->
     assert told["ISEK_OPERATOR_LEASE_NAMESPACE"]["valueFrom"]["fieldRef"]["fieldPath"] == "metadata.namespace"
     assert role["metadata"]["namespace"] == binding["metadata"]["namespace"] == deployment["metadata"]["namespace"]
     assert binding["roleRef"]["name"] == role["metadata"]["name"]
+
+
+def test_the_test_of_the_chart_asks_the_operator_whether_it_is_ready() -> None:
+    (pod,) = rendered("Pod")
+    (service,) = rendered("Service")
+    (deployment,) = rendered("Deployment")
+    (container,) = pod["spec"]["containers"]
+    (operator,) = deployment["spec"]["template"]["spec"]["containers"]
+    ports = {port["name"]: port["port"] for port in service["spec"]["ports"]}
+    address = f"http://{service['metadata']['name']}.isek-system.svc:{ports['health']}"
+
+    assert pod["metadata"]["annotations"]["helm.sh/hook"] == "test"
+    assert container["image"] == operator["image"]
+    assert container["command"][-1] == address + operator["readinessProbe"]["httpGet"]["path"]
+    assert not service["spec"]["selector"].items() <= pod["metadata"]["labels"].items()
 
 
 def operator_environment(*values: str) -> dict[str, str]:
@@ -147,13 +163,6 @@ def test_a_value_that_does_not_exist_or_fit_is_refused_by_name(value: str, compl
 
     assert answer.returncode == 1
     assert complaint in answer.stderr
-
-
-def test_the_schema_knows_each_value() -> None:
-    schema = yaml.safe_load((CHART / "values.schema.json").read_text())["properties"]
-    values = yaml.safe_load((CHART / "values.yaml").read_text())
-
-    assert set(schema) - {"global"} == set(values)
 
 
 def test_the_longest_name_of_a_release_leaves_names_that_kubernetes_takes() -> None:

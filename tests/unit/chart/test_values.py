@@ -1,0 +1,141 @@
+"""What each value of the chart changes in what is rendered."""
+
+import json
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.support.chart import CHART, Manifest, render
+
+Look = Callable[[tuple[Manifest, ...]], Any]
+
+
+def first(manifests: tuple[Manifest, ...], kind: str) -> Manifest:
+    return next(manifest for manifest in manifests if manifest["kind"] == kind)
+
+
+def kinds(manifests: tuple[Manifest, ...]) -> set[str]:
+    return {manifest["kind"] for manifest in manifests}
+
+
+def pod(manifests: tuple[Manifest, ...]) -> dict[str, Any]:
+    found: dict[str, Any] = first(manifests, "Deployment")["spec"]["template"]["spec"]
+    return found
+
+
+def container(manifests: tuple[Manifest, ...]) -> dict[str, Any]:
+    (found,) = pod(manifests)["containers"]
+    assert isinstance(found, dict)
+    return found
+
+
+def probe_container(manifests: tuple[Manifest, ...]) -> dict[str, Any]:
+    (found,) = first(manifests, "Pod")["spec"]["containers"]
+    assert isinstance(found, dict)
+    return found
+
+
+def told(name: str) -> Look:
+    """A setting in the operator's environment."""
+
+    def look(manifests: tuple[Manifest, ...]) -> str:
+        found = {each["name"]: each.get("value") for each in container(manifests)["env"]}
+        return str(found[f"ISEK_OPERATOR_{name}"])
+
+    return look
+
+
+VERSION = yaml.safe_load((CHART / "Chart.yaml").read_text())["appVersion"]
+DIGEST = f"1.2.3@sha256:{'a' * 64}"
+REGISTRY = [{"name": "registry"}]
+TAINT = [{"key": "spot", "operator": "Exists"}]
+
+CASES: tuple[tuple[str, Any, Look, Any], ...] = (
+    (
+        "image.repository",
+        "mine/operator",
+        lambda found: container(found)["image"],
+        f"mine/operator:{VERSION}",
+    ),
+    (
+        "image.repository",
+        "mine/operator",
+        lambda found: probe_container(found)["image"],
+        f"mine/operator:{VERSION}",
+    ),
+    ("image.tag", "1.2.3", lambda found: container(found)["image"], "isek/operator:1.2.3"),
+    ("image.tag", DIGEST, lambda found: container(found)["image"], f"isek/operator:{DIGEST}"),
+    ("image.pullPolicy", "Always", lambda found: container(found)["imagePullPolicy"], "Always"),
+    ("image.pullPolicy", "Always", lambda found: probe_container(found)["imagePullPolicy"], "Always"),
+    ("image.pullSecrets", REGISTRY, lambda found: pod(found)["imagePullSecrets"], REGISTRY),
+    ("image.pullSecrets", REGISTRY, lambda found: first(found, "Pod")["spec"]["imagePullSecrets"], REGISTRY),
+    ("replicas", 3, lambda found: first(found, "Deployment")["spec"]["replicas"], 3),
+    ("maxConcurrentUpgrades", 9, told("MAX_CONCURRENT_UPGRADES"), "9"),
+    ("nodeImage.repository", "elsewhere/node", told("NODE_IMAGE"), f"elsewhere/node:{VERSION}"),
+    ("nodeImage.tag", "1.2.3", told("NODE_IMAGE"), "isek/node:1.2.3"),
+    ("p2pImage.repository", "elsewhere/p2p", told("P2P_IMAGE"), f"elsewhere/p2p:{VERSION}"),
+    ("p2pImage.tag", "1.2.3", told("P2P_IMAGE"), "isek/p2p:1.2.3"),
+    ("etcdImage.repository", "elsewhere/etcd", told("ETCD_IMAGE"), "elsewhere/etcd:3.6.8-0"),
+    ("etcdImage.tag", "3.6.9-0", told("ETCD_IMAGE"), "registry.k8s.io/etcd:3.6.9-0"),
+    ("watchNamespaces", ["press", "lab"], told("WATCH_NAMESPACES"), "press,lab"),
+    ("log.format", "JSON", told("LOG_FORMAT"), "JSON"),
+    ("log.level", "debug", told("LOG_LEVEL"), "debug"),
+    ("crds.install", False, lambda found: "CustomResourceDefinition" in kinds(found), False),
+    ("crds.keep", False, lambda found: first(found, "CustomResourceDefinition")["metadata"].get("annotations"), None),
+    ("rbac.aggregate", False, lambda found: sum(each["kind"] == "ClusterRole" for each in found), 1),
+    ("resources.requests", {"cpu": "1"}, lambda found: container(found)["resources"]["requests"]["cpu"], "1"),
+    ("resources.limits", {"memory": "1Gi"}, lambda found: container(found)["resources"]["limits"], {"memory": "1Gi"}),
+    ("nodeSelector", {"disk": "ssd"}, lambda found: pod(found)["nodeSelector"], {"disk": "ssd"}),
+    ("tolerations", TAINT, lambda found: pod(found)["tolerations"], TAINT),
+    ("affinity", {"podAntiAffinity": {"x": []}}, lambda found: pod(found)["affinity"], {"podAntiAffinity": {"x": []}}),
+    ("namespace.create", True, lambda found: "Namespace" in kinds(found), True),
+)
+
+
+@pytest.mark.parametrize(("name", "value", "look", "expected"), CASES, ids=[case[0] for case in CASES])
+def test_a_value_changes_what_it_is_for(name: str, value: Any, look: Look, expected: Any) -> None:
+    assert look(render(f"{name}={json.dumps(value)}", as_json=True)) == expected
+
+
+@pytest.mark.parametrize(("name", "value", "look", "expected"), CASES, ids=[case[0] for case in CASES])
+def test_without_it_the_default_is_another(name: str, value: Any, look: Look, expected: Any) -> None:
+    try:
+        default = look(render())
+    except KeyError:
+        return
+    assert default != expected
+
+
+def leaves(schema: dict[str, Any], above: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
+    for name, below in schema["properties"].items():
+        if "properties" in below:
+            yield from leaves(below, f"{above}{name}.")
+        else:
+            yield f"{above}{name}", below
+
+
+SCHEMA = json.loads((CHART / "values.schema.json").read_text())
+LEAVES = tuple(leaves(SCHEMA))
+
+
+def test_each_value_has_a_case() -> None:
+    assert {name for name, _ in LEAVES} - {"global"} == {case[0] for case in CASES}
+
+
+@pytest.mark.parametrize(("name", "schema"), LEAVES, ids=[name for name, _ in LEAVES])
+def test_each_value_is_described_where_it_is_defined(name: str, schema: dict[str, Any]) -> None:
+    assert schema["description"].endswith(".")
+
+
+def test_the_defaults_have_the_values_of_the_schema() -> None:
+    def names(values: dict[str, Any], schema: dict[str, Any], above: str = "") -> Iterator[str]:
+        for name, value in values.items():
+            below = schema["properties"][name]
+            if "properties" in below:
+                yield from names(value, below, f"{above}{name}.")
+            else:
+                yield f"{above}{name}"
+
+    assert set(names(yaml.safe_load((CHART / "values.yaml").read_text()), SCHEMA)) == {case[0] for case in CASES}
