@@ -9,6 +9,12 @@ app.kubernetes.io/name: {{ .Chart.Name }}
 app.kubernetes.io/instance: {{ .Release.Name }}
 {{- end }}
 
+{{/* What `helm test` runs is no operator. */}}
+{{- define "isek.testLabels" -}}
+app.kubernetes.io/name: {{ .Chart.Name }}-test
+app.kubernetes.io/instance: {{ .Release.Name }}
+{{- end }}
+
 {{- define "isek.labels" -}}
 {{ include "isek.selector" . }}
 app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}

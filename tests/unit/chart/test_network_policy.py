@@ -38,6 +38,15 @@ def test_the_operator_reaches_the_api_server_dns_and_every_etcd_and_nothing_else
     assert not chart.allows(operator, Pod("newsroom", {"app": "x"}), 2379)
 
 
+def test_the_test_of_the_chart_may_ask_whether_the_operator_is_ready() -> None:
+    chart, operator = network()
+    (test,) = [manifest for manifest in render() if manifest["kind"] == "Pod"]
+    asking = Pod(test["metadata"]["namespace"], test["metadata"]["labels"])
+
+    assert chart.allows(asking, operator, 8080)
+    assert not chart.allows(Pod("monitoring", test["metadata"]["labels"]), operator, 8080)
+
+
 def test_the_metrics_of_the_operator_are_read_inside_and_nothing_else_is_reached() -> None:
     chart, operator = network()
 

@@ -37,6 +37,16 @@ def probe_container(manifests: tuple[Manifest, ...]) -> dict[str, Any]:
     return found
 
 
+def egress(manifests: tuple[Manifest, ...]) -> list[dict[str, Any]]:
+    rules: list[dict[str, Any]] = first(manifests, "NetworkPolicy")["spec"]["egress"]
+    return rules
+
+
+def labels(manifests: tuple[Manifest, ...], kind: str) -> dict[str, Any]:
+    found: dict[str, Any] = first(manifests, kind)["metadata"]["labels"]
+    return found
+
+
 def told(name: str) -> Look:
     """A setting in the operator's environment."""
 
@@ -85,6 +95,26 @@ CASES: tuple[tuple[str, Any, Look, Any], ...] = (
     ("crds.install", False, lambda found: "CustomResourceDefinition" in kinds(found), False),
     ("crds.keep", False, lambda found: first(found, "CustomResourceDefinition")["metadata"].get("annotations"), None),
     ("rbac.aggregate", False, lambda found: sum(each["kind"] == "ClusterRole" for each in found), 1),
+    ("networkPolicy.enabled", False, lambda found: "NetworkPolicy" in kinds(found), False),
+    (
+        "networkPolicy.apiServerPorts",
+        [16443],
+        lambda found: [port["port"] for port in egress(found)[1]["ports"]],
+        [16443],
+    ),
+    ("networkPolicy.egress", [{"ports": [{"port": 1}]}], lambda found: egress(found)[-1], {"ports": [{"port": 1}]}),
+    ("metrics.serviceMonitor.enabled", True, lambda found: "ServiceMonitor" in kinds(found), True),
+    (
+        "metrics.serviceMonitor.interval",
+        "10s",
+        lambda found: first(found, "ServiceMonitor")["spec"]["endpoints"][0]["interval"],
+        "10s",
+    ),
+    ("metrics.serviceMonitor.labels", {"who": "x"}, lambda found: labels(found, "ServiceMonitor")["who"], "x"),
+    ("metrics.rules.enabled", True, lambda found: "PrometheusRule" in kinds(found), True),
+    ("metrics.rules.labels", {"who": "x"}, lambda found: labels(found, "PrometheusRule")["who"], "x"),
+    ("metrics.dashboard.enabled", True, lambda found: "ConfigMap" in kinds(found), True),
+    ("metrics.dashboard.labels", {"who": "x"}, lambda found: labels(found, "ConfigMap")["who"], "x"),
     ("resources.requests", {"cpu": "1"}, lambda found: container(found)["resources"]["requests"]["cpu"], "1"),
     ("resources.limits", {"memory": "1Gi"}, lambda found: container(found)["resources"]["limits"], {"memory": "1Gi"}),
     ("nodeSelector", {"disk": "ssd"}, lambda found: pod(found)["nodeSelector"], {"disk": "ssd"}),
@@ -96,16 +126,22 @@ CASES: tuple[tuple[str, Any, Look, Any], ...] = (
 
 @pytest.mark.parametrize(("name", "value", "look", "expected"), CASES, ids=[case[0] for case in CASES])
 def test_a_value_changes_what_it_is_for(name: str, value: Any, look: Look, expected: Any) -> None:
-    assert look(render(f"{name}={json.dumps(value)}", as_json=True)) == expected
+    assert look(render(*switched_on(name), f"{name}={json.dumps(value)}", as_json=True)) == expected
 
 
 @pytest.mark.parametrize(("name", "value", "look", "expected"), CASES, ids=[case[0] for case in CASES])
 def test_without_it_the_default_is_another(name: str, value: Any, look: Look, expected: Any) -> None:
     try:
-        default = look(render())
+        default = look(render(*switched_on(name), as_json=True))
     except KeyError:
         return
     assert default != expected
+
+
+def switched_on(name: str) -> tuple[str, ...]:
+    """What has to be enabled for the value to count."""
+    switch = f"{name.rpartition('.')[0]}.enabled"
+    return (f"{switch}=true",) if switch in {case[0] for case in CASES} - {name} else ()
 
 
 def leaves(schema: dict[str, Any], above: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
