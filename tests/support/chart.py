@@ -27,4 +27,5 @@ def render(*values: str, namespace: str = "isek-system", as_json: bool = False) 
     setting = [argument for value in values for argument in ("--set-json" if as_json else "--set", value)]
     answer = helm("template isek", "--namespace", namespace, *setting)
     assert not answer.returncode, answer.stderr
-    return tuple(document for document in yaml.safe_load_all(answer.stdout) if document)
+    # the C parser: the definitions of the kinds are long, and this is done for every value
+    return tuple(document for document in yaml.load_all(answer.stdout, Loader=yaml.CSafeLoader) if document)
