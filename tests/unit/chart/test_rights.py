@@ -47,7 +47,7 @@ def test_no_rule_holds_a_wildcard_or_lets_the_operator_hand_out_rights(values: t
 def test_the_operator_may_do_with_each_kind_what_it_does_and_no_more() -> None:
     (role,) = operators("ClusterRole")
     custom = {(kind.group, kind.plural): {"list", "watch"} for kind in CUSTOM_KINDS}
-    custom["isek.io", "isekmeshes"] |= {"create", "patch", "delete"}
+    custom["isek.io", "isekmeshes"] |= {"get", "create", "patch", "delete"}
 
     assert allowed(role) == {
         **custom,
