@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from typing import Literal
 
 from isek_operator.keys import Key
+from isek_operator.tracing import tracer
 
 SPARSE_SECONDS = 10.0
 
@@ -30,6 +31,7 @@ def set_up(log_format: Literal["Text", "JSON"], level: str) -> None:
     """Write all logs to standard error."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonFormatter() if log_format == "JSON" else TextFormatter())
+    logging.captureWarnings(True)
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
     # one line for each event of each object, and Kopf's own start-up talk
     logging.getLogger("kopf.objects").setLevel(logging.WARNING)
@@ -65,7 +67,9 @@ class TextFormatter(logging.Formatter):
 
 
 class JsonFormatter(logging.Formatter):
-    """One JSON object a line: ``time``, ``level``, ``logger``, ``message``, and ``kind``, ``namespace``, ``name``."""
+    """One JSON object a line: ``time``, ``level``, ``logger``, ``message``; of what the line is about ``kind``,
+    ``namespace``, ``name``; and where it is traced, ``trace_id`` and ``span_id``.
+    """
 
     def format(self, record: logging.LogRecord) -> str:
         """One line."""
@@ -77,6 +81,7 @@ class JsonFormatter(logging.Formatter):
         }
         if (key := _about.get()) is not None:
             fields |= key._asdict()
+        fields |= tracer().ids()
         if record.exc_info:
             fields["traceback"] = self.formatException(record.exc_info)
         return json.dumps(fields)

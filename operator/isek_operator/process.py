@@ -8,11 +8,10 @@ import uvloop
 from isek.api.schema import explain
 from pydantic import ValidationError
 
-from isek_operator import assembly
+from isek_operator import assembly, logs, tracing
 from isek_operator.cluster.credentials import Credentials, NoClusterError
 from isek_operator.decide.dependents import dependents
 from isek_operator.leadership import LeadershipDeniedError, LeadershipLostError
-from isek_operator.logs import set_up
 from isek_operator.reconcile.decisions import decisions
 from isek_operator.settings import PREFIX, OperatorSettings
 
@@ -23,19 +22,19 @@ def run() -> int:
     """Run the operator until it is told to end (SIGTERM, SIGINT). Returns the exit code."""
     try:
         settings = OperatorSettings()
-        set_up(settings.log_format, settings.log_level)
+        logs.set_up(settings.log_format, settings.log_level)
+        tracing.set_up()
         uvloop.run(assembly.run(settings, Credentials.find(), decisions(settings), dependents))
     except ValidationError as error:
         for complaint in explain(error):
             variable, _, what = complaint.partition(": ")
             sys.stderr.write(f"isek-operator: {PREFIX}{variable.upper()}: {what}\n")
         return 1
-    except (NoClusterError, assembly.StartError) as error:
-        sys.stderr.write(f"isek-operator: {error}\n")
-        return 1
-    except (LeadershipLostError, LeadershipDeniedError) as error:
+    except (NoClusterError, assembly.StartError, LeadershipLostError, LeadershipDeniedError) as error:
         logger.error("ending: %s", error)  # noqa: TRY400  (a traceback would say nothing)
         return 1
     except asyncio.CancelledError:
         logger.info("stopped")
+    finally:
+        tracing.tracer().close()
     return 0

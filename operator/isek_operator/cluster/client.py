@@ -22,6 +22,7 @@ from isek_operator.keys import Key
 from isek_operator.kinds import ApiKind
 from isek_operator.manifests.meta import MANAGER
 from isek_operator.metrics import Metrics
+from isek_operator.tracing import tracer
 
 CALL_TIMEOUT = aiohttp.ClientTimeout(total=30, sock_connect=5)
 CONNECTIONS = 64
@@ -177,17 +178,20 @@ class Client:
         try:
             assert self._session is not None, "the client is used outside of its context"  # noqa: S101
             url = self._credentials.server + path
-            async with self._session.request(method, url, params=query, data=data, headers=headers) as answer:
-                code = str(answer.status)
-                parsed = _object(await answer.read())
-                if answer.status == 401:
-                    self._authorized_at = -math.inf
-                if answer.status >= 400:
-                    raise error_from(answer.status, parsed, retry_after=answer.headers.get("Retry-After"))
-                return parsed
+            with tracer().request(method, url, query, headers) as span:
+                async with self._session.request(method, url, params=query, data=data, headers=headers) as answer:
+                    code = str(answer.status)
+                    parsed = _object(await answer.read())
+                span.answered(answer.status)
         except (aiohttp.ClientError, TimeoutError, asyncio.IncompleteReadError, OSError) as error:
             reason = " ".join(str(error).split()) or type(error).__name__
             raise UnreachableError(f"{method} {path}: {reason}") from None
+        else:
+            if answer.status == 401:
+                self._authorized_at = -math.inf
+            if answer.status >= 400:
+                raise error_from(answer.status, parsed, retry_after=answer.headers.get("Retry-After"))
+            return parsed
         finally:
             self._metrics.api_calls.labels(verb or method, code).inc()
             self._metrics.api_seconds.labels(verb or method).observe(time.perf_counter() - began)

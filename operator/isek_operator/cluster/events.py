@@ -17,6 +17,7 @@ from isek_operator.decide.outcome import Manifest
 from isek_operator.decide.transitions import News
 from isek_operator.keys import Key
 from isek_operator.kinds import EVENT
+from isek_operator.logs import about
 from isek_operator.metrics import Metrics
 
 MOST_WAITING = 512
@@ -50,10 +51,10 @@ class Recorder:
         self._waiting: asyncio.Queue[Manifest] = asyncio.Queue(MOST_WAITING)
         self._series: OrderedDict[tuple[str, ...], _Series] = OrderedDict()
 
-    def record(self, about: Resource, news: News) -> None:
+    def record(self, resource: Resource, news: News) -> None:
         """Have an event sent, when there is time for it."""
         try:
-            self._waiting.put_nowait(event(about, news, now=datetime.now(UTC)))
+            self._waiting.put_nowait(event(resource, news, now=datetime.now(UTC)))
         except asyncio.QueueFull:
             self._metrics.events_dropped.inc()
 
@@ -61,11 +62,13 @@ class Recorder:
         """Send what is recorded, until cancelled."""
         while True:
             manifest = await self._waiting.get()
-            try:
-                await self._send(manifest)
-            except ApiError as error:
-                self._metrics.events_dropped.inc()
-                logger.debug("an event was not sent: %s", error)
+            regarding = manifest["regarding"]
+            with about(Key(regarding["kind"], regarding["namespace"], regarding["name"])):
+                try:
+                    await self._send(manifest)
+                except ApiError as error:
+                    self._metrics.events_dropped.inc()
+                    logger.debug("an event was not sent: %s", error)
 
     async def _send(self, manifest: Manifest) -> None:
         same, now = _same(manifest), self._clock()
@@ -93,12 +96,12 @@ class Recorder:
         await self._client.merge(EVENT, Key(EVENT.kind, metadata["namespace"], metadata["name"]), change)
 
 
-def event(about: Resource, news: News, *, now: datetime) -> Manifest:
+def event(resource: Resource, news: News, *, now: datetime) -> Manifest:
     """An Event (events.k8s.io/v1) about a custom resource."""
     return {
         "apiVersion": EVENT.api_version,
         "kind": EVENT.kind,
-        "metadata": {"generateName": f"{about.name}-", "namespace": about.namespace},
+        "metadata": {"generateName": f"{resource.name}-", "namespace": resource.namespace},
         "eventTime": now.strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
         "reportingController": CONTROLLER,
         "reportingInstance": socket.gethostname()[:128],
@@ -108,11 +111,11 @@ def event(about: Resource, news: News, *, now: datetime) -> Manifest:
         "note": (news.note or news.reason)[:LONGEST_NOTE],
         "regarding": {
             "apiVersion": API_VERSION,
-            "kind": about.kind,
-            "namespace": about.namespace,
-            "name": about.name,
-            "uid": about.metadata.uid,
-            "resourceVersion": about.metadata.resource_version,
+            "kind": resource.kind,
+            "namespace": resource.namespace,
+            "name": resource.name,
+            "uid": resource.metadata.uid,
+            "resourceVersion": resource.metadata.resource_version,
         },
     }
 

@@ -38,6 +38,7 @@ from isek_operator.queue import Done, Retry
 from isek_operator.reconcile.referenced import ReferencedSecrets
 from isek_operator.reconcile.services import NamedServices
 from isek_operator.store import Store
+from isek_operator.tracing import tracer
 from isek_operator.turns import Turns
 
 PROBLEM_SECONDS = 30.0
@@ -46,6 +47,9 @@ LEFTOVER_SECONDS = 5.0
 FORBIDDEN_SECONDS = 60.0
 UNREACHABLE_SECONDS = 5.0
 """While nobody answers or lets us in, waiting long spares nobody, and work is to go on soon after."""
+
+FAILURES = frozenset({"rejected", "fault"})
+"""Ends of a run that trying again does not change."""
 
 logger = logging.getLogger(__name__)
 
@@ -74,8 +78,9 @@ class Engine:
     async def handle(self, key: Key) -> Done | Retry:
         """Reconcile, and tell the queue what to make of the result. Never raises."""
         began = time.monotonic()
-        with about(key), self._turns.during(key):
+        with tracer().reconcile(key) as span, about(key), self._turns.during(key):
             outcome, result = await self._guarded(key)
+            span.ended(outcome, failed=outcome in FAILURES)
         self._metrics.reconciles.labels(key.kind, outcome).inc()
         self._metrics.reconcile_seconds.labels(key.kind).observe(time.monotonic() - began)
         self._metrics.last_reconcile.set_to_current_time()
@@ -129,7 +134,8 @@ class Engine:
             return None  # its children go by garbage collection
         missing_secret = await self._secrets.read(resource.namespace, secret_keys(resource))
         old_service = await self._services.read(service_names(runs(resource, self._store), self._store))
-        outcome = self._decide(resource, self._store)
+        with tracer().step("decide"):
+            outcome = self._decide(resource, self._store)
         if outcome.fate is OwnFate.DELETE:
             await self._delete(resource)
             return None
@@ -143,7 +149,8 @@ class Engine:
         follows = None
         if applied.changed:
             done = outcome.wish, outcome.secrets
-            outcome = self._decide(resource, self._store)  # what is said is to be about what is there now
+            with tracer().step("decide"):
+                outcome = self._decide(resource, self._store)  # what is said is to be about what is there now
             if done != (outcome.wish, outcome.secrets):
                 follows = 0.0  # what was written opens the way for more
         await self._say(judged, outcome, applied)
