@@ -161,8 +161,14 @@ class Engine:
             kind, metadata = BY_NAME[manifest["kind"]], manifest["metadata"]
             if self._store.get(Key(kind.kind, metadata["namespace"], metadata["name"])) is not None:
                 continue
-            # ConflictError, because somebody was faster: its watch tells of it, or it is tried again
-            created = await self._client.create(kind, manifest)
+            try:
+                created = await self._client.create(kind, manifest)
+            except ConflictError:
+                found = await self._client.get(kind, metadata["namespace"], metadata["name"])
+                if found is None:
+                    raise  # it was not in the way
+                self._intake.observed(found)  # somebody was faster
+                continue
             logger.info("created %s %s for %s", kind.kind, metadata["name"], resource.name)
             self._intake.observed(created)
             note = f"{kind.kind} {metadata['name']!r} was made, since the namespace had none"
