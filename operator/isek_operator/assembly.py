@@ -85,17 +85,18 @@ async def run(
         )
         synchroniser = Synchroniser(
             client=client,
-            store=store,
             intake=intake,
             metrics=metrics,
             namespaces=settings.watch_namespaces,
+            filled=synchronised,
             swept=engine.forget_unused,
         )
-        await _first(synchroniser, credentials)
-        synchronised.set()
-        # from here on it stands by, and is up to date when its time comes
+        await _check(synchroniser, credentials)
 
         async def lead() -> None:
+            await synchronised.wait()
+            logger.info("read the cluster at %s", credentials.server)
+            # from here on it stands by, and is up to date when its time comes
             await leadership.acquire()
             metrics.leader.set(1)
             intake.begin()
@@ -112,7 +113,7 @@ async def run(
             # such a task has no end of its own
             task.add_done_callback(lambda done: done.cancelled() or whole.cancel())
         try:
-            await _watch(settings, watches.registry(credentials, intake, synchroniser, settings.watch_namespaces))
+            await _watch(settings, watches.registry(credentials, synchroniser, settings.watch_namespaces))
         finally:
             for task in background:
                 if task.done() and not task.cancelled():
@@ -185,18 +186,17 @@ async def _serve(
         ) from None
 
 
-async def _first(synchroniser: Synchroniser, credentials: Credentials) -> None:
+async def _check(synchroniser: Synchroniser, credentials: Credentials) -> None:
     began = time.monotonic()
     while True:
         try:
-            await synchroniser.first()
+            await synchroniser.check()
         except ApiError as error:
             if time.monotonic() - began > START_SECONDS:
                 raise StartError(f"the cluster at {credentials.server} cannot be read: {error}") from None
             logger.warning("cannot read the cluster at %s yet: %s", credentials.server, error)
             await asyncio.sleep(START_RETRY_SECONDS)
         else:
-            logger.info("read the cluster at %s in %.2f s", credentials.server, time.monotonic() - began)
             return
 
 

@@ -67,5 +67,6 @@ def watched_kinds(namespaces: Sequence[str]) -> tuple[ApiKind, ...]:
 
 
 BY_NAME = {kind.kind: kind for kind in WATCHED_KINDS}
+BY_PLURAL = {kind.plural: kind for kind in WATCHED_KINDS}
 EVENT = ApiKind("events.k8s.io/v1", "Event", "events")
 LEASE = ApiKind("coordination.k8s.io/v1", "Lease", "leases")

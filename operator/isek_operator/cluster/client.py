@@ -85,22 +85,25 @@ class Client:
         except NotFoundError:
             return None
 
-    async def list(self, kind: ApiKind, namespace: str | None = None, *, metadata_only: bool = False) -> Listing:
-        """The objects of a kind that its selector selects; no namespace: of all namespaces.
+    async def check(self, kind: ApiKind, namespace: str | None = None) -> None:
+        """See that the kind can be listed; no namespace: in all namespaces."""
+        await self._call("GET", kind.path(namespace), query={"limit": "1"}, accept=METADATA_ONLY, verb="LIST")
+
+    async def list_metadata(self, kind: ApiKind, namespace: str | None = None) -> Listing:
+        """The metadata of the objects of a kind that its selector selects; no namespace: of all namespaces.
 
         Pages that expire while they are turned (410) make it begin again, with all in one page as in client-go.
         """
         selector = {"labelSelector": kind.selector} if kind.selector else {}
-        accept = METADATA_ONLY if metadata_only else JSON
         try:
-            return await self._pages(kind, namespace, selector | {"limit": str(PAGE)}, accept)
+            return await self._pages(kind, namespace, selector | {"limit": str(PAGE)})
         except ExpiredError:
-            return await self._pages(kind, namespace, dict(selector), accept)
+            return await self._pages(kind, namespace, dict(selector))
 
-    async def _pages(self, kind: ApiKind, namespace: str | None, query: dict[str, str], accept: str) -> Listing:
+    async def _pages(self, kind: ApiKind, namespace: str | None, query: dict[str, str]) -> Listing:
         items: list[Manifest] = []
         while True:
-            page = await self._call("GET", kind.path(namespace), query=query, accept=accept, verb="LIST")
+            page = await self._call("GET", kind.path(namespace), query=query, accept=METADATA_ONLY, verb="LIST")
             # the items of a list do not say what they are, and an empty list of metadata is null
             found = page.get("items") or ()
             items += ({**item, "apiVersion": kind.api_version, "kind": kind.kind} for item in found)

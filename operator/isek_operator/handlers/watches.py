@@ -1,43 +1,42 @@
-"""The watches, by Kopf: every event goes into the store, and what it concerns into the queue. Nothing else."""
+"""The watches, by Kopf: it logs in, lists and watches, and what it is told goes to a sink (see :mod:`.session`)."""
 
+import asyncio
+import math
+import time
 from collections.abc import Iterator, Sequence
 from itertools import repeat
 from typing import Any
 
 import kopf
 
+from isek_operator.cluster.client import PAGE
 from isek_operator.cluster.credentials import Credentials
-from isek_operator.decide.outcome import Manifest
-from isek_operator.handlers.session import session
-from isek_operator.handlers.storages import NoDiffBase, NoProgress
-from isek_operator.intake import Intake
-from isek_operator.keys import key_of
+from isek_operator.handlers.session import Sink, Wire
 from isek_operator.kinds import WATCHED_KINDS, ApiKind, watched_kinds
-from isek_operator.reconcile.synchroniser import Synchroniser
+
+LOGIN_SECONDS = 1.0
+"""Between two logins: a server that lets us in no more is not to be stormed."""
 
 
-def registry(
-    credentials: Credentials, intake: Intake, synchroniser: Synchroniser, namespaces: Sequence[str]
-) -> kopf.OperatorRegistry:
-    """All handlers of an operator that works in these namespaces; none: in all."""
+def registry(credentials: Credentials, sink: Sink, namespaces: Sequence[str]) -> kopf.OperatorRegistry:
+    """What has Kopf watch for an operator that works in these namespaces; none: in all."""
     handlers = kopf.OperatorRegistry()
 
-    async def observe(event: kopf.RawEvent, **_: Any) -> None:
-        manifest: Manifest = dict(event["object"])
-        if event["type"] == "DELETED":
-            intake.gone(key_of(manifest), int(manifest["metadata"]["resourceVersion"]))
-            return
-        intake.observed(manifest)
+    async def watched(**_: Any) -> None:
+        """Makes Kopf watch a kind. It is never called: the sink gets the events."""
 
     for kind in watched_kinds(namespaces):
         version = kind.api_version.rpartition("/")[2]
-        kopf.on.event(kind.group, version, kind.plural, id=f"observe-{kind.plural}", registry=handlers)(observe)
+        kopf.on.event(kind.group, version, kind.plural, id=f"watch-{kind.plural}", registry=handlers)(watched)
+
+    wire, last_login = Wire(credentials, sink), -math.inf
 
     @kopf.on.login(registry=handlers)
     async def login(**_: Any) -> kopf.AiohttpSession:
-        return kopf.AiohttpSession(
-            server=credentials.server, aiohttp_session=session(credentials, synchroniser.relisted)
-        )
+        nonlocal last_login
+        await asyncio.sleep(last_login + LOGIN_SECONDS - time.monotonic())
+        last_login = time.monotonic()
+        return kopf.AiohttpSession(server=credentials.server, aiohttp_session=wire.session())
 
     return handlers
 
@@ -51,16 +50,13 @@ class Patience:
 
 
 def settings() -> kopf.OperatorSettings:
-    """Kopf, reduced to its watches. The figures were measured (design, chapter 7)."""
+    """Kopf, reduced to its watches."""
     chosen = kopf.OperatorSettings()
     chosen.scanning.disabled = True  # neither CRDs nor namespaces need to be watched
     chosen.posting.enabled = False
     chosen.peering.standalone = True
-    chosen.queueing.worker_limit = None
-    chosen.queueing.idle_timeout = 0.2
-    chosen.persistence.diffbase_storage = NoDiffBase()
-    chosen.persistence.progress_storage = NoProgress()
     chosen.networking.error_backoffs = Patience()
+    chosen.watching.chunk_size = PAGE
     chosen.watching.server_timeout = 300
     chosen.watching.client_timeout = 330
     chosen.watching.connect_timeout = 10
