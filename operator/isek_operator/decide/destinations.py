@@ -8,6 +8,7 @@ from urllib.parse import SplitResult, urlsplit
 from isek.api import IsekAgent, Resource
 
 from isek_operator.decide.outcome import Manifest
+from isek_operator.decide.references import User, mesh, mesh_name
 from isek_operator.decide.world import World
 
 DEFAULT_ENDPOINT = "https://api.openai.com"
@@ -52,7 +53,7 @@ def destinations(resources: Iterable[Resource], world: World) -> frozenset[Desti
     return frozenset(
         found
         for resource in resources
-        for url in _urls(resource)
+        for url in _urls(resource, world)
         if (found := _destination(url, resource.namespace, world)) is not None
     )
 
@@ -62,12 +63,16 @@ def service_names(resources: Iterable[Resource], world: World) -> frozenset[tupl
     return frozenset(
         named
         for resource in resources
-        for url in _urls(resource)
+        for url in _urls(resource, world)
         if (named := _service_name(url.hostname or "", resource.namespace, world)) is not None
     )
 
 
-def _urls(resource: Resource) -> Iterator[SplitResult]:
+def _urls(resource: Resource, world: World) -> Iterator[SplitResult]:
+    if isinstance(resource, User) and (named := mesh_name(resource, world)):
+        joined = mesh(*named, world)
+        if joined and joined.spec.etcd.external:
+            yield from map(urlsplit, joined.spec.etcd.external.endpoints)
     if isinstance(resource, IsekAgent) and resource.spec.model.provider == "OpenAI":
         yield urlsplit(resource.spec.model.base_url or DEFAULT_ENDPOINT)
 

@@ -61,7 +61,7 @@ def gather_node(node: IsekNode, world: World) -> ObservedNode:
         joining=gather_joining(node, world),
         seating=seats,
         missing_secrets=missing_secrets(node, world),
-        destinations=destinations(seats.hosted, world),
+        destinations=destinations((node, *seats.hosted), world),
         deployment=child(world.children(node.metadata.uid), "Deployment", workload_name(node)),
         upgrades=world.upgrades(),
     )

@@ -29,8 +29,8 @@ def applicants(node: IsekNode, world: World) -> list[Hosted]:
 
 
 def runs(resource: Resource, world: World) -> Iterable[Resource]:
-    """What the pods of ``resource`` host, or would once it has a place there."""
-    return applicants(resource, world) if isinstance(resource, IsekNode) else (resource,)
+    """Whose references the pods of ``resource`` follow: its own, and those of all that has or wants a place there."""
+    return (resource, *applicants(resource, world)) if isinstance(resource, IsekNode) else (resource,)
 
 
 def seating(node: IsekNode, world: World) -> Seating:

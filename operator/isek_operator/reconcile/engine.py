@@ -126,6 +126,8 @@ class Engine:
         """
         judged, resource = self._store.get(key), self._store.parsed(key)
         if judged is None:
+            if key.kind == "IsekMesh":
+                self._metrics.forget_mesh(key.namespace, key.name)
             return None
         if isinstance(resource, str):
             await self._say_invalid(judged, resource)
@@ -153,6 +155,8 @@ class Engine:
                 outcome = self._decide(resource, self._store)  # what is said is to be about what is there now
             if done != (outcome.wish, outcome.secrets):
                 follows = 0.0  # what was written opens the way for more
+        for secret, expires in outcome.certificates.items():
+            self._metrics.certificate_expiry.labels(key.namespace, key.name, secret).set(expires)
         await self._say(judged, outcome, applied)
         return _soonest(outcome.look_again_after, missing_secret, old_service, _problem_seconds(applied) or follows)
 

@@ -1,4 +1,4 @@
-"""The three registries, for one test suite."""
+"""The registries, for one test suite."""
 
 import asyncio
 import secrets
@@ -16,6 +16,8 @@ from isek.registry.memory_store import MemoryStore
 from isek.registry.store import Store
 
 from tests.support.control_plane_etcd import EtcdServer
+from tests.support.secure_etcd import NODE, SecureEtcd
+from tests.unit.manifests.samples import a_mesh
 
 TTL_SECONDS = 2
 
@@ -68,7 +70,25 @@ def over_etcd(etcd_server: EtcdServer) -> Discovery:
     )
 
 
-@pytest.fixture(params=["in_process", "over_http", "over_etcd"])
+@pytest.fixture(scope="module")
+async def secure_etcd() -> AsyncIterator[SecureEtcd]:
+    """The etcd of a mesh, which asks who somebody is."""
+    async with SecureEtcd(a_mesh()) as etcd:
+        await etcd.enable_auth(["/isek/"])
+        yield etcd
+
+
+@pytest.fixture
+def over_tls(secure_etcd: SecureEtcd) -> Discovery:
+    endpoints, tls = [secure_etcd.endpoint], secure_etcd.certificates.files(NODE)
+    return Discovery(
+        lambda mesh_id: EtcdRegistry(endpoints, mesh_id=mesh_id, ttl_seconds=2, tls=tls),
+        lambda: EtcdClient(endpoints, tls),
+        f"etcds://{secure_etcd.endpoint}",
+    )
+
+
+@pytest.fixture(params=["in_process", "over_http", "over_etcd", "over_tls"])
 def discovery(request: pytest.FixtureRequest) -> Discovery:
     """Each kind of registry in turn."""
     found: Discovery = request.getfixturevalue(request.param)

@@ -127,3 +127,12 @@ def test_a_node_reaches_what_those_it_hosts_refer_to() -> None:
     (policy,) = [each for each in scene.decide("IsekNode", "shared").wish or () if each["kind"] == "NetworkPolicy"]
 
     assert {"protocol": "TCP", "port": 443} in [port for rule in policy["spec"]["egress"] for port in rule["ports"]]
+
+
+@pytest.mark.parametrize("kind", ["IsekAgent", "IsekNode"])
+def test_an_external_etcd_is_reached_by_all_that_have_pods_in_the_mesh(kind: str) -> None:
+    external = {"endpoints": ["https://10.0.0.7:2379", "https://etcd.example.org:4001"], "tlsSecret": {"name": "etcd"}}
+    user = {"IsekAgent": agent("writer"), "IsekNode": node("writer")}[kind]
+    scene = Scene(mesh(etcd={"external": external}), user)
+
+    assert destinations([scene.resource(kind, "writer")], scene.store) == {Address("10.0.0.7", 2379), Public(4001)}

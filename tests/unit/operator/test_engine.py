@@ -69,7 +69,8 @@ class Run:
     """The engine, with something that happens while it decides."""
 
     def __init__(self, meanwhile: Callable[[Store], object] = lambda _: None, *wish: Manifest) -> None:
-        metrics, self.store = Metrics(), Store()
+        self.metrics = metrics = Metrics()
+        self.store = Store()
         intake = Intake(self.store, WorkQueue(metrics), lambda *_: ())
         self.patches = Patches(self.store)
         self.store.put(agent(1))
@@ -77,7 +78,10 @@ class Run:
         def decide(_resource: Resource, _world: World) -> Outcome:
             meanwhile(self.store)
             children = len(self.store.children("first"))
-            return Outcome(findings=(ROLLING,), status={"children": children}, wish=wish or None)
+            status = {"children": children}
+            return Outcome(
+                findings=(ROLLING,), status=status, wish=wish or None, certificates={"writer-tls": 1767225600}
+            )
 
         client = cast(Client, self.patches)
         self.engine = Engine(
@@ -174,3 +178,15 @@ async def test_who_is_not_let_in_comes_back_within_seconds() -> None:
     run.patches.refusal = UnauthorizedError("Unauthorized")
 
     assert await run.engine.handle(WRITER) == Retry(at_most=5)
+
+
+async def test_it_is_counted_when_a_certificate_expires() -> None:
+    run = Run()
+
+    await run.engine.reconcile(WRITER)
+
+    expires = run.metrics.registry.get_sample_value(
+        "isek_operator_certificate_expiry_timestamp_seconds",
+        {"namespace": "newsroom", "mesh": "writer", "secret": "writer-tls"},
+    )
+    assert expires == 1767225600

@@ -298,11 +298,20 @@ def _look_at_given(mesh: IsekMesh) -> float | None:
 def _look_again_after(observed: ObservedCertificates) -> float | None:
     all_stored = (observed.authority, *observed.leaves.values())
     moments = [each.certificate.renewal_due for each in all_stored if each and each.certificate]
-    since = _shown_since(observed) or _trusted_since(observed)
-    if since is not None:
+    if (since := _spreads_since(observed)) is not None:
         moments.append(since + SPREAD)
     waits = [(moment - observed.now).total_seconds() for moment in moments if moment > observed.now]
     return min((each for each in (*waits, _look_at_given(observed.mesh)) if each is not None), default=None)
+
+
+def _spreads_since(observed: ObservedCertificates) -> datetime | None:
+    """Since when something goes round that is to be everywhere before the next step; None: nothing does."""
+    shown = _shown_since(observed)
+    if shown is None:
+        return _trusted_since(observed)
+    authority = observed.authority
+    former = authority and authority.certificate and authority.trusted != authority.certificate.pem
+    return shown if former else None
 
 
 def _certificates(data: Mapping[str, str | None], key: str) -> tuple[Certified, ...]:
