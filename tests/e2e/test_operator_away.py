@@ -15,7 +15,7 @@ DEPLOYMENT = "deployment/isek-operator"
 async def operator_back_afterwards(operator_installed: Kubectl) -> AsyncIterator[Kubectl]:
     """Kubectl in the namespace of the operator, which runs again when the test is over."""
     yield operator_installed
-    await operator_installed("scale", DEPLOYMENT, "--replicas=1")
+    await operator_installed("scale", DEPLOYMENT, "--replicas=2")
     await operator_installed("rollout", "status", DEPLOYMENT, "--timeout=60s")
 
 
@@ -32,7 +32,7 @@ async def test_agents_answer_while_the_operator_is_away_and_it_catches_up_untouc
     assert (await Isek(namespace).ask("aviary", "hello")).text == "hello"
     await namespace.apply(agent("finch"))
     await namespace("delete", "service/parrot-agent")
-    await operator("scale", DEPLOYMENT, "--replicas=1")
+    await operator("scale", DEPLOYMENT, "--replicas=2")
 
     await namespace.until_condition("isekagent", "finch", within=90)
     await namespace("wait", "--for=create", "service/parrot-agent", "--timeout=30s")

@@ -21,8 +21,6 @@ USER_PART = "isek.io/user-part"
 """On the Deployment: a hash of what users have a say in. A change of the pods that leaves it as it is comes from the
 operator, and is rolled out a few workloads at a time."""
 
-_PLACEMENT = {"mesh_ref", "node_ref", "replicas", "template"}
-
 
 def deployment(workload: Workload, settings: OperatorSettings) -> Manifest:
     """The pods, replaced one after the other, and each only once its successor answers."""
@@ -45,14 +43,12 @@ def deployment(workload: Workload, settings: OperatorSettings) -> Manifest:
 
 
 def _user_part(workload: Workload) -> str:
-    # without defaults: a new version of the operator may bring fields that nobody has set
-    template, mesh = workload.template, workload.mesh
-    hosted = sorted(
-        (each.kind, each.name, json.dumps(each.spec.model_dump(mode="json", exclude_defaults=True, exclude=_PLACEMENT)))
-        for each in workload.hosted
+    # generations, which only users move on: a new version of the operator may bring fields that nobody has set
+    said = sorted(
+        (each.kind, each.metadata.uid, each.metadata.generation) for each in (workload.owner, *workload.hosted)
     )
-    ground = [mesh.mesh_id, mesh.spec.p2p.enabled, mesh.spec.registry.ttl_seconds, workload.network_key]
-    return _digest([template.model_dump(mode="json", exclude_defaults=True), workload.replicas, hosted, ground])
+    mesh = workload.mesh
+    return _digest([said, mesh.mesh_id, mesh.spec.p2p.enabled, mesh.spec.registry.ttl_seconds, workload.network_key])
 
 
 def _digest(content: Any) -> str:

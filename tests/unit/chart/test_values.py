@@ -60,6 +60,7 @@ def told(name: str) -> Look:
 VERSION = yaml.safe_load((CHART / "Chart.yaml").read_text())["appVersion"]
 DIGEST = f"1.2.3@sha256:{'a' * 64}"
 REGISTRY = [{"name": "registry"}]
+VARIABLE = [{"name": "OTEL_EXPORTER_OTLP_ENDPOINT", "value": "http://collector:4318"}]
 TAINT = [{"key": "spot", "operator": "Exists"}]
 
 CASES: tuple[tuple[str, Any, Look, Any], ...] = (
@@ -90,8 +91,9 @@ CASES: tuple[tuple[str, Any, Look, Any], ...] = (
     ("etcdImage.repository", "elsewhere/etcd", told("ETCD_IMAGE"), "elsewhere/etcd:3.6.8-0"),
     ("etcdImage.tag", "3.6.9-0", told("ETCD_IMAGE"), "registry.k8s.io/etcd:3.6.9-0"),
     ("watchNamespaces", ["press", "lab"], told("WATCH_NAMESPACES"), "press,lab"),
-    ("log.format", "JSON", told("LOG_FORMAT"), "JSON"),
+    ("log.format", "Text", told("LOG_FORMAT"), "Text"),
     ("log.level", "debug", told("LOG_LEVEL"), "debug"),
+    ("env", VARIABLE, lambda found: container(found)["env"][-1], VARIABLE[0]),
     ("crds.install", False, lambda found: "CustomResourceDefinition" in kinds(found), False),
     ("crds.keep", False, lambda found: first(found, "CustomResourceDefinition")["metadata"].get("annotations"), None),
     ("rbac.aggregate", False, lambda found: sum(each["kind"] == "ClusterRole" for each in found), 1),

@@ -20,6 +20,11 @@ def world(*manifests: Manifest, size: int = 3) -> Scene:
     return scene
 
 
+def edited(manifest: Manifest) -> Manifest:
+    """The same resource, as the API server has it after its specification was changed."""
+    return {**manifest, "metadata": {**manifest["metadata"], "generation": 2}}
+
+
 def deployment(outcome: Outcome) -> Manifest:
     assert outcome.wish is not None
     (found,) = [manifest for manifest in outcome.wish if manifest["kind"] == "Deployment"]
@@ -72,7 +77,7 @@ def test_what_a_user_changes_is_rolled_out_at_once_with_the_new_image() -> None:
         roll_out(scene, name, NEXT, **UNFINISHED)
 
     for change in ({"instructions": "Be brief."}, {"replicas": 3}, {"template": {"nodeSelector": {"disk": "ssd"}}}):
-        scene.put(agent("agent-2", **change))
+        scene.put(edited(agent("agent-2", **change)))
         changed = scene.decide("IsekAgent", "agent-2", settings=NEXT)
         assert changed.upgrade is Upgrade.NONE
         (container,) = deployment(changed)["spec"]["template"]["spec"]["containers"]
@@ -81,7 +86,8 @@ def test_what_a_user_changes_is_rolled_out_at_once_with_the_new_image() -> None:
 
 def test_a_user_s_change_that_fails_does_not_count_among_the_few() -> None:
     scene = world()
-    scene.put(agent("agent-0", template={"image": "nowhere/none:1"}), agent("agent-1", template={"image": "none:2"}))
+    for number in range(2):
+        scene.put(edited(agent(f"agent-{number}", template={"image": "nowhere/none:1"})))
     for name in ("agent-0", "agent-1"):
         roll_out(scene, name, NEXT, **UNFINISHED)
 
