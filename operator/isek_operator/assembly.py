@@ -30,6 +30,8 @@ from isek_operator.manifests.meta import MANAGER
 from isek_operator.metrics import Metrics
 from isek_operator.queue import WorkQueue
 from isek_operator.reconcile.engine import Engine
+from isek_operator.reconcile.etcd_observer import EtcdObserver
+from isek_operator.reconcile.etcd_steps import EtcdSteps
 from isek_operator.reconcile.synchroniser import Synchroniser
 from isek_operator.settings import PREFIX, OperatorSettings
 from isek_operator.store import Store
@@ -74,6 +76,8 @@ async def run(
         client = await stack.enter_async_context(Client(credentials, metrics, may_write=lambda: leadership.held))
         recorder = Recorder(client, metrics)
         turns = Turns(store, queue.add, metrics, revision=revision(settings), most=settings.max_concurrent_upgrades)
+        observer = EtcdObserver(client, store, metrics, due=queue.add)
+        stack.push_async_callback(observer.stop)
         engine = Engine(
             decide=decide,
             store=store,
@@ -82,6 +86,7 @@ async def run(
             recorder=recorder,
             turns=turns,
             metrics=metrics,
+            etcds=EtcdSteps(client, store, recorder, observer),
         )
         synchroniser = Synchroniser(
             client=client,

@@ -56,6 +56,8 @@ series of the first one, with at most one write a minute.
 | `Ready` becomes true | Normal | that of `Ready` |
 | `Ready` is lost | Warning; Normal while pods are rolled out | that of `Ready` |
 | the mesh `default` is made for it | Normal | `DefaultMeshMade` |
+| a step is taken with the etcd of a mesh | Normal | that of the step, such as `MemberJoining` |
+| a member of an etcd gives back room | Normal | `Defragmenting` |
 | something it needs was changed or deleted, and is put back | Warning | `ChildPutBack` |
 """
 

@@ -11,7 +11,7 @@ from isek_operator.decide.outcome import Manifest
 LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 KEPT_STATUS = frozenset({"Deployment", "StatefulSet", *KINDS})
 METADATA_ONLY = frozenset({"Namespace", "PersistentVolumeClaim"})
-POD_STATUS = ("phase", "conditions", "initContainerStatuses", "containerStatuses")
+POD_STATUS = ("phase", "conditions", "initContainerStatuses", "containerStatuses", "podIP")
 PUBLIC = ".crt"
 """Values of Secrets under keys that end like this are certificates: anybody may know them."""
 SHARED_LENGTH = 128

@@ -158,6 +158,8 @@ class IsekMeshStatus(Status):
 
     etcd_ready_replicas: Annotated[int, Field(ge=0)] = 0
     """Members that answer."""
+    etcd_version: ShortText | None = None
+    """The etcd that runs: of members that differ the lowest."""
     nodes: Annotated[int, Field(ge=0)] = 0
     """IsekNodes, IsekAgents and IsekTeams of the mesh that have pods of their own."""
     endpoint: ShortText | None = None
@@ -172,6 +174,7 @@ class IsekMesh(Resource):
     columns: ClassVar[tuple[Column, ...]] = columns(
         Column("Etcd", "string", '.status.conditions[?(@.type=="EtcdAvailable")].reason'),
         Column("Users", "integer", ".status.nodes"),
+        Column("Version", "string", ".status.etcdVersion", priority=1),
         Column("Endpoint", "string", ".status.endpoint", priority=1),
     )
 

@@ -1,21 +1,29 @@
 """What becomes of an IsekMesh."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from isek.api import IsekMesh, Resource
 
 from isek_operator.decide.conditions import Verdict, resolved_references, verdict_findings
+from isek_operator.decide.etcd.availability import external_available, external_verdict, managed_available
 from isek_operator.decide.etcd.certificates import (
     Credentials,
     ObservedCertificates,
     decide_certificates,
     gather_certificates,
 )
+from isek_operator.decide.etcd.gathering import external_access, gather_situation, managed_access
 from isek_operator.decide.etcd.membership import Membership
+from isek_operator.decide.etcd.plan import plan
+from isek_operator.decide.etcd.ruling import Plan
+from isek_operator.decide.etcd.situation import Situation
+from isek_operator.decide.etcd.versions import lowest_version
+from isek_operator.decide.etcd.versions import refusal as image_refusal
+from isek_operator.decide.etcd.view import EtcdAccess
 from isek_operator.decide.grants import refusal
-from isek_operator.decide.outcome import Doomed, Finding, Manifest, Outcome, OwnFate
+from isek_operator.decide.outcome import Doomed, Finding, GeneratedSecret, Manifest, Outcome, OwnFate
 from isek_operator.decide.problem import Problem
 from isek_operator.decide.reasons import Reason
 from isek_operator.decide.references import MeshName, mesh_users
@@ -46,7 +54,8 @@ class ObservedMesh:
     """IsekNodes, IsekAgents and IsekTeams that have pods of their own in it."""
     spec_managers: frozenset[str]
     stateful_set: Manifest | None
-    membership: Membership
+    situation: Situation
+    access: EtcdAccess
     missing_secrets: tuple[Problem, ...]
     certificates: ObservedCertificates
     remains: tuple[str, ...]
@@ -55,28 +64,26 @@ class ObservedMesh:
     @property
     def misshapen(self) -> bool:
         """Whether the StatefulSet is there and was made for another specification that it cannot be changed to."""
-        if self.stateful_set is None:
-            return False
-        annotations = self.stateful_set["metadata"].get("annotations") or {}
-        return annotations.get(SHAPE_ANNOTATION) != etcd_shape(self.mesh)
+        return self.stateful_set is not None and not _is_of_shape(self.stateful_set, self.mesh)
 
     @property
     def ready_members(self) -> int:
-        """Members that answer."""
+        """Members that answer, as the kubelets see it."""
         return _status(self.stateful_set).get("readyReplicas") or 0
 
 
-def gather_mesh(mesh: IsekMesh, world: World) -> ObservedMesh:
+def gather_mesh(mesh: IsekMesh, world: World, settings: OperatorSettings) -> ObservedMesh:
     """Look up all that a decision about ``mesh`` depends on."""
     children = tuple(world.children(mesh.metadata.uid))
     stateful_set = child(children, "StatefulSet", etcd_name(mesh))
-    known = Membership.of(child(children, "ConfigMap", etcd_name(mesh)))
+    membership = _membership(mesh, world, child(children, "ConfigMap", etcd_name(mesh)), stateful_set)
     return ObservedMesh(
         mesh=mesh,
         users=sum(1 for user in mesh_users(MeshName.of(mesh), world) if not refusal(mesh, user.namespace, world)),
         spec_managers=world.spec_managers("IsekMesh", mesh.namespace, mesh.name),
         stateful_set=stateful_set,
-        membership=known or Membership.first(f"{mesh.metadata.uid}-1"),
+        situation=gather_situation(mesh, world, stateful_set, membership, settings),
+        access=external_access(mesh) if mesh.spec.etcd.external else managed_access(mesh, world),
         missing_secrets=missing_secrets(mesh, world),
         certificates=gather_certificates(mesh, world),
         remains=() if stateful_set else tuple(_remains(mesh, world)),
@@ -86,45 +93,100 @@ def gather_mesh(mesh: IsekMesh, world: World) -> ObservedMesh:
 def decide_mesh(mesh: Resource, world: World, settings: OperatorSettings) -> Outcome:
     """The etcd of a mesh, and the key of its private network."""
     assert isinstance(mesh, IsekMesh)  # noqa: S101  (by whoever dispatches on the kind)
-    return judge_mesh(gather_mesh(mesh, world), settings)
+    observed = gather_mesh(mesh, world, settings)
+    return judge_external(observed) if mesh.spec.etcd.external else judge_managed(observed, settings)
 
 
-def judge_mesh(observed: ObservedMesh, settings: OperatorSettings) -> Outcome:
-    """The decision, by what was observed alone."""
-    mesh = observed.mesh
-    managed = mesh.spec.etcd.external is None
-    recreating = managed and (observed.misshapen or bool(observed.remains))
-    credentials = decide_certificates(observed.certificates) if managed else Credentials()
-    problems = [*observed.missing_secrets, *([credentials.problem] if credentials.problem else [])]
-    network_key = (private_network_secret(mesh),) if mesh.spec.p2p.enabled else ()
+def judge_external(observed: ObservedMesh) -> Outcome:
+    """The decision about a mesh whose etcd somebody else runs, by what was observed alone."""
+    mesh, view = observed.mesh, observed.situation.view
+    available = external_available(view)
+    verdict = external_verdict(view)
+    if observed.missing_secrets:
+        verdict = Verdict.stuck(observed.missing_secrets[0])
     return Outcome(
-        findings=_findings(observed, problems, recreating=recreating),
+        findings=(*verdict_findings(verdict), available, resolved_references(observed.missing_secrets)),
+        status={
+            "etcdVersion": lowest_version(view) or None,
+            "nodes": observed.users,
+            "endpoint": etcd_endpoints(mesh)[0],
+        },
+        wish=(),
+        secrets=_network_key(mesh),
+        fate=_fate(observed),
+        etcd=replace(observed.access, settled=verdict.ready),
+    )
+
+
+def judge_managed(observed: ObservedMesh, settings: OperatorSettings) -> Outcome:
+    """The decision about a mesh with an etcd of our own, by what was observed alone."""
+    mesh, situation = observed.mesh, observed.situation
+    recreating = observed.misshapen or bool(observed.remains)
+    credentials = decide_certificates(observed.certificates)
+    version = lowest_version(situation.view) or mesh.status.etcd_version or ""
+    refused = None if situation.membership.untouched else image_refusal(version, mesh.spec.etcd.image)
+    planned = Plan(situation.membership, None, _recreating(observed)) if recreating else plan(situation)
+    problems = [*observed.missing_secrets, *([credentials.problem] if credentials.problem else [])]
+    image = (refused and _image(observed.stateful_set)) or mesh.spec.etcd.image
+    verdict = _verdict(observed, planned, problems, image, refused)
+    available = _unavailable(observed) if recreating else _available(observed)
+    return Outcome(
+        findings=(*verdict_findings(verdict), available, resolved_references(problems)),
         status={
             "etcdReadyReplicas": observed.ready_members,
+            "etcdVersion": version or None,
             "pods": f"{observed.ready_members}/{mesh.spec.etcd.replicas}",
             "nodes": observed.users,
             "endpoint": etcd_endpoints(mesh)[0],
         },
-        wish=tuple(_wish(observed, credentials, settings, recreating=recreating)) if managed else (),
-        secrets=(*network_key, *credentials.secrets),
+        wish=tuple(_wish(observed, planned, credentials, settings, image, recreating=recreating)),
+        secrets=(*_network_key(mesh), *credentials.secrets),
         doomed=(_doomed(observed.stateful_set),) if observed.misshapen and observed.stateful_set else (),
         fate=_fate(observed),
+        etcd=None if recreating else replace(observed.access, settled=planned.settled and available.status),
+        etcd_step=planned.step,
         certificates=credentials.expiries,
-        look_again_after=LOOK_FOR_REMAINS_SECONDS if recreating else credentials.look_again_after,
+        look_again_after=_look_again_after(observed, credentials, available, recreating=recreating),
     )
 
 
+def _membership(mesh: IsekMesh, world: World, config_map: Manifest | None, stateful_set: Manifest | None) -> Membership:
+    """Who has been written down; an empty cluster takes the place of one whose StatefulSet goes, or went with all."""
+    second = Membership.of(stateful_set)
+    known = Membership.of(config_map) or second or Membership.first(f"{mesh.metadata.uid}-1")
+    goes = second is not None and second.token == known.token and not _is_of_shape(stateful_set, mesh)
+    went = stateful_set is None and not known.untouched and not any(_labelled(mesh, world))
+    return known.successor() if goes or went else known
+
+
+def _is_of_shape(stateful_set: Manifest | None, mesh: IsekMesh) -> bool:
+    annotations = (stateful_set or {}).get("metadata", {}).get("annotations") or {}
+    return annotations.get(SHAPE_ANNOTATION) == etcd_shape(mesh)
+
+
+def _network_key(mesh: IsekMesh) -> tuple[GeneratedSecret, ...]:
+    return (private_network_secret(mesh),) if mesh.spec.p2p.enabled else ()
+
+
 def _wish(
-    observed: ObservedMesh, credentials: Credentials, settings: OperatorSettings, *, recreating: bool
+    observed: ObservedMesh,
+    planned: Plan,
+    credentials: Credentials,
+    settings: OperatorSettings,
+    image: str,
+    *,
+    recreating: bool,
 ) -> Iterable[Manifest]:
-    mesh, membership = observed.mesh, observed.membership
+    mesh = observed.mesh
     yield etcd_service_account(mesh)
     yield from (etcd_peer_service(mesh), etcd_client_service(mesh))
     yield from (etcd_disruption_budget(mesh), etcd_network_policy(mesh, settings))
     trust = credentials.trust or _trust(observed.stateful_set)
+    if trust:
+        # before the StatefulSet: a pod finds what it starts with
+        yield etcd_config_map(mesh, planned.membership)
     if trust and not recreating:
-        yield etcd_config_map(mesh, membership)
-        yield etcd_stateful_set(mesh, membership, settings, mesh.spec.etcd.image, trust)
+        yield etcd_stateful_set(mesh, planned.membership, settings, image, trust)
 
 
 def _trust(stateful_set: Manifest | None) -> str | None:
@@ -132,6 +194,12 @@ def _trust(stateful_set: Manifest | None) -> str | None:
     template = stateful_set["spec"]["template"]["metadata"] if stateful_set else {}
     found: str | None = (template.get("annotations") or {}).get(TRUST_ANNOTATION)
     return found
+
+
+def _image(stateful_set: Manifest | None) -> str | None:
+    """The image that the members have."""
+    containers = stateful_set["spec"]["template"]["spec"]["containers"] if stateful_set else ()
+    return next((str(each["image"]) for each in containers if each["name"] == "etcd"), None)
 
 
 def _fate(observed: ObservedMesh) -> OwnFate:
@@ -142,24 +210,30 @@ def _fate(observed: ObservedMesh) -> OwnFate:
     return OwnFate.KEEP if observed.users else OwnFate.DELETE
 
 
-def _findings(observed: ObservedMesh, problems: list[Problem], *, recreating: bool) -> tuple[Finding, ...]:
-    verdict = _recreating(observed) if recreating else _members(observed)
+def _verdict(
+    observed: ObservedMesh, planned: Plan, problems: Sequence[Problem], image: str, refused: Problem | None
+) -> Verdict:
     if problems:
-        verdict = Verdict.stuck(problems[0])
-    available = _etcd_available(observed, recreating=recreating)
-    return (*verdict_findings(verdict), available, resolved_references(problems))
+        return Verdict.stuck(problems[0])
+    if not planned.verdict.ready:
+        return planned.verdict
+    if _image(observed.stateful_set) != image:
+        return Verdict.moving(Reason.ROLLING_OUT, f"members with image {image} are on their way")
+    status = _status(observed.stateful_set)
+    generation = observed.stateful_set["metadata"].get("generation", 0) if observed.stateful_set else 1
+    if (status.get("observedGeneration") or 0) < generation:
+        return Verdict.moving(Reason.ROLLING_OUT, "the StatefulSet is about to follow the latest specification")
+    return Verdict.stuck(refused) if refused else planned.verdict
 
 
-def _etcd_available(observed: ObservedMesh, *, recreating: bool) -> Finding:
-    if recreating:
-        verdict = _recreating(observed)
-        return Finding("EtcdAvailable", False, verdict.reason, verdict.message)
-    members = observed.mesh.spec.etcd.replicas
-    quorum = members // 2 + 1
-    available = observed.ready_members >= quorum
-    reason = Reason.QUORUM_AVAILABLE if available else Reason.QUORUM_MISSING
-    message = f"{observed.ready_members} of {members} etcd members answer, {quorum} are needed"
-    return Finding("EtcdAvailable", available, reason, message if available else f"{message}; {_see(observed)}")
+def _available(observed: ObservedMesh) -> Finding:
+    selector = ",".join(f"{key}={value}" for key, value in etcd_selector(observed.mesh).items())
+    return managed_available(observed.situation, observed.ready_members, f"see kubectl describe pods -l {selector}")
+
+
+def _unavailable(observed: ObservedMesh) -> Finding:
+    verdict = _recreating(observed)
+    return Finding("EtcdAvailable", False, verdict.reason, verdict.message)
 
 
 def _recreating(observed: ObservedMesh) -> Verdict:
@@ -168,32 +242,16 @@ def _recreating(observed: ObservedMesh) -> Verdict:
     return Verdict.moving(Reason.RECREATING, message)
 
 
-def _members(observed: ObservedMesh) -> Verdict:
-    """Ready asks for all members: EtcdAvailable says whether a mesh with fewer still works."""
-    members, ready = observed.mesh.spec.etcd.replicas, observed.ready_members
-    answering = f"{min(ready, members)} of {members} etcd members answer"
-    if _rolled_out(observed.stateful_set, observed.mesh):
-        if ready >= members:
-            return Verdict.done(Reason.ALL_REPLICAS_READY, answering)
-        return Verdict.moving(Reason.REPLICAS_NOT_READY, f"{answering}; {_see(observed)}")
-    return Verdict.moving(Reason.ROLLING_OUT, f"{answering}; members with the latest specification are on their way")
-
-
-def _rolled_out(stateful_set: Manifest | None, mesh: IsekMesh) -> bool:
-    if stateful_set is None:
-        return False
-    containers = stateful_set["spec"]["template"]["spec"]["containers"]
-    status = _status(stateful_set)
-    return (
-        any(container.get("image") == mesh.spec.etcd.image for container in containers)
-        and (status.get("observedGeneration") or 0) >= stateful_set["metadata"].get("generation", 0)
-        and (status.get("updatedReplicas") or 0) >= mesh.spec.etcd.replicas
-    )
-
-
-def _see(observed: ObservedMesh) -> str:
-    selector = ",".join(f"{key}={value}" for key, value in etcd_selector(observed.mesh).items())
-    return f"see kubectl describe pods -l {selector}"
+def _look_again_after(
+    observed: ObservedMesh, credentials: Credentials, available: Finding, *, recreating: bool
+) -> float | None:
+    if recreating:
+        return LOOK_FOR_REMAINS_SECONDS
+    waits = [credentials.look_again_after]
+    if not available.status:
+        until_lost = observed.situation.lost_seconds - observed.situation.unavailable_seconds
+        waits.append(max(until_lost, LOOK_FOR_REMAINS_SECONDS))
+    return min((each for each in waits if each is not None), default=None)
 
 
 def _status(stateful_set: Manifest | None) -> dict[str, Any]:
@@ -206,10 +264,15 @@ def _doomed(stateful_set: Manifest) -> Doomed:
 
 
 def _remains(mesh: IsekMesh, world: World) -> Iterable[str]:
+    for each in _labelled(mesh, world):
+        metadata = each["metadata"]
+        # one that nobody owns any more (kubectl delete --cascade=orphan) is taken over by the new StatefulSet
+        if metadata.get("deletionTimestamp") or metadata.get("ownerReferences"):
+            yield f"{each['kind']} {metadata['name']}"
+
+
+def _labelled(mesh: IsekMesh, world: World) -> Iterable[Manifest]:
+    """The pods and volume claims of the members."""
     ((label, value),) = etcd_selector(mesh).items()
     for kind in ("Pod", "PersistentVolumeClaim"):
-        for each in world.labelled(kind, mesh.namespace, label, value):
-            metadata = each["metadata"]
-            # one that nobody owns any more (kubectl delete --cascade=orphan) is taken over by the new StatefulSet
-            if metadata.get("deletionTimestamp") or metadata.get("ownerReferences"):
-                yield f"{kind} {metadata['name']}"
+        yield from world.labelled(kind, mesh.namespace, label, value)

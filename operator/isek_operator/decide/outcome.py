@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
+from isek_operator.decide.etcd.steps import EtcdStep
+from isek_operator.decide.etcd.view import EtcdAccess
 from isek_operator.decide.reasons import ConditionType, Reason
 
 Manifest = dict[str, Any]
@@ -133,6 +135,10 @@ class Outcome:
     """Deleted before anything is applied; the wish then leaves them out."""
     fate: OwnFate = OwnFate.KEEP
     upgrade: Upgrade = Upgrade.NONE
+    etcd: EtcdAccess | None = None
+    """Where the etcd of a mesh is to be asked how it is; None: nowhere."""
+    etcd_step: EtcdStep | None = None
+    """Taken once all else is applied, if etcd still says then what the decision follows from."""
     certificates: Mapping[str, float] = field(default_factory=dict)
     """When the certificate in each Secret expires, in seconds since the epoch."""
     look_again_after: float | None = None

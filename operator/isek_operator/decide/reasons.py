@@ -205,17 +205,85 @@ class Reason(StrEnum):
     QUORUM_AVAILABLE = Entry("QuorumAvailable", "Enough etcd members answer.", NOTHING, (MESH,), ("EtcdAvailable",))
     QUORUM_MISSING = Entry(
         "QuorumMissing",
-        "Too few etcd members answer. Nodes that run go on with the peers they know; new ones wait.",
+        "Too few etcd members answer. Nodes that run go on with the peers they know; new ones wait. An etcd of the "
+        "operator's own that stays so for five minutes is replaced by an empty one.",
         "See the pods that the message selects.",
         (MESH,),
-        ("EtcdAvailable",),
+        (*ON_ITS_WAY, "EtcdAvailable"),
+    )
+    ETCD_UNREACHABLE = Entry(
+        "EtcdUnreachable",
+        "The operator cannot read the etcd, though its members may well answer others.",
+        "See what the message says of the connection: a NetworkPolicy that keeps the operator out, a Secret with "
+        "certificates of another authority, an address that nobody listens at.",
+        (MESH,),
+        (*ON_ITS_WAY, "EtcdAvailable"),
     )
     RECREATING = Entry(
         "Recreating",
-        "The etcd is being replaced by an empty one of another shape; nodes register again by themselves.",
+        "The etcd is being replaced by an empty one: its volumes are to be others, or its quorum was lost for good. "
+        "Nodes register again by themselves.",
         WAIT,
         (MESH,),
         (*ON_ITS_WAY, "EtcdAvailable"),
+    )
+    ACCESS_PENDING = Entry(
+        "AccessPending",
+        "The etcd has just started and does not restrict yet what nodes may touch.",
+        WAIT,
+        (MESH,),
+        ON_ITS_WAY,
+    )
+    MEMBER_JOINING = Entry(
+        "MemberJoining",
+        "A member is added to the etcd: first as a learner, which gets all data, then with a vote.",
+        "Wait; if it lasts, see the events of the pod that the message names.",
+        (MESH,),
+        ON_ITS_WAY,
+    )
+    MEMBER_LEAVING = Entry(
+        "MemberLeaving",
+        "A member that is not wanted any more is taken out of the etcd; leadership moves away from it first.",
+        WAIT,
+        (MESH,),
+        ON_ITS_WAY,
+    )
+    MEMBER_REPLACED = Entry(
+        "MemberReplaced",
+        "A member has lost its volume: it is taken out of the etcd and added again, empty.",
+        "Wait; if other members do not answer either, see their pods.",
+        (MESH,),
+        ON_ITS_WAY,
+    )
+    FOREIGN_MEMBER = Entry(
+        "ForeignMember",
+        "The etcd has a member that Isek did not add, and is left alone while it has.",
+        "Remove the member that the message names with `etcdctl member remove`.",
+        (MESH,),
+        STUCK,
+    )
+    UPGRADE_REFUSED = Entry(
+        "UpgradeRefused",
+        "The image is of an etcd that the running one cannot become: it goes back, or skips a minor version. The "
+        "running image stays.",
+        "Set `spec.etcd.image` to what the message says.",
+        (MESH,),
+        STUCK,
+    )
+    SPACE_EXHAUSTED = Entry(
+        "SpaceExhausted",
+        "The database of the etcd has reached its quota, and nodes cannot register. Room is made: history is "
+        "forgotten, members are defragmented one by one, the alarm is taken back.",
+        "Wait; if it lasts, the mesh has more nodes than its etcd can hold: use several meshes.",
+        (MESH,),
+        ON_ITS_WAY,
+    )
+    DEFRAGMENTING = Entry(
+        "Defragmenting",
+        "More than half of a member's database file is free and is given back.",
+        NOTHING,
+        (MESH,),
+        ONLY_EVENT,
     )
     DEFAULT_MESH_MADE = Entry(
         "DefaultMeshMade",

@@ -5,7 +5,7 @@ from typing import Any
 
 from isek.api import IsekMesh
 
-from isek_operator.decide.etcd.membership import Membership
+from isek_operator.decide.etcd.membership import MEMBERSHIP, Membership
 from isek_operator.manifests import probes
 from isek_operator.manifests.etcd import (
     CLIENT_PORT,
@@ -30,6 +30,9 @@ TRUST_ANNOTATION = "isek.io/etcd-trust"
 """On the pods: which authorities' certificates they started with. etcd reads its own certificate anew for each
 connection, and those of the authorities only when it starts."""
 
+CLUSTER_ANNOTATION = "isek.io/etcd-cluster"
+"""On the pods: the cluster that they were made for. An empty one that takes its place has another."""
+
 CONFIG = PurePosixPath("/etc/etcd")
 POD_NAME = {"name": "POD_NAME", "valueFrom": {"fieldRef": {"apiVersion": "v1", "fieldPath": "metadata.name"}}}
 
@@ -51,7 +54,10 @@ def etcd_stateful_set(
     return {
         "apiVersion": "apps/v1",
         "kind": "StatefulSet",
-        "metadata": {**meta, "annotations": {SHAPE_ANNOTATION: etcd_shape(mesh)}},
+        "metadata": {
+            **meta,
+            "annotations": {SHAPE_ANNOTATION: etcd_shape(mesh), MEMBERSHIP: membership.to_annotation()},
+        },
         "spec": {
             "replicas": len(membership.members),
             "serviceName": etcd_peers_name(mesh),
@@ -61,7 +67,10 @@ def etcd_stateful_set(
             # a member that goes never comes back: whoever takes its place gets a volume of its own
             "persistentVolumeClaimRetentionPolicy": {"whenDeleted": etcd.storage.when_deleted, "whenScaled": "Delete"},
             "template": {
-                "metadata": {"labels": child_labels(mesh), "annotations": {TRUST_ANNOTATION: trust}},
+                "metadata": {
+                    "labels": child_labels(mesh),
+                    "annotations": {TRUST_ANNOTATION: trust, CLUSTER_ANNOTATION: membership.token},
+                },
                 "spec": _pod_spec(mesh, settings, image),
             },
             "volumeClaimTemplates": [_volume_claim(mesh)],

@@ -35,6 +35,7 @@ from isek_operator.logs import about
 from isek_operator.manifests.isek_mesh import MADE_BY_DEFAULT
 from isek_operator.metrics import Metrics
 from isek_operator.queue import Done, Retry
+from isek_operator.reconcile.etcd_steps import EtcdSteps
 from isek_operator.reconcile.referenced import ReferencedSecrets
 from isek_operator.reconcile.services import NamedServices
 from isek_operator.store import Store
@@ -67,10 +68,12 @@ class Engine:
         recorder: Recorder,
         turns: Turns,
         metrics: Metrics,
+        etcds: EtcdSteps,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._decide, self._store, self._intake, self._client = decide, store, intake, client
-        self._recorder, self._turns, self._metrics, self._now = recorder, turns, metrics, now
+        self._recorder, self._turns, self._metrics = recorder, turns, metrics
+        self._etcds, self._now = etcds, now
         self._children = Children(client, store, metrics, remember=intake.observed)
         self._secrets = ReferencedSecrets(client, store)
         self._services = NamedServices(client, store)
@@ -125,6 +128,8 @@ class Engine:
         Returns the seconds after which to look again though nothing changes. Raises the errors of the API client.
         """
         judged, resource = self._store.get(key), self._store.parsed(key)
+        if judged is None or resource is None:
+            self._etcds.forget(key)
         if judged is None:
             if key.kind == "IsekMesh":
                 self._metrics.forget_mesh(key.namespace, key.name)
@@ -157,8 +162,11 @@ class Engine:
                 follows = 0.0  # what was written opens the way for more
         for secret, expires in outcome.certificates.items():
             self._metrics.certificate_expiry.labels(key.namespace, key.name, secret).set(expires)
+        if follows is None and applied.problem is None and not applied.waiting_for:
+            tended = await self._etcds.tend(resource, outcome, lambda: self._decide(resource, self._store))
+            outcome, follows = tended.outcome, tended.look_again_after
         await self._say(judged, outcome, applied)
-        return _soonest(outcome.look_again_after, missing_secret, old_service, _problem_seconds(applied) or follows)
+        return _soonest(outcome.look_again_after, missing_secret, old_service, _problem_seconds(applied), follows)
 
     async def _make_companions(self, resource: Resource, outcome: Outcome) -> None:
         for manifest in outcome.companions:

@@ -55,6 +55,7 @@ def test_the_operator_may_do_with_each_kind_what_it_does_and_no_more() -> None:
         **{(kind.group, f"{kind.plural}/finalizers"): {"update"} for kind in CUSTOM_KINDS},
         **{(kind.group, kind.plural): CHILD_VERBS for kind in (*CHILD_KINDS, SECRET)},
         **{(kind.group, kind.plural): {"list", "watch"} for kind in LABELLED_KINDS},
+        ("", "pods"): {"list", "watch", "delete"},
         (NAMESPACE.group, NAMESPACE.plural): {"list", "watch"},
         (EVENT.group, EVENT.plural): {"create", "patch"},
     }

@@ -5,13 +5,14 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from isek.api import Resource
+from isek.api import IsekMesh, Resource
 from isek_operator.decide.outcome import Finding, Manifest, Outcome
 from isek_operator.keys import Key
 from isek_operator.reconcile.decisions import decisions
 from isek_operator.settings import OperatorSettings
 from isek_operator.store import Store
 
+from tests.unit.decide.running_etcd import RunningEtcd
 from tests.unit.decide.secrets import Secrets
 from tests.unit.manifests.samples import NAMESPACE, SETTINGS
 
@@ -29,6 +30,7 @@ class Scene:
         self.store = Store(clock=lambda: self.now)
         self.secrets = Secrets(lambda: self.now)
         self._versions = itertools.count(1)
+        self._etcds: dict[tuple[str, str], RunningEtcd] = {}
         self.put(*manifests)
         for name, keys in (secrets or {}).items():
             self.store.put_read_secret(NAMESPACE, name, dict.fromkeys(keys))
@@ -79,9 +81,16 @@ class Scene:
 
     def bring_about(self, kind: str, name: str, **status: Any) -> Outcome:
         """Make the wish come true, with its pods in the state that ``status`` says, and decide again."""
+        found = self.resource(kind, name)
+        if isinstance(found, IsekMesh) and found.spec.etcd.external is None:
+            return self.etcd(found).run(ready=status.get("readyReplicas"), rolling=status.get("updatedReplicas") == 0)
         for manifest in self.decide(kind, name).wish or ():
             self.put(live(manifest, **status))
         return self.decide(kind, name)
+
+    def etcd(self, mesh: IsekMesh) -> RunningEtcd:
+        """The etcd of a mesh."""
+        return self._etcds.setdefault((mesh.namespace, mesh.name), RunningEtcd(self, mesh))
 
     def settle(self, kind: str, name: str) -> Outcome:
         """Make the wish come true with all pods ready, and write the status."""

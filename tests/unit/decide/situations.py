@@ -4,17 +4,20 @@ Every reason is shown by one at least, for each kind and each condition that may
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any
 
 from isek_operator.cluster.status import next_status, overridden, waiting
+from isek_operator.decide.etcd.view import EtcdView, MemberView
 from isek_operator.decide.outcome import Finding, Manifest
 from isek_operator.decide.reasons import Reason
 
 from tests.support.kstatus import Status
+from tests.unit.decide.running_etcd import FIRST_ID
 from tests.unit.decide.scene import Scene, progressing
-from tests.unit.manifests.samples import OPENAI, agent, elsewhere, mesh, node, team
+from tests.unit.manifests.samples import NAMESPACE, OPENAI, agent, elsewhere, mesh, node, team
 
 NAMES = {"IsekAgent": "researcher", "IsekTeam": "newsroom", "IsekNode": "shared", "IsekMesh": "default"}
 WITH_PODS = ("IsekAgent", "IsekTeam", "IsekNode")
@@ -51,6 +54,7 @@ class Situation:
         return f"{self.kind} {self.name}"
 
 
+@cache
 def situations() -> tuple[Situation, ...]:
     """All of them."""
     return (*_of_every_kind(), *_with_pods(), *_agents_and_teams(), *_teams(), *_meshes())
@@ -163,10 +167,49 @@ def _meshes() -> Iterator[Situation]:
         scene = Scene(mesh(etcd={"replicas": size}))
         scene.bring_about("IsekMesh", "default", readyReplicas=answering)
         yield now(name, scene, "IsekMesh", "InProgress")
-    scene = Scene(mesh())
-    scene.bring_about("IsekMesh", "default")
-    yield now("of another size", scene.put(mesh(etcd={"storage": {"size": "2Gi"}})), "IsekMesh", "InProgress")
+    yield now("that grows", of_size(1).put(mesh(etcd={"replicas": 3})), "IsekMesh", "InProgress")
+    yield now("that shrinks", of_size(3).put(mesh(etcd={"replicas": 1})), "IsekMesh", "InProgress")
+    yield now("that anybody may write to", with_view(of_size(1), auth_enabled=False), "IsekMesh", "InProgress")
+    yield now("that is full", with_view(of_size(1), no_space=frozenset({FIRST_ID})), "IsekMesh", "InProgress")
+    stranger = MemberView(7, "x", "http://10.0.0.9:2380", learner=False, reachable=False)
+    yield now("with a member of somebody else", with_view(of_size(1), stranger), "IsekMesh", "Failed")
+    unseen = with_view(of_size(1), quorum=False, error="default-etcd-0: connection refused")
+    yield now("whose etcd the operator cannot read", unseen, "IsekMesh", "InProgress")
+    scene = of_size(3)
+    scene.store.put_etcd(NAMESPACE, "default", without_last(scene))
+    yield now("that lost a member", scene, "IsekMesh", "InProgress")
+    refused = of_size(1).put(mesh(etcd={"image": "registry.k8s.io/etcd:3.4.0-0"}))
+    yield now("whose image goes back", refused, "IsekMesh", "Failed")
+    yield now("with other volumes", of_size(1).put(mesh(etcd={"storage": {"size": "2Gi"}})), "IsekMesh", "InProgress")
+    external = Scene(mesh(etcd=EXTERNAL), secrets={"etcd-tls": ("ca.crt", "tls.crt", "tls.key")})
+    yield now("whose external etcd does not answer", external, "IsekMesh", "InProgress")
+    yield now("whose external etcd has no certificate", Scene(mesh(etcd=EXTERNAL)), "IsekMesh", "Failed")
     own_authority = mesh(etcd={"tls": {"caSecret": {"name": "own"}}})
     yield now("without its authority", Scene(own_authority), "IsekMesh", "Failed")
     unusable = Scene(secrets={"own": ("tls.crt", "tls.key")}).put(own_authority)
     yield now("with an authority that cannot issue", unusable, "IsekMesh", "Failed")
+
+
+EXTERNAL = {"external": {"endpoints": ["https://etcd.example:2379"], "tlsSecret": {"name": "etcd-tls"}}}
+
+
+def of_size(members: int) -> Scene:
+    """A mesh whose etcd has come to its size."""
+    scene = Scene(mesh(etcd={"replicas": members}))
+    scene.settle("IsekMesh", "default")
+    return scene
+
+
+def with_view(scene: Scene, *more: MemberView, **changes: Any) -> Scene:
+    """The scene, with another word of its etcd."""
+    view = scene.store.etcd(NAMESPACE, "default")
+    assert view is not None
+    scene.store.put_etcd(NAMESPACE, "default", replace(view, members=(*view.members, *more), **changes))
+    return scene
+
+
+def without_last(scene: Scene) -> EtcdView:
+    """What an etcd says that has lost its last member."""
+    view = scene.store.etcd(NAMESPACE, "default")
+    assert view is not None
+    return replace(view, members=view.members[:-1])

@@ -1,15 +1,23 @@
+from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
-from isek_operator.decide.outcome import Manifest, OwnFate
+from isek.api.mesh import Etcd
+from isek_operator.decide.etcd.membership import Admission, Membership
+from isek_operator.decide.etcd.steps import RemoveMember, RestrictNodes
+from isek_operator.decide.etcd.view import EtcdAccess, EtcdView
+from isek_operator.decide.outcome import Manifest, Outcome, OwnFate
 from isek_operator.decide.reasons import Reason
+from isek_operator.keys import Key
 from isek_operator.manifests.isek_mesh import MADE_BY_DEFAULT
 
-from tests.unit.decide.scene import Scene, finding, kinds, types
+from tests.unit.decide.scene import Scene, finding, kinds, types, with_status
 from tests.unit.manifests.samples import agent, mesh, node, team
 
 AROUND = ["ServiceAccount", "Service", "Service", "PodDisruptionBudget", "NetworkPolicy"]
-ALL = [*AROUND, "ConfigMap", "StatefulSet"]
+BEFORE = [*AROUND, "ConfigMap"]
+ALL = [*BEFORE, "StatefulSet"]
 BY_DEFAULT = {MADE_BY_DEFAULT: "true"}
 
 
@@ -76,7 +84,7 @@ def test_a_missing_quorum_says_where_to_look() -> None:
     outcome = Scene(mesh(etcd={"replicas": 3})).bring_about("IsekMesh", "default", readyReplicas=1)
 
     assert finding(outcome, "EtcdAvailable").message == (
-        "1 of 3 etcd members answer, 2 are needed; see kubectl describe pods -l isek.io/mesh=default"
+        "1 of 3 etcd members answer, 2 are needed for a quorum; see kubectl describe pods -l isek.io/mesh=default"
     )
 
 
@@ -103,13 +111,13 @@ def test_other_volumes_make_the_etcd_anew_once_nothing_of_the_former_one_is_left
     assert [(each.kind, each.name, each.uid) for each in ending.doomed] == [
         ("StatefulSet", "default-etcd", "uid-of-StatefulSet-default-etcd")
     ]
-    assert kinds(ending.wish) == AROUND
+    assert kinds(ending.wish) == BEFORE
 
     (stateful_set,) = scene.store.keys("StatefulSet")
     scene.store.drop(stateful_set, version=10**6)
     waiting = scene.decide("IsekMesh", "default")
     assert waiting.doomed == ()
-    assert kinds(waiting.wish) == AROUND
+    assert kinds(waiting.wish) == BEFORE
     assert waiting.look_again_after == 1.0
     assert finding(waiting, "EtcdAvailable").reason is Reason.RECREATING
     assert finding(waiting, "Ready").message == (
@@ -146,7 +154,7 @@ def test_pods_that_nobody_owns_any_more_are_taken_over_by_the_new_etcd() -> None
 def test_pods_that_are_ending_are_waited_for() -> None:
     ending = remnant("Pod", "default-etcd-0", owned=False, deletionTimestamp="2026-01-01T00:00:00Z")
 
-    assert kinds(Scene(mesh(), ending).decide("IsekMesh", "default").wish) == AROUND
+    assert kinds(Scene(mesh(), ending).decide("IsekMesh", "default").wish) == BEFORE
 
 
 def test_the_default_mesh_goes_with_its_last_user() -> None:
@@ -177,3 +185,174 @@ def test_a_mesh_counts_who_has_pods_in_it() -> None:
 
     assert scene.decide("IsekMesh", "default").status["nodes"] == 3
     assert scene.decide("IsekMesh", "press").status["nodes"] == 1
+
+
+def with_view(scene: Scene, **changes: Any) -> Scene:
+    """The scene, with another word of its etcd."""
+    view = scene.store.etcd("newsroom", "default")
+    assert view is not None
+    scene.store.put_etcd("newsroom", "default", replace(view, **changes))
+    return scene
+
+
+def settled(**etcd: Any) -> Scene:
+    scene = Scene(mesh(etcd=etcd))
+    scene.settle("IsekMesh", "default")
+    return scene
+
+
+def membership(outcome: Outcome) -> Membership:
+    """What is written down."""
+    (config_map,) = [each for each in outcome.wish or () if each["kind"] == "ConfigMap"]
+    found = Membership.of(config_map)
+    assert found is not None
+    return found
+
+
+def test_an_etcd_begins_with_one_member_and_grows_to_its_size() -> None:
+    scene = Scene(mesh(etcd={"replicas": 5}))
+
+    begins = scene.decide("IsekMesh", "default")
+    assert begins.wish is not None
+    assert begins.wish[-1]["spec"]["replicas"] == 1
+
+    grown = scene.bring_about("IsekMesh", "default")
+    assert grown.wish is not None
+    assert grown.wish[-1]["spec"]["replicas"] == 5
+    assert all(each.admission is Admission.JOINED for each in membership(grown).members)
+    assert grown.etcd is not None
+    assert grown.etcd.settled
+    assert grown.etcd.endpoints[4] == ("default-etcd-4", "10.0.0.5:2379")
+    assert grown.status["etcdVersion"] == "3.6.8"
+
+
+def test_a_step_is_asked_for_and_told_in_the_conditions() -> None:
+    scene = settled(replicas=1).put(mesh(etcd={"replicas": 3}))
+
+    outcome = scene.decide("IsekMesh", "default")
+
+    assert outcome.etcd_step is not None
+    assert outcome.etcd_step.note == "adding default-etcd-1 as a learner"
+    assert outcome.etcd is not None
+    assert not outcome.etcd.settled
+    assert finding(outcome, "Reconciling").reason is Reason.MEMBER_JOINING
+    assert finding(outcome, "EtcdAvailable").status
+
+
+def test_nodes_may_touch_the_keys_of_their_mesh_only() -> None:
+    scene = with_view(settled(), granted=frozenset({"/isek/"}))
+
+    outcome = scene.decide("IsekMesh", "default")
+
+    assert outcome.etcd_step is not None
+    assert outcome.etcd_step.action == RestrictNodes("/isek/newsroom.default/")
+
+
+def test_an_image_that_skips_a_version_is_refused_and_the_running_one_stays() -> None:
+    scene = settled().put(mesh(etcd={"image": "registry.k8s.io/etcd:3.8.0-0"}))
+
+    outcome = scene.decide("IsekMesh", "default")
+
+    assert outcome.wish is not None
+    assert outcome.wish[-1]["spec"]["template"]["spec"]["containers"][0]["image"] == Etcd().image
+    assert finding(outcome, "Stalled").reason is Reason.UPGRADE_REFUSED
+    assert finding(outcome, "EtcdAvailable").status
+
+
+def test_a_lost_quorum_is_given_up_after_five_minutes_and_looked_at_again_until_then() -> None:
+    scene = settled(replicas=3)
+    scene.bring_about("IsekMesh", "default", readyReplicas=1)
+    scene.put(with_status(scene.manifest("IsekMesh", "default"), scene.decide("IsekMesh", "default")))
+
+    scene.now += timedelta(seconds=200)
+    waiting = scene.decide("IsekMesh", "default")
+    assert waiting.look_again_after == 100.0
+    assert finding(waiting, "Ready").reason is Reason.ETCD_UNREACHABLE
+
+    scene.bring_about("IsekMesh", "default", readyReplicas=0)
+    scene.now += timedelta(seconds=101)
+    lost = scene.decide("IsekMesh", "default")
+    assert finding(lost, "Ready").reason is Reason.RECREATING
+    assert membership(lost).token == "uid-of-IsekMesh-default-2"
+    assert lost.wish is not None
+    assert lost.wish[-1]["spec"]["replicas"] == 1
+
+
+def test_a_config_map_deleted_by_somebody_is_made_again_as_it_was() -> None:
+    scene = settled(replicas=3)
+    before = membership(scene.decide("IsekMesh", "default"))
+
+    scene.drop("ConfigMap", "default-etcd")
+
+    assert membership(scene.decide("IsekMesh", "default")) == before
+
+
+def test_a_stateful_set_deleted_with_its_volumes_is_followed_by_an_empty_etcd() -> None:
+    scene = settled(replicas=3)
+    for ordinal in range(3):
+        scene.drop("Pod", f"default-etcd-{ordinal}")
+    scene.drop("StatefulSet", "default-etcd")
+
+    assert membership(scene.decide("IsekMesh", "default")) == Membership.first("uid-of-IsekMesh-default-2")
+
+
+def test_a_stateful_set_deleted_alone_takes_its_volumes_over() -> None:
+    scene = settled(replicas=3)
+    before = membership(scene.decide("IsekMesh", "default"))
+    for ordinal in range(3):
+        scene.drop("Pod", f"default-etcd-{ordinal}")
+        scene.put(remnant("PersistentVolumeClaim", f"data-default-etcd-{ordinal}", owned=False))
+    scene.drop("StatefulSet", "default-etcd")
+
+    assert membership(scene.decide("IsekMesh", "default")) == before
+
+
+@pytest.mark.parametrize("state", ["terminated", "waiting"])
+def test_a_guard_that_refuses_to_start_a_member_tells_that_its_data_is_lost(state: str) -> None:
+    scene = settled(replicas=3)
+    view = scene.store.etcd("newsroom", "default")
+    assert view is not None
+    members = (*view.members[:2], replace(view.members[2], reachable=False, leader=0))
+    refused = {"terminated": {"exitCode": 3, "message": "data lost"}}
+    status = {"state": refused} if state == "terminated" else {"state": {"waiting": {}}, "lastState": refused}
+    pod = scene.store.get(Key("Pod", "newsroom", "default-etcd-2"))
+    assert pod is not None
+    scene.put({**pod, "status": {"initContainerStatuses": [{"name": "guard", **status}]}})
+
+    outcome = with_view(scene, members=members).decide("IsekMesh", "default")
+
+    assert outcome.etcd_step is not None
+    assert outcome.etcd_step.action == RemoveMember(102)
+
+
+EXTERNAL = {"external": {"endpoints": ["https://etcd.example:2379"], "tlsSecret": {"name": "etcd-tls"}}}
+CERTIFICATES = {"etcd-tls": ("ca.crt", "tls.crt", "tls.key")}
+
+
+def external(view: EtcdView | None) -> Outcome:
+    scene = Scene(mesh(etcd=EXTERNAL), secrets=CERTIFICATES)
+    scene.store.put_etcd("newsroom", "default", view)
+    return scene.decide("IsekMesh", "default")
+
+
+def test_an_external_etcd_is_asked_as_nodes_do_and_never_touched() -> None:
+    outcome = external(EtcdView(0.0, quorum=True))
+
+    assert outcome.etcd == EtcdAccess(
+        endpoints=(("etcd.example:2379", "etcd.example:2379"),),
+        secret="etcd-tls",
+        key="/isek/newsroom.default/",
+        settled=True,
+    )
+    assert outcome.wish == ()
+    assert outcome.etcd_step is None
+    assert finding(outcome, "Ready").status
+    assert finding(outcome, "EtcdAvailable").status
+
+
+def test_an_external_etcd_that_does_not_answer_is_told_in_the_words_of_its_error() -> None:
+    outcome = external(EtcdView(0.0, quorum=False, error="etcd.example:2379: connection refused"))
+
+    assert finding(outcome, "EtcdAvailable").message.endswith("connection refused")
+    assert finding(outcome, "Ready").reason is Reason.ETCD_UNREACHABLE
+    assert not finding(external(None), "EtcdAvailable").status

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from isek_operator.decide.dependents import dependents
 from isek_operator.decide.outcome import Manifest, OwnFate
 
-from tests.unit.decide.scene import Scene, finding, live, with_status
+from tests.unit.decide.scene import Scene, finding, with_status
 from tests.unit.manifests.samples import NAMESPACE, agent, mesh, node, team
 
 APPLIED = [
@@ -34,8 +34,7 @@ def reconcile(scene: Scene, first: tuple[str, str]) -> None:
             companion = {**manifest, "metadata": {**manifest["metadata"], "uid": MESH_UID, "generation": 1}}
             scene.put(companion)
             queue += [("IsekMesh", "default"), *others("IsekMesh", "default", scene)]
-        for manifest in outcome.wish or ():
-            scene.put(live(manifest))
+        scene.bring_about(kind, name)
         before = scene.manifest(kind, name)
         after = with_status(before, scene.decide(kind, name))
         scene.put(after)

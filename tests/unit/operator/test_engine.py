@@ -19,6 +19,8 @@ from isek_operator.kinds import ApiKind
 from isek_operator.metrics import Metrics
 from isek_operator.queue import Retry, WorkQueue
 from isek_operator.reconcile.engine import Engine
+from isek_operator.reconcile.etcd_observer import EtcdObserver
+from isek_operator.reconcile.etcd_steps import EtcdSteps
 from isek_operator.store import Store
 from isek_operator.turns import Turns
 
@@ -84,12 +86,16 @@ class Run:
             )
 
         client = cast(Client, self.patches)
+        recorder = Recorder(client, metrics)
         self.engine = Engine(
             decide=decide,
             store=self.store,
             intake=intake,
             client=client,
-            recorder=Recorder(client, metrics),
+            recorder=recorder,
+            etcds=EtcdSteps(
+                client, self.store, recorder, EtcdObserver(client, self.store, metrics, due=lambda _: None)
+            ),
             turns=Turns(self.store, lambda _: None, metrics, revision="this", most=1),
             metrics=metrics,
             now=lambda: datetime(2026, 1, 1, tzinfo=UTC),

@@ -182,10 +182,11 @@ def test_of_a_pod_only_its_metadata_and_how_it_is_are_kept() -> None:
     labels = {"isek.io/mesh": "default"}
     identity = {"apiVersion": "v1", "kind": "Pod", "metadata": {**metadata, "labels": labels}}
     status = {"phase": "Running", "podIP": "10.0.0.7"}
-    store.put({**identity, "spec": {"containers": []}, "status": status})
+    told = {**status, "hostIP": "10.0.0.1"}
+    store.put({**identity, "spec": {"containers": []}, "status": told})
 
     [pod] = store.labelled("Pod", "newsroom", "isek.io/mesh", "default")
-    assert pod == {**identity, "status": {"phase": "Running"}}
+    assert pod == {**identity, "status": status}
     assert list(store.labelled("Pod", "newsroom", "isek.io/mesh", "other")) == []
 
 

@@ -1,14 +1,14 @@
 """What the operator has written down about the members of an etcd: kept on the ConfigMap that configures them."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Self
 
 from isek_operator.decide.outcome import Manifest
 
 MEMBERSHIP = "isek.io/etcd-members"
-"""Annotation of the ConfigMap."""
+"""Annotation of the ConfigMap, and of the StatefulSet as a second copy, for when somebody deletes the first."""
 
 
 class Admission(StrEnum):
@@ -28,6 +28,11 @@ class Member:
     """Its member id, hexadecimal; empty: the first one, which makes the cluster and is not told its id."""
     admission: Admission
 
+    @classmethod
+    def added(cls, id_: int) -> Self:
+        """One that was added to a running cluster, and has not started yet."""
+        return cls(f"{id_:x}", Admission.NEW)
+
 
 @dataclass(frozen=True)
 class Membership:
@@ -43,9 +48,9 @@ class Membership:
         return cls(token, (Member("", Admission.NEW),))
 
     @classmethod
-    def of(cls, config_map: Manifest | None) -> Self | None:
-        """What is written down on the live ConfigMap; None: nothing."""
-        annotations = (config_map or {}).get("metadata", {}).get("annotations") or {}
+    def of(cls, manifest: Manifest | None) -> Self | None:
+        """What is written down on a live object; None: nothing."""
+        annotations = (manifest or {}).get("metadata", {}).get("annotations") or {}
         if MEMBERSHIP not in annotations:
             return None
         record = json.loads(annotations[MEMBERSHIP])
@@ -56,3 +61,22 @@ class Membership:
         """What ``of`` reads."""
         members = [{"id": each.id, "admission": each.admission.value} for each in self.members]
         return json.dumps({"token": self.token, "members": members}, separators=(",", ":"))
+
+    @property
+    def untouched(self) -> bool:
+        """Whether the cluster has never been seen to run."""
+        return self == Membership.first(self.token)
+
+    def successor(self) -> Self:
+        """An empty cluster that takes the place of this one: the token is ``<uid>-1``, then ``<uid>-2`` and so on."""
+        uid, _, number = self.token.rpartition("-")
+        return self.first(f"{uid}-{int(number) + 1}")
+
+    def having(self, ordinal: int, member: Member) -> Self:
+        """With another member in the place of this ordinal, or one more at the end."""
+        members = (*self.members[:ordinal], member, *self.members[ordinal + 1 :])
+        return replace(self, members=members)
+
+    def without_last(self) -> Self:
+        """With one member less."""
+        return replace(self, members=self.members[:-1])

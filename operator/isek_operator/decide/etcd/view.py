@@ -1,6 +1,11 @@
 """What an etcd cluster says about itself."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+
+MOST_BEHIND = 5000
+"""Entries of the log that a member may lack and still count: what etcd keeps for those that catch up."""
+ROUGHLY_BYTES = 16 * 1024 * 1024
+"""Smaller changes of a database file are no news."""
 
 
 @dataclass(frozen=True)
@@ -39,5 +44,42 @@ class EtcdView:
     """The members that have raised a space alarm."""
     auth_enabled: bool = False
     """Whether it asks who somebody is."""
+    granted: frozenset[str] = field(default_factory=frozenset)
+    """The prefixes of keys that nodes may read and write."""
     error: str = ""
     """Why nobody answered."""
+
+
+@dataclass(frozen=True)
+class EtcdAccess:
+    """Where an etcd is asked, and as whom."""
+
+    endpoints: tuple[tuple[str, str], ...]
+    """Name and ``host:port`` of each member that has an address; of one the name is that of its pod."""
+    secret: str
+    """The Secret, in the mesh's namespace, with ``tls.crt``, ``tls.key`` and ``ca.crt``."""
+    server_name: str = ""
+    """For which name the members' certificates are to be; empty: that of the endpoint."""
+    key: str = "/"
+    """A key that whoever asks may read."""
+    role: str = ""
+    """The role of nodes, whose rights are looked at; empty: somebody else looks after them."""
+    settled: bool = False
+    """Whether nothing is on its way, so that asking now and then does."""
+
+
+def news(view: EtcdView | None) -> object:
+    """What of a view may make a decision turn out differently: equal as long as it cannot."""
+    if view is None:
+        return None
+    newest = max((each.raft_index for each in view.members), default=0)
+    members = tuple(
+        (
+            replace(each, raft_index=0, db_bytes=0, db_bytes_in_use=0),
+            each.raft_index + MOST_BEHIND >= newest,
+            each.db_bytes // ROUGHLY_BYTES,
+            each.db_bytes_in_use // ROUGHLY_BYTES,
+        )
+        for each in view.members
+    )
+    return (replace(view, observed_at=0.0, members=(), error="" if view.quorum else view.error), members)

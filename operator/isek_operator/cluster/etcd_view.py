@@ -1,0 +1,61 @@
+"""Asks an etcd how it is. It brings gRPC in, as ``isek_operator.cluster.etcd`` does."""
+
+import asyncio
+from collections.abc import Iterable
+
+from isek_operator.cluster.etcd import EtcdAdmin, EtcdError, ListedMember, MemberStatus
+from isek_operator.decide.etcd.view import EtcdAccess, EtcdView, MemberView
+
+
+async def look(admin: EtcdAdmin, access: EtcdAccess, now: float) -> EtcdView:
+    """What the members say, each of itself and all together. Never raises: a view may say that nobody answers."""
+    names = [name for name, _ in access.endpoints]
+    said = await asyncio.gather(*(admin.status(name) for name in names), return_exceptions=True)
+    statuses = {name: each for name, each in zip(names, said, strict=True) if isinstance(each, MemberStatus)}
+    admin.prefer(statuses)
+    by_id = {each.id: each for each in statuses.values()}
+    try:
+        if not access.role:
+            await admin.read(access.key)  # by whoever may do no more than nodes do
+        listed = await admin.members()
+    except EtcdError as error:
+        return EtcdView(now, quorum=False, members=_views(await _known(admin), by_id), error=str(error))
+    try:
+        return EtcdView(
+            now,
+            quorum=True,
+            members=_views(listed, by_id),
+            no_space=await admin.space_alarms(),
+            auth_enabled=await admin.auth_enabled(),
+            granted=await admin.granted(access.role) if access.role else frozenset(),
+        )
+    except EtcdError as error:
+        return EtcdView(now, quorum=not access.role, members=_views(listed, by_id), error=str(error))
+
+
+async def _known(admin: EtcdAdmin) -> Iterable[ListedMember]:
+    try:
+        return await admin.members(linearizable=False)
+    except EtcdError:
+        return ()
+
+
+def _views(listed: Iterable[ListedMember], statuses: dict[int, MemberStatus]) -> tuple[MemberView, ...]:
+    return tuple(_view(each, statuses.get(each.id)) for each in listed)
+
+
+def _view(member: ListedMember, status: MemberStatus | None) -> MemberView:
+    if status is None:
+        return MemberView(member.id, member.name, member.peer_url, member.learner, reachable=False)
+    return MemberView(
+        id=member.id,
+        name=member.name,
+        peer_url=member.peer_url,
+        learner=member.learner,
+        reachable=True,
+        version=status.version,
+        leader=status.leader,
+        raft_index=status.raft_index,
+        db_bytes=status.db_bytes,
+        db_bytes_in_use=status.db_bytes_in_use,
+    )

@@ -1,0 +1,168 @@
+"""Asks the etcds of all meshes how they are: often while something is on its way, now and then when nothing is."""
+
+import asyncio
+import logging
+import time
+from base64 import b64decode
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from isek_operator.cluster.client import Client
+from isek_operator.cluster.errors import ApiError
+from isek_operator.decide.etcd.view import EtcdAccess, EtcdView, news
+from isek_operator.keys import Key
+from isek_operator.kinds import SECRET
+from isek_operator.logs import about
+from isek_operator.metrics import Metrics
+from isek_operator.store import Store
+
+if TYPE_CHECKING:
+    from isek_operator.cluster.etcd import EtcdAdmin
+
+BUSY_SECONDS = 1.0
+QUIET_SECONDS = 30.0
+SECRET_SECONDS = 60.0
+"""How long a Secret is believed that no watch tells of."""
+AT_A_TIME = 16
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass
+class _Followed:
+    access: EtcdAccess
+    asking: asyncio.Task[None]
+    due: asyncio.Event = field(default_factory=asyncio.Event)
+
+
+@dataclass(frozen=True)
+class _Read:
+    version: str | None
+    at: float
+    data: dict[str, bytes]
+
+
+class EtcdObserver:
+    """Keeps what the store knows of each etcd young enough. A mesh whose etcd has news is ``due``.
+
+    gRPC is brought in when the first etcd is called: an operator without meshes does not pay for it.
+    """
+
+    def __init__(
+        self,
+        client: Client,
+        store: Store,
+        metrics: Metrics,
+        *,
+        due: Callable[[Key], None],
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        self._client, self._store, self._metrics, self._due, self._now = client, store, metrics, due, now
+        self._followed: dict[Key, _Followed] = {}
+        self._secrets: dict[Key, _Read] = {}
+        self._room = asyncio.Semaphore(AT_A_TIME)
+
+    def follow(self, mesh: Key, access: EtcdAccess | None) -> None:
+        """Ask this etcd from now on, at once where it is to be asked otherwise than before; None: no more."""
+        followed = self._followed.get(mesh)
+        if access is None:
+            self._forget(mesh)
+        elif followed is None:
+            asking = asyncio.create_task(self._keep_asking(mesh), name=f"etcd-of-{mesh}")
+            self._followed[mesh] = _Followed(access, asking)
+        elif followed.access != access:
+            followed.access = access
+            if not access.settled:
+                followed.due.set()
+
+    async def ask(self, mesh: Key) -> None:
+        """Ask now, and remember what was said."""
+        followed = self._followed.get(mesh)
+        if followed is None:
+            return
+        async with self._room:
+            view = await self._look(mesh, followed.access)
+        if view is None or self._followed.get(mesh) is not followed:
+            return
+        before = self._store.etcd(mesh.namespace, mesh.name)
+        self._store.put_etcd(mesh.namespace, mesh.name, view)
+        self._measure(mesh, view)
+        if news(before) != news(view):
+            self._due(mesh)
+
+    async def admin(self, mesh: Key, access: EtcdAccess) -> "EtcdAdmin":
+        """Connections to the members. Raises the errors of the API client, and EtcdError."""
+        from isek_operator.cluster.etcd import EtcdAdmin, EtcdError, Tls  # noqa: PLC0415
+
+        key = Key("Secret", mesh.namespace, access.secret)
+        data = await self._secret(key)
+        try:
+            tls = Tls(data["tls.crt"], data["tls.key"], data["ca.crt"], access.server_name)
+        except KeyError as missing:
+            raise EtcdError(f"{key} has no {missing.args[0]}") from None
+        return EtcdAdmin(dict(access.endpoints), tls)
+
+    async def stop(self) -> None:
+        """Ask nobody any more."""
+        tasks = [each.asking for each in self._followed.values()]
+        self._followed.clear()
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _forget(self, mesh: Key) -> None:
+        if (followed := self._followed.pop(mesh, None)) is not None:
+            followed.asking.cancel()
+            self._secrets.pop(Key("Secret", mesh.namespace, followed.access.secret), None)
+            self._metrics.forget_mesh(mesh.namespace, mesh.name)
+            self._store.put_etcd(mesh.namespace, mesh.name, None)
+
+    async def _keep_asking(self, mesh: Key) -> None:
+        with about(mesh):
+            while (followed := self._followed.get(mesh)) is not None:
+                followed.due.clear()
+                try:
+                    await self.ask(mesh)
+                except Exception:
+                    logger.exception("a fault of the operator; please report it")
+                with suppress(TimeoutError):
+                    wait = QUIET_SECONDS if followed.access.settled else BUSY_SECONDS
+                    await asyncio.wait_for(followed.due.wait(), wait)
+
+    async def _look(self, mesh: Key, access: EtcdAccess) -> EtcdView | None:
+        if not access.endpoints:
+            return EtcdView(self._now(), quorum=False, error="no member has an address yet")
+        from isek_operator.cluster.etcd import EtcdError  # noqa: PLC0415
+        from isek_operator.cluster.etcd_view import look  # noqa: PLC0415
+
+        try:
+            async with await self.admin(mesh, access) as admin:
+                return await look(admin, access, self._now())
+        except EtcdError as error:
+            return EtcdView(self._now(), quorum=False, error=str(error))
+        except ApiError as error:
+            logger.debug("cannot read the certificate for etcd: %s", error)
+            return None
+
+    async def _secret(self, key: Key) -> dict[str, bytes]:
+        watched, read = self._store.get(key), self._secrets.get(key)
+        version = watched["metadata"]["resourceVersion"] if watched else None
+        if read is not None and read.version == version and (watched or self._now() < read.at + SECRET_SECONDS):
+            return read.data
+        found = await self._client.get(SECRET, key.namespace, key.name)
+        data = {name: b64decode(value) for name, value in ((found or {}).get("data") or {}).items()}
+        self._secrets[key] = _Read(version, self._now(), data)
+        return data
+
+    def _measure(self, mesh: Key, view: EtcdView) -> None:
+        states = {
+            "voter": sum(1 for each in view.members if each.reachable and not each.learner),
+            "learner": sum(1 for each in view.members if each.reachable and each.learner),
+            "unreachable": sum(1 for each in view.members if not each.reachable),
+        }
+        for state, count in states.items():
+            self._metrics.etcd_members.labels(mesh.namespace, mesh.name, state).set(count)
+        largest = max((each.db_bytes for each in view.members), default=0)
+        self._metrics.etcd_db_bytes.labels(mesh.namespace, mesh.name).set(largest)

@@ -1,0 +1,121 @@
+"""Takes the steps that a decision asks for with an etcd: each once more decided by what etcd says right then."""
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from isek.api import Resource
+
+from isek_operator.cluster.client import Client
+from isek_operator.cluster.errors import ConflictError, NotFoundError
+from isek_operator.cluster.events import Recorder
+from isek_operator.decide.etcd.steps import (
+    AddLearner,
+    Compact,
+    Defragment,
+    DeletePod,
+    DisarmSpace,
+    EtcdStep,
+    MoveLeader,
+    Promote,
+    RemoveMember,
+    RestrictNodes,
+)
+from isek_operator.decide.etcd.view import EtcdAccess
+from isek_operator.decide.outcome import Finding, Outcome
+from isek_operator.decide.transitions import News
+from isek_operator.keys import Key
+from isek_operator.kinds import BY_NAME
+from isek_operator.reconcile.etcd_observer import EtcdObserver
+from isek_operator.store import Store
+
+REFUSED_SECONDS = 2.0
+"""Until a step is tried again that etcd refused: a member that has just started counts after five seconds only."""
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Tended:
+    """What came of it."""
+
+    outcome: Outcome
+    """The decision that what is said is to follow from."""
+    look_again_after: float | None = None
+
+
+class EtcdSteps:
+    """Takes one step at a time for one mesh."""
+
+    def __init__(self, client: Client, store: Store, recorder: Recorder, observer: EtcdObserver) -> None:
+        self._client, self._store, self._recorder, self._observer = client, store, recorder, observer
+
+    async def tend(self, mesh: Resource, outcome: Outcome, decide: Callable[[], Outcome]) -> Tended:
+        """Ask etcd, decide anew, and take the step if it is still the one to take.
+
+        Raises the errors of the API client.
+        """
+        key = Key(mesh.kind, mesh.namespace, mesh.name)
+        self._observer.follow(key, outcome.etcd)
+        if outcome.etcd is None or outcome.etcd_step is None:
+            return Tended(outcome)
+        await self._observer.ask(key)
+        again = decide()
+        if again.etcd_step != outcome.etcd_step or again.etcd is None:
+            return Tended(again, 0.0)
+        from isek_operator.cluster.etcd import EtcdError  # noqa: PLC0415
+
+        try:
+            await self._take(key, again.etcd, outcome.etcd_step)
+        except EtcdError as error:
+            logger.info("not done yet: %s: %s", outcome.etcd_step.note, error)
+            return Tended(_refused(again, str(error)), REFUSED_SECONDS)
+        logger.info("done: %s", outcome.etcd_step.note)
+        self._recorder.record(mesh, News("Normal", outcome.etcd_step.reason, outcome.etcd_step.note))
+        await self._observer.ask(key)
+        return Tended(again, 0.0)
+
+    def forget(self, mesh: Key) -> None:
+        """The mesh is gone: ask its etcd no more."""
+        self._observer.follow(mesh, None)
+
+    async def _take(self, mesh: Key, access: EtcdAccess, step: EtcdStep) -> None:
+        if isinstance(step.action, DeletePod):
+            pod = Key("Pod", mesh.namespace, step.action.name)
+            try:
+                await self._client.delete(BY_NAME["Pod"], pod, uid=step.action.uid)
+            except (NotFoundError, ConflictError):
+                return  # it is another one already
+            return
+        view = self._store.etcd(mesh.namespace, mesh.name)
+        names = {each.id: each.name for each in view.members} if view else {}
+        async with await self._observer.admin(mesh, access) as admin:
+            admin.prefer(each.name for each in (view.members if view else ()) if each.reachable)
+            match step.action:
+                case RestrictNodes(prefix):
+                    await admin.restrict(access.role, prefix)
+                case AddLearner(peer_url):
+                    await admin.add_learner(peer_url)
+                case Promote(member):
+                    await admin.promote(member)
+                case MoveLeader(leader, to):
+                    await admin.move_leader(names[leader], to)
+                case RemoveMember(member):
+                    await admin.remove(member)
+                case Defragment(member):
+                    await admin.defragment(names[member])
+                case Compact():
+                    await admin.compact()
+                case DisarmSpace(members):
+                    for member in members:
+                        await admin.disarm_space(member)
+
+
+def _refused(outcome: Outcome, said: str) -> Outcome:
+    """The outcome, saying what etcd said."""
+    return replace(outcome, findings=tuple(_with(each, said) for each in outcome.findings))
+
+
+def _with(finding: Finding, said: str) -> Finding:
+    unsettled = finding.type == "Reconciling" or (finding.type == "Ready" and not finding.status)
+    return replace(finding, message=f"{finding.message}; not done yet: {said}") if unsettled else finding

@@ -1,0 +1,40 @@
+import pytest
+from isek_operator.decide.etcd.versions import refusal
+from isek_operator.decide.reasons import Reason
+
+REGISTRY = "registry.k8s.io/etcd"
+
+
+@pytest.mark.parametrize(
+    "image",
+    [
+        f"{REGISTRY}:3.6.9-0",
+        f"{REGISTRY}:3.6.1-0",
+        f"{REGISTRY}:v3.7.0",
+        f"{REGISTRY}:3.7.0@sha256:0123",
+        "mirror:5000/etcd@sha256:0123",
+        "mirror:5000/etcd:latest",
+    ],
+)
+def test_the_same_and_the_next_minor_version_and_what_nobody_can_tell_are_taken(image: str) -> None:
+    assert refusal("3.6.8", image) is None
+
+
+def test_an_etcd_whose_version_is_not_known_takes_any_image() -> None:
+    assert refusal("", f"{REGISTRY}:3.4.0") is None
+
+
+@pytest.mark.parametrize(
+    ("image", "message"),
+    [
+        (f"{REGISTRY}:3.4.9-0", "refused: etcd 3.6 -> 3.4 goes back, which etcd cannot; set spec.etcd.image to 3.6"),
+        (f"{REGISTRY}:3.8.0", "refused: etcd 3.6 -> 3.8 skips a minor version; set spec.etcd.image to 3.7 first"),
+        (f"{REGISTRY}:4.0.0", "refused: etcd 3.6 -> 4.0 skips a minor version"),
+    ],
+)
+def test_a_version_that_goes_back_or_too_far_is_refused(image: str, message: str) -> None:
+    problem = refusal("3.6.8", image)
+
+    assert problem is not None
+    assert problem.reason is Reason.UPGRADE_REFUSED
+    assert problem.message.startswith(message)
