@@ -50,6 +50,7 @@ def workload_network_policy(workload: Workload) -> Manifest:
     """
     mesh = workload.mesh
     peers = _members(mesh)
+    etcd = _pods(etcd_selector(mesh), _namespace(mesh.namespace))
     between = P2P_PORT if mesh.spec.p2p.enabled else HTTP_PORT
     return _policy(
         child_meta(workload.owner, workload.name),
@@ -61,7 +62,7 @@ def workload_network_policy(workload: Workload) -> Manifest:
         ],
         egress=[
             *_dns(),
-            _to([_pods(etcd_selector(mesh), _namespace(mesh.namespace))], CLIENT_PORT),
+            *([_to([etcd], CLIENT_PORT)] if mesh.spec.etcd.external is None else []),
             _to(peers, between),
             *_beyond(workload.destinations),
         ],

@@ -149,6 +149,14 @@ def test_a_selector_is_written_as_the_api_server_gives_it_back() -> None:
     assert selected["namespaceSelector"] == PRESS["selector"]
 
 
+def test_with_an_external_etcd_nodes_reach_no_other() -> None:
+    endpoint = {"endpoints": ["https://10.1.2.3:2379"], "tlsSecret": {"name": "tls"}}
+    town = Town(Address("10.1.2.3", 2379), etcd={"external": endpoint})
+
+    assert town.allows(town.asker, "10.1.2.3", 2379)
+    assert not town.allows(town.asker, town.etcd, 2379)
+
+
 def test_the_pods_behind_a_service_are_reached_at_their_port_alone() -> None:
     town = Town(Pods("ai", frozenset({("app", "models")}), 8000), Pods("lab", frozenset({("app", "curious")}), "http"))
     models = Pod("ai", {"app": "models", "version": "1"})
