@@ -43,7 +43,7 @@ test-unit: $(VENV)/.ready ## The unit tests alone
 
 .PHONY: faults
 faults: setup ## Everything that may fail around the operator, at every moment: about 20 minutes (ISEK_FAULTS names less)
-	ISEK_FAULTS=$${ISEK_FAULTS:-all} $(BIN)/pytest -v tests/faults
+	ISEK_FAULTS=$${ISEK_FAULTS:-all} $(BIN)/pytest -v tests/faults$(if $(filter-out all,$(ISEK_FAULTS)),/test_schedules.py)
 
 .PHONY: e2e
 e2e: setup ## End-to-end tests on a kind cluster of three nodes

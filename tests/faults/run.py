@@ -25,7 +25,7 @@ SETTLED_SECONDS = 90.0
 POLL_SECONDS = 0.3
 
 
-@dataclass
+@dataclass(repr=False)
 class Ground:
     """What all runs share."""
 
@@ -101,12 +101,17 @@ class Run:
         """Return what there is, of the kinds that were ever seen in a settled namespace."""
         return comparable(await self._objects(self._ground.busy), self.namespace)
 
+    async def restart(self) -> None:
+        """Kill the operator, and wait until it has read the cluster again."""
+        lives = self.lives
+        await self._kill()
+        await until(lambda: self.lives > lives, within=SETTLED_SECONDS, what="the operator runs again")
+
     async def rests(self) -> None:
         """A fresh operator finds nothing to write, and nothing has lost its owner or cannot go."""
         self.proxy.schedule = NoFaults()
-        lives, before = self.lives, self.proxy.writes
-        await self._kill()
-        await until(lambda: self.lives > lives, within=SETTLED_SECONDS, what="the operator runs again")
+        before = self.proxy.writes
+        await self.restart()
         resources = sum([len(await self.kube.list(kind)) for kind in KINDS])
         await self.operator.until_reconciled(resources)
         assert self.proxy.writes == before, "\n".join(self.proxy.journal[-5:])
