@@ -29,9 +29,9 @@ NAMES = {SERVER: MEMBER_NAME, NODE: NODE_USER, ROOT: ROOT_USER}
 class Certificates:
     """An authority, and a folder for each who shows a certificate, with what its Secret would hold."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, authority: pki.KeyPair | None = None) -> None:
         self.folder = folder
-        self.authority = pki.new_authority("isek test", datetime.now(UTC))
+        self.authority = authority or pki.new_authority("isek test", datetime.now(UTC))
         for who in NAMES:
             self.renew(who)
 
@@ -62,9 +62,9 @@ class Certificates:
 class SecureEtcd:
     """One member. ``async with SecureEtcd(mesh) as etcd:``; who may do what is asked for only after ``enable_auth``."""
 
-    def __init__(self, mesh: IsekMesh) -> None:
+    def __init__(self, mesh: IsekMesh, authority: pki.KeyPair | None = None) -> None:
         self._folder = Path(tempfile.mkdtemp(prefix="isek-etcd-"))
-        self.certificates = Certificates(self._folder / "tls")
+        self.certificates = Certificates(self._folder / "tls", authority)
         self._mesh = mesh
         self.port, self.peer_port, self._metrics_port = free_port(), free_port(), free_port()
         config = self._folder / "etcd.json"
@@ -129,6 +129,7 @@ class SecureEtcd:
         """The HTTP status that somebody gets on the peer port; None: the connection is refused."""
         files = self.certificates.files(who)
         context = ssl.create_default_context(cafile=files.ca)
+        context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN  # as Go and gRPC do it
         assert files.certificate is not None
         context.load_cert_chain(files.certificate, files.key)
         async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=context)) as session:

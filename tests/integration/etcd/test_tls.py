@@ -1,11 +1,15 @@
 """The etcd of a mesh, as the operator configures it: whom it lets in, and what they may do there."""
 
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import grpc
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.x509.oid import NameOID
 from isek.registry import TlsFiles
 from isek_operator import pki
 
@@ -83,3 +87,28 @@ async def test_who_has_a_name_that_etcd_does_not_know_may_do_nothing(
 @pytest.mark.parametrize(("who", "status"), [(NODE, None), (ROOT, None), (SERVER, 200)])
 async def test_only_a_member_is_let_in_on_the_peer_port(etcd: SecureEtcd, who: str, status: int | None) -> None:
     assert await etcd.peer_version(who) == status
+
+
+def an_authority_below_another() -> pki.KeyPair:
+    """As an issuer of a company signs it, with an RSA key; nobody here trusts the company's."""
+    now, root, key = datetime.now(UTC), ec.generate_private_key(ec.SECP256R1()), rsa.generate_private_key(65537, 2048)
+    name, issuer = (x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, text)]) for text in ("press", "company"))
+    builder = x509.CertificateBuilder(
+        issuer, name, key.public_key(), 7, now - timedelta(days=1), now + timedelta(days=1)
+    )
+    certificate = builder.add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True).sign(
+        root, hashes.SHA256()
+    )
+    private = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    return pki.KeyPair(certificate.public_bytes(serialization.Encoding.PEM).decode(), private.decode())
+
+
+async def test_an_authority_that_another_has_signed_is_enough_by_itself() -> None:
+    async with SecureEtcd(MESH, an_authority_below_another()) as etcd:
+        await etcd.enable_auth([f"/isek/{MESH.mesh_id}/"])
+
+        await etcd.put(etcd.certificates.files(NODE), "/isek/press/nodes/newsroom/a")
+
+        assert [await etcd.peer_version(who) for who in (SERVER, NODE)] == [200, None]
