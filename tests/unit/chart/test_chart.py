@@ -136,12 +136,6 @@ def test_the_default_values_are_the_defaults_of_the_operator(monkeypatch: pytest
     assert OperatorSettings() == defaults.model_copy(update={"log_format": "JSON"})
 
 
-def test_further_variables_reach_the_operator() -> None:
-    assert operator_environment("env[0].name=OTEL_EXPORTER_OTLP_ENDPOINT", "env[0].value=http://collector:4318")[
-        "OTEL_EXPORTER_OTLP_ENDPOINT"
-    ] == ("http://collector:4318")
-
-
 def test_no_service_of_the_namespace_becomes_a_setting() -> None:
     (deployment,) = rendered("Deployment")
 
