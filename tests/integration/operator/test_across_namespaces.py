@@ -36,8 +36,8 @@ def message(told: Object, type_: str = "ResolvedRefs") -> str:
     return str(found)
 
 
-def value(secret: Object) -> bytes:
-    return base64.b64decode(secret["data"][KEY])
+def value(secret: Object, key: str = KEY) -> bytes:
+    return base64.b64decode(secret["data"][key])
 
 
 @pytest.mark.parametrize("make", [agent, node], ids=["IsekAgent", "IsekNode"])
@@ -100,6 +100,20 @@ async def test_the_copy_follows_the_key_of_the_mesh(kube: KubeClient, infra: Kub
     await kube.until_true(
         "Deployment", "writer-agent", lambda live: config_hash(live) != config_hash(old), what="rolls out the new key"
     )
+
+
+async def test_the_copy_follows_the_certificate_that_nodes_show_to_etcd(kube: KubeClient, infra: KubeClient) -> None:
+    await infra.apply(mesh("ground", allowedNamespaces=ALL))
+    await kube.apply(agent("writer", meshRef=ground(infra)))
+    before = value(await kube.until_exists("Secret", "writer-agent-mesh"), "tls.crt")
+
+    await infra.delete("Secret", "ground-etcd-client")
+
+    after = await kube.until_true(
+        "Secret", "writer-agent-mesh", lambda live: value(live, "tls.crt") != before, what="has the new one"
+    )
+    source = await infra.get("Secret", "ground-etcd-client")
+    assert {key: value(after, key) for key in source["data"]} == {key: value(source, key) for key in source["data"]}
 
 
 async def test_a_copy_that_was_deleted_or_emptied_comes_back(kube: KubeClient, infra: KubeClient) -> None:
