@@ -84,9 +84,10 @@ class OtlpTracer:
 
     def ids(self) -> Mapping[str, str]:
         """``trace_id`` and ``span_id`` of the present span; empty outside of any."""
-        context = trace.get_current_span().get_span_context()
-        if not context.is_valid:
+        span = trace.get_current_span()
+        if not span.is_recording():  # one that has ended may still be around what it started in the background
             return {}
+        context = span.get_span_context()
         return {"trace_id": trace.format_trace_id(context.trace_id), "span_id": trace.format_span_id(context.span_id)}
 
     def close(self) -> None:

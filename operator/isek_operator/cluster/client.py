@@ -152,6 +152,11 @@ class Client:
         options = {"propagationPolicy": "Background", "preconditions": preconditions}
         return await self._call("DELETE", kind.path(key.namespace, key.name), body=options, content_type=JSON)
 
+    def check_active(self, write: str) -> None:
+        """Raise NotActiveError unless this operator may write: also before writes that go elsewhere than here."""
+        if not self._may_write():
+            raise NotActiveError(f"{write} was not sent: this operator is not the active one any more")
+
     async def _apply(self, kind: ApiKind, manifest: Manifest, *, force: bool) -> Manifest:
         metadata = manifest["metadata"]
         query = {"fieldManager": MANAGER, "force": str(force).lower()}
@@ -169,8 +174,8 @@ class Client:
         accept: str = JSON,
         verb: str = "",
     ) -> Manifest:
-        if method != "GET" and not self._may_write():
-            raise NotActiveError(f"{method} {path} was not sent: this operator is not the active one any more")
+        if method != "GET":
+            self.check_active(f"{method} {path}")
         headers = {"Accept": accept}
         if content_type:
             headers["Content-Type"] = content_type

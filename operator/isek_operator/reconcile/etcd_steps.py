@@ -91,6 +91,7 @@ class EtcdSteps:
         names = {each.id: each.name for each in view.members} if view else {}
         async with await self._observer.admin(mesh, access) as admin:
             admin.prefer(each.name for each in (view.members if view else ()) if each.reachable)
+            self._client.check_active(f"a step of the etcd of {mesh}")
             match step.action:
                 case RestrictNodes(prefix):
                     await admin.restrict(access.role, prefix)
