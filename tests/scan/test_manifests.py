@@ -28,6 +28,8 @@ FOLDERS = ("quickstart", "quickstart-openai", "shared-node")
 
 Manifest = dict[str, Any]
 
+pytestmark = pytest.mark.timeout(600)  # checkov looks at some 1,000 things, and a busy machine takes its time
+
 
 @dataclass(frozen=True, order=True)
 class Finding:
