@@ -71,7 +71,8 @@ async def settled(kube: KubeClient) -> bool:
     for wish in STORY:
         live = await kube.get(wish["kind"], wish["metadata"]["name"])
         conditions = live.get("status", {}).get("conditions", [])
-        if not any(condition["type"] == "Ready" and condition["status"] == "True" for condition in conditions):
+        up = "EtcdAvailable" if wish["kind"] == "IsekMesh" else "Ready"  # no etcd runs here that could say it is well
+        if not any(condition["type"] == up and condition["status"] == "True" for condition in conditions):
             return False
     return True
 
@@ -83,7 +84,7 @@ async def children(kube: KubeClient) -> list[Object]:
 def plain(child: Object, namespace: str) -> Object:
     """Drop what is different for each object, or is nobody's choice: addresses, the private network's key."""
     metadata = {name: value for name, value in child["metadata"].items() if name not in OF_THE_CLUSTER}
-    for annotation in ("isek.io/wish", "deployment.kubernetes.io/revision"):
+    for annotation in ("isek.io/wish", "isek.io/user-part", "deployment.kubernetes.io/revision"):
         metadata.get("annotations", {}).pop(annotation, None)
     kept = {name: value for name, value in child.items() if name not in {"metadata", "status"}}
     if child["kind"] == "Secret":
