@@ -47,7 +47,7 @@ async def without_faults(ground: Ground, scenario: Scenario) -> tuple[State, int
 async def test_without_faults_everything_ends_as_it_should(ground: Ground, scenario: Scenario) -> None:
     state, writes = await without_faults(ground, scenario)
 
-    assert {name for name in state if true_condition(state[name], up(name))} == set(scenario.ready)
+    assert {name for name in state if true_condition(state[name], "Ready")} == set(scenario.ready)
     assert {name for name in state if true_condition(state[name], "Stalled")} == set(scenario.stalled)
     assert bool(scenario.ready) == any(name.startswith("Deployment ") for name in state)
     assert writes <= scenario.writes, "no kill would be tried at the last ones"
@@ -64,11 +64,6 @@ async def test_faults_change_nothing_of_the_end_state(ground: Ground, scenario: 
     told = [f"=== {scenario}:{name}\n{result}" for name, result in failed.items()]
     again = ",".join(f"{scenario}:{name}" for name in failed)
     assert not failed, "\n".join([*told, f"=== again: ISEK_FAULTS={again} make faults"])
-
-
-def up(name: str) -> str:
-    """The condition of what is up: no etcd runs here, and a mesh is Ready only when its etcd says so itself."""
-    return "EtcdAvailable" if name.startswith("IsekMesh ") else "Ready"
 
 
 def true_condition(found: State, kind: str) -> bool:
