@@ -4,6 +4,7 @@ What the API server makes up stands there by what it means: a uid as the object 
 """
 
 import json
+import re
 from typing import Any
 
 from isek.api import KINDS
@@ -12,7 +13,8 @@ from tests.support.kube import Object
 
 NEWS = frozenset({"Event", "Lease"})
 MADE_UP = ("uid", "resourceVersion", "creationTimestamp", "generation", "managedFields", "selfLink")
-HASHES = ("isek.io/wish", "isek.io/config-hash")
+HASH = re.compile("[0-9a-f]{16}")
+"""The value of an annotation of ours that is made from uids, keys or the namespace's name."""
 
 State = dict[str, Any]
 """By ``Kind name``."""
@@ -87,7 +89,7 @@ def _without_times(value: Any, generation: int | None) -> Any:
     if isinstance(value, dict):
         return {
             name: "<hash>"
-            if name in HASHES
+            if name.startswith("isek.io/") and isinstance(item, str) and HASH.fullmatch(item)
             else ("<current>" if item == generation else item)
             if name == "observedGeneration"
             else _without_times(item, generation)
