@@ -1,6 +1,7 @@
 """One operator process, from its settings to its exit code."""
 
 import asyncio
+import gc
 import logging
 import sys
 
@@ -24,6 +25,7 @@ def run() -> int:
         settings = OperatorSettings()
         logs.set_up(settings.log_format, settings.log_level)
         tracing.set_up()
+        gc.freeze()  # what was imported stays: no collection needs to look at it again
         uvloop.run(assembly.run(settings, Credentials.find(), decisions(settings), dependents))
     except ValidationError as error:
         for complaint in explain(error):

@@ -4,6 +4,7 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
+import orjson
 from isek.api import KINDS
 
 from isek_operator.decide.outcome import Manifest
@@ -16,6 +17,9 @@ PUBLIC = ".crt"
 """Values of Secrets under keys that end like this are certificates: anybody may know them."""
 SHARED_LENGTH = 128
 """Strings up to this length are kept once: names of fields, labels, images come back in every object."""
+MOST_PARTS, LARGEST_PART = 4096, 1024
+_parts: dict[bytes, Any] = {}
+"""Parts of objects by their JSON. They are frozen, as the objects are, and so can be kept once."""
 
 
 def slim(manifest: Manifest) -> Manifest:
@@ -66,10 +70,20 @@ def _metadata(metadata: Manifest) -> Manifest:
 
 
 def _shared(value: Any) -> Any:
+    """The same value, made of what other objects are made of: of a thousand Deployments most parts are equal."""
     if isinstance(value, dict):
-        return {sys.intern(name): _shared(item) for name, item in value.items()}
+        return _known({sys.intern(name): _shared(item) for name, item in value.items()})
     if isinstance(value, list):
-        return [_shared(item) for item in value]
+        return _known([_shared(item) for item in value])
     if isinstance(value, str) and len(value) <= SHARED_LENGTH:
         return sys.intern(value)
     return value
+
+
+def _known(value: Any) -> Any:
+    text = orjson.dumps(value)
+    if len(text) > LARGEST_PART:
+        return value
+    if len(_parts) >= MOST_PARTS:
+        _parts.clear()  # what is in use stays where it is used
+    return _parts.setdefault(text, value)

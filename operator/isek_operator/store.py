@@ -33,7 +33,7 @@ class Change:
     """The custom resource that it was."""
 
 
-@dataclass
+@dataclass(slots=True)
 class _Entry:
     manifest: Manifest
     version: int

@@ -87,7 +87,9 @@ class Wire:
             return content
         if not continued:
             self._present[path] = []
-        for item in content["items"] or ():
+        items = content["items"] or []
+        while items:
+            item = items.pop()  # let go of at once: what is kept of it is small
             # the items of a list do not say what they are
             manifest = {**item, "apiVersion": subject[0].api_version, "kind": subject[0].kind}
             self._sink.observed(manifest)
