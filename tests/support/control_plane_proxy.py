@@ -8,14 +8,15 @@ from typing import Self
 
 
 class TcpProxy:
-    """Listens on a free port of 127.0.0.1 and passes connections on to ``target_port`` of what ``host`` returns.
+    """Listens on a free port of 127.0.0.1 and passes connections on to ``target``.
 
-    ``host`` may raise an ``OSError``: the connection ends.
+    Args:
+        target: a port of 127.0.0.1, or what returns host and port for each connection; where it raises an ``OSError``
+            the connection ends.
     """
 
-    def __init__(self, target_port: int, *, host: Callable[[], str] = lambda: "127.0.0.1") -> None:
-        self._target_port = target_port
-        self._host = host
+    def __init__(self, target: int | Callable[[], tuple[str, int]]) -> None:
+        self._target = target
         self._server: asyncio.Server | None = None
         self._connections: set[asyncio.Task[None]] = set()
         self.port = 0
@@ -47,7 +48,8 @@ class TcpProxy:
             writer.transport.abort()
 
     async def _carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        far_reader, far_writer = await asyncio.open_connection(self._host(), self._target_port)
+        address = ("127.0.0.1", self._target) if isinstance(self._target, int) else self._target()
+        far_reader, far_writer = await asyncio.open_connection(*address)
         try:
             async with asyncio.TaskGroup() as both_ways:
                 both_ways.create_task(_pump(reader, far_writer))

@@ -31,7 +31,7 @@ class Kubelet:
     reports its status, and ends when it is deleted. ConfigMaps and Secrets are refreshed; a volume claim keeps its
     data as long as the object lives.
 
-    Each pod has an address of its own in 127.1.0.0/16, the same for all pods of its name, in which ``0.0.0.0`` in its
+    Each pod has an address of its own in 127.0.0.0/8, the same for all pods of its name, in which ``0.0.0.0`` in its
     arguments and ConfigMaps is changed. Names of pods and Services resolve where ``hosts`` is used (``with_hosts``);
     a client elsewhere, such as the test itself, uses ``forward``.
     """
@@ -43,6 +43,7 @@ class Kubelet:
         self._kube = kube
         self._pods = Watched(kube, "Pod", labels=labels)
         self._mounted = {kind: Watched(kube, kind) for kind in KINDS}
+        self._network = random.randrange(256, 2**16 - 256)  # noqa: S311 - other kubelets of this machine have others
         self._addresses: dict[tuple[str, str], str] = {}
         self._running: dict[str, Pod] = {}
         self._ending: dict[str, asyncio.Task[None]] = {}
@@ -62,6 +63,8 @@ class Kubelet:
         assert self._following is not None, "not started"
         self._following.cancel()
         [result] = await asyncio.gather(self._following, return_exceptions=True)
+        for ending in self._ending.values():
+            ending.cancel()
         await asyncio.gather(*self._ending.values(), return_exceptions=True)
         await asyncio.gather(*(pod.crash() for pod in self._running.values()))
         shutil.rmtree(self._folder, ignore_errors=True)
@@ -83,19 +86,19 @@ class Kubelet:
     async def forward(self, namespace: str, service: str, port: int) -> AsyncIterator[str]:
         """Lead ``127.0.0.1:<a free port>``, which is returned, to the ready pods of a Service."""
 
-        def ready_pod() -> str:
+        def ready_pod() -> tuple[str, int]:
             ready = list(self._ready_addresses(self._mounted["Service"].objects[namespace, service]))
             if not ready:
                 raise ConnectionRefusedError(f"no pod of {service} is ready")
-            return random.choice(ready)  # noqa: S311 - no secret
+            return random.choice(ready), port  # noqa: S311 - no secret
 
-        async with TcpProxy(port, host=ready_pod) as proxy:
+        async with TcpProxy(ready_pod) as proxy:
             yield f"127.0.0.1:{proxy.port}"
 
     def logs(self, namespace: str) -> str:
         """The last lines of all containers that ran in a namespace, those of pods that are gone too."""
         return "\n".join(
-            f"--- {path.parent.name} {path.stem}\n" + "\n".join(path.read_text(errors="replace").splitlines()[-40:])
+            "\n".join([f"--- {path.parent.name} {path.stem}", *_last_lines(path)])
             for path in sorted(self._folder.glob(f"{namespace}.*/*.log"))
         )
 
@@ -190,8 +193,9 @@ class Kubelet:
             prefix, _, ordinal = name.rpartition("-")
             names = [f"{prefix}-{number}" for number in range(ORDINALS)] if ordinal.isdigit() else [name]
             for each in {name, *names}:
-                high, low = divmod(len(self._addresses) + 1, 250)
-                self._addresses.setdefault((namespace, each), f"127.1.{high}.{low + 1}")
+                network, number = divmod(len(self._addresses), 250)
+                high, low = divmod(self._network + network, 256)
+                self._addresses.setdefault((namespace, each), f"127.{high}.{low}.{number + 1}")
         return self._addresses[namespace, name]
 
     def _ready_addresses(self, service: Object) -> Iterator[str]:
@@ -217,3 +221,7 @@ class Kubelet:
         text = "\n".join(lines) + "\n"
         if not self.hosts.exists() or self.hosts.read_text() != text:
             self.hosts.write_text(text)  # the same file: it is mounted
+
+
+def _last_lines(log: Path) -> list[str]:
+    return [line[:300] for line in log.read_text(errors="replace").splitlines()[-40:]]

@@ -46,6 +46,7 @@ FAILURES = (grpc.aio.AioRpcError, asyncio.InvalidStateError, TimeoutError)
 
 @dataclass(frozen=True)
 class _Endpoint:
+    name: str
     channel: grpc.aio.Channel
     kv: Any
     lease: Any
@@ -53,7 +54,10 @@ class _Endpoint:
 
 
 class EtcdClient(Store):
-    """The keys and leases of an etcd cluster. It stays with one endpoint until that fails, then takes the next.
+    """The keys and leases of an etcd cluster.
+
+    It stays with one connection until a call fails there, then makes another, to the next endpoint. A member that hangs
+    or has lost the others keeps its connections, and behind a Service another connection may lead to another member.
 
     Args:
         endpoints: ``host:port`` of each member, or of a Service in front of them.
@@ -65,6 +69,7 @@ class EtcdClient(Store):
         self._names = tuple(endpoints)
         self._tls = tls
         self._tls_version: TlsVersion = ()
+        self._credentials: grpc.ChannelCredentials | None = None
         self._endpoints: list[_Endpoint] = []
         self._closing: set[asyncio.Task[None]] = set()
         self._current = random.randrange(len(self._names))  # noqa: S311  (spreads the load, no secret)
@@ -129,7 +134,7 @@ class EtcdClient(Store):
             if endpoint in self._endpoints or _is_being_cancelled():
                 raise
             # gRPC says the same of a stream whose channel was closed
-            raise StoreUnavailableError("the connections to etcd are made anew, with new certificates") from None
+            raise StoreUnavailableError("the connection to etcd is made anew") from None
         finally:
             stream.cancel()
 
@@ -156,9 +161,9 @@ class EtcdClient(Store):
     def _endpoint(self) -> _Endpoint:
         version = self._tls.version() if self._tls else ()
         if not self._endpoints or version != self._tls_version:  # channels belong to the event loop that runs now
-            credentials = _credentials(self._tls) if self._tls else None
+            self._credentials = _credentials(self._tls) if self._tls else None
             self._close_gently(self._endpoints)
-            self._endpoints = [_open(name, credentials) for name in self._names]
+            self._endpoints = [_open(name, self._credentials) for name in self._names]
             self._tls_version = version
         return self._endpoints[self._current]
 
@@ -169,11 +174,14 @@ class EtcdClient(Store):
             closing.add_done_callback(self._closing.discard)
 
     def _failed(self, endpoint: _Endpoint, error: Exception) -> StoreUnavailableError:
-        index = self._endpoints.index(endpoint) if endpoint in self._endpoints else self._current
-        if index == self._current:
-            self._current = (index + 1) % len(self._names)
+        if endpoint in self._endpoints:  # else somebody else has seen to it
+            index = self._endpoints.index(endpoint)
+            self._close_gently([endpoint])
+            self._endpoints[index] = _open(endpoint.name, self._credentials)
+            if index == self._current:
+                self._current = (index + 1) % len(self._names)
         reason = error.details() if isinstance(error, grpc.aio.AioRpcError) else repr(error)
-        return StoreUnavailableError(f"etcd at {self._names[index]} does not answer: {reason}")
+        return StoreUnavailableError(f"etcd at {endpoint.name} does not answer: {reason}")
 
 
 def _open(name: str, credentials: grpc.ChannelCredentials | None) -> _Endpoint:
@@ -181,7 +189,7 @@ def _open(name: str, credentials: grpc.ChannelCredentials | None) -> _Endpoint:
         channel = grpc.aio.insecure_channel(name, options=CHANNEL_OPTIONS)
     else:
         channel = grpc.aio.secure_channel(name, credentials, options=CHANNEL_OPTIONS)
-    return _Endpoint(channel, rpc.KVStub(channel), rpc.LeaseStub(channel), rpc.WatchStub(channel))
+    return _Endpoint(name, channel, rpc.KVStub(channel), rpc.LeaseStub(channel), rpc.WatchStub(channel))
 
 
 def _credentials(tls: TlsFiles) -> grpc.ChannelCredentials:

@@ -219,6 +219,28 @@ async def test_a_member_that_hangs_is_left_for_another(three: EtcdServer, monkey
             hanging.resume()
 
 
+async def test_behind_a_service_a_member_that_hangs_costs_no_registration(three: EtcdServer) -> None:
+    leader = await three.leader()
+    hanging = next(member for member in three.members if member is not leader)
+    endpoints = [hanging.port]
+    async with (
+        TcpProxy(lambda: ("127.0.0.1", endpoints[0])) as service,
+        open_etcd(f"127.0.0.1:{service.port}", ttl_seconds=9) as near,
+        open_etcd(leader.endpoint) as far,
+    ):
+        await near.register(node("first", "writer"))
+        await far.wait_for(far.peers, 1)
+
+        await asyncio.sleep(1)  # until nothing is under way: a ping without an answer would give the member away
+        endpoints[0] = leader.port
+        hanging.pause()
+        try:
+            with pytest.raises(TimeoutError):  # nobody is taken for dead
+                await asyncio.wait_for(far.changed(), 13)
+        finally:
+            hanging.resume()
+
+
 async def test_two_hundred_nodes_register_and_know_each_other(etcd: EtcdServer) -> None:
     count = 200
     async with AsyncExitStack() as stack:
