@@ -90,7 +90,9 @@ class EtcdSteps:
         view = self._store.etcd(mesh.namespace, mesh.name)
         names = {each.id: each.name for each in view.members} if view else {}
         async with await self._observer.admin(mesh, access) as admin:
-            admin.prefer(each.name for each in (view.members if view else ()) if each.reachable)
+            answering = [each for each in (view.members if view else ()) if each.reachable]
+            # the leader first: a member that hands a promotion on to it is refused, and goes on trying (etcd 3.6)
+            admin.prefer(each.name for each in sorted(answering, key=lambda each: each.id != each.leader))
             self._client.check_active(f"a step of the etcd of {mesh}")
             match step.action:
                 case RestrictNodes(prefix):
