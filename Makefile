@@ -42,8 +42,9 @@ test-unit: $(VENV)/.ready ## The unit tests alone
 	$(BIN)/pytest tests/unit
 
 .PHONY: faults
-faults: setup ## Everything that may fail around the operator, at every moment: about 20 minutes (ISEK_FAULTS names less)
+faults: setup ## Everything that may fail around the operator, and etcd under fire on kind: about 35 minutes (ISEK_FAULTS names less)
 	ISEK_FAULTS=$${ISEK_FAULTS:-all} $(BIN)/pytest -v tests/faults$(if $(filter-out all,$(ISEK_FAULTS)),/test_schedules.py)
+	$(if $(filter-out all,$(ISEK_FAULTS)),,ISEK_FIRE_ROUNDS=$${ISEK_FIRE_ROUNDS:-5} $(BIN)/pytest -v tests/e2e/test_etcd_under_fire.py)
 
 .PHONY: e2e
 e2e: setup ## End-to-end tests on a kind cluster of three nodes

@@ -9,9 +9,14 @@ import yaml
 
 from tests.support.control_plane import ControlPlane
 from tests.support.control_plane_etcd import EtcdServer
-from tests.support.kube import KubeClient
+from tests.support.kube import KubeClient, Object
 
 CRDS = Path(__file__).parents[2] / "crds"
+
+
+def definitions() -> list[Object]:
+    """The custom resources."""
+    return [yaml.safe_load(path.read_text()) for path in sorted(CRDS.glob("*.yaml"))]
 
 
 @pytest.fixture(scope="module")
@@ -24,8 +29,7 @@ async def etcd_server() -> AsyncIterator[EtcdServer]:
 @pytest.fixture(scope="session")
 async def control_plane() -> AsyncIterator[ControlPlane]:
     """The Kubernetes control plane that all tests of a run share, with the custom resources defined."""
-    definitions = [yaml.safe_load(path.read_text()) for path in sorted(CRDS.glob("*.yaml"))]
-    async with ControlPlane(definitions=definitions) as control_plane:
+    async with ControlPlane(definitions=definitions()) as control_plane:
         yield control_plane
 
 

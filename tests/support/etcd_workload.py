@@ -85,7 +85,7 @@ class Client:
         return await self.insist(lambda channel: rpc.KVStub(channel).Range(request, timeout=CALL_SECONDS))
 
 
-async def write_and_read(plan: Plan, number: int) -> None:
+async def write_and_read(plan: Plan, number: int, ending: asyncio.Event) -> None:
     """Write unique values to keys that others write too, each only in the place of what was seen there last."""
     client, chance = Client(plan, number), random.Random(f"{plan.seed}/{number}")  # noqa: S311 - no secret
     lease = await client.insist(
@@ -95,7 +95,7 @@ async def write_and_read(plan: Plan, number: int) -> None:
     )
     seen: dict[str, int] = {}
     count = 0
-    while True:
+    while not ending.is_set():
         await asyncio.sleep(PAUSE_SECONDS * 2 * chance.random())
         key = f"{plan.prefix}{chance.randrange(plan.keys)}".encode()
         count += 1
@@ -182,16 +182,16 @@ async def run(plan: Plan) -> None:
     start = (await client.list(plan.prefix)).header.revision
     watchers = [Watcher(plan, number, start) for number in range(plan.watchers)]
     watching = [asyncio.create_task(watcher.watch()) for watcher in watchers]
-    writing = [asyncio.create_task(write_and_read(plan, number)) for number in range(plan.writers)]
+    enough = asyncio.Event()
+    writing = [asyncio.create_task(write_and_read(plan, number, enough)) for number in range(plan.writers)]
     _tell({"op": "start", "revision": start, "registered": await _registered(client, plan), "at": time.monotonic()})
     ending = asyncio.create_task(asyncio.to_thread(sys.stdin.read))
     await asyncio.wait([ending, *watching, *writing], return_when=asyncio.FIRST_COMPLETED)
     for task in (*watching, *writing):
         if task.done():
             task.result()  # raises what went wrong
-    for task in writing:
-        task.cancel()
-    await asyncio.gather(*writing, return_exceptions=True)
+    enough.set()
+    await asyncio.gather(*writing)  # each tells of its last operation
     final = await client.list(plan.prefix)
     newest = max((item.mod_revision for item in final.kvs), default=start)
     async with asyncio.timeout(30):
