@@ -3,11 +3,13 @@
 import asyncio
 import random
 
+import pytest
 from isek.registry import Registry
 
 from tests.integration.operator.etcd_mesh import EtcdMesh
 
 KILLS = 3
+pytestmark = pytest.mark.timeout(300)  # with the start of control plane and members
 
 
 async def test_from_one_member_to_five_and_back_nothing_is_lost(etcd: EtcdMesh) -> None:

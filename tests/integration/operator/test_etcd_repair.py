@@ -1,11 +1,14 @@
 """What is lost of a mesh's etcd is made good: a member from the others, and a quorum by those who were registered."""
 
+import pytest
 from isek_operator.decide.etcd.membership import Membership
 
 from tests.integration.operator.etcd_mesh import EtcdMesh
 from tests.integration.operator.test_etcd_members import names
 from tests.support.kube import Object
 from tests.support.waiting import until
+
+pytestmark = pytest.mark.timeout(300)  # with the start of control plane and members
 
 
 async def test_a_member_that_lost_its_volume_is_replaced_by_a_learner(three: EtcdMesh) -> None:

@@ -16,6 +16,8 @@ from tests.integration.operator.etcd_mesh import EtcdMesh
 from tests.support.kube import Object
 from tests.support.waiting import until
 
+pytestmark = pytest.mark.timeout(300)  # with the start of control plane and members
+
 
 async def test_a_new_image_rolls_out_one_member_at_a_time_and_the_leader_last(three: EtcdMesh) -> None:
     before = await three.pods()
