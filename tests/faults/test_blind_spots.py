@@ -27,16 +27,18 @@ class Deaf(NoFaults):
 
 @dataclass
 class Once(NoFaults):
-    """The first call that is meant gets an answer."""
+    """The first call of each path that is meant gets an answer."""
 
     meant: Callable[[Call], bool]
     answer: Answer
     page: int | None = None
     given: asyncio.Event = field(default_factory=asyncio.Event)
+    paths: set[str] = field(default_factory=set)
 
     def fault(self, call: Call) -> Fault | None:
-        if self.given.is_set() or not self.meant(call):
+        if not self.meant(call) or call.path in self.paths:
             return None
+        self.paths.add(call.path)
         self.given.set()
         return self.answer
 
@@ -63,7 +65,7 @@ async def test_a_deletion_that_no_watch_tells_of_is_found_after_the_next_list(gr
         await run.rests()
 
 
-async def test_pages_of_a_list_that_expire_are_read_in_one_piece(ground: Ground) -> None:
+async def test_a_list_whose_pages_expire_is_begun_anew(ground: Ground) -> None:
     async with Run(ground, "expired").running() as run:
         await run.kube.apply(*(agent(f"agent-{number}") for number in range(3)))
         await run.settled()
@@ -99,9 +101,9 @@ async def test_a_conflict_is_not_believed_before_it_is_looked_up(ground: Ground,
     """``create``: of the default mesh, which nobody else has made. ``delete``: of a child, which has no successor."""
     async with Run(ground, "conflict").running() as run:
         run.proxy.schedule = conflict = Once(lambda call: call.verb == verb and call.write > 0, Answer(409))
-        await run.kube.apply(agent("writer"), node("shared"))
+        await run.kube.apply(agent("writer"))
         await run.settled()
-        await run.kube.apply(agent("writer", nodeRef={"name": "shared"}))
+        await run.kube.apply(node("shared"), agent("writer", nodeRef={"name": "shared"}))
         await run.settled()
 
         assert conflict.given.is_set()
