@@ -84,6 +84,7 @@ CASES: tuple[tuple[str, Any, Look, Any], ...] = (
     ("image.pullSecrets", REGISTRY, lambda found: first(found, "Pod")["spec"]["imagePullSecrets"], REGISTRY),
     ("replicas", 3, lambda found: first(found, "Deployment")["spec"]["replicas"], 3),
     ("maxConcurrentUpgrades", 9, told("MAX_CONCURRENT_UPGRADES"), "9"),
+    ("image.repository", "mine/operator", told("OPERATOR_IMAGE"), f"mine/operator:{VERSION}"),
     ("nodeImage.repository", "elsewhere/node", told("NODE_IMAGE"), f"elsewhere/node:{VERSION}"),
     ("nodeImage.tag", "1.2.3", told("NODE_IMAGE"), "isek/node:1.2.3"),
     ("p2pImage.repository", "elsewhere/p2p", told("P2P_IMAGE"), f"elsewhere/p2p:{VERSION}"),
