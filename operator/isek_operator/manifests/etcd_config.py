@@ -51,7 +51,7 @@ def _configuration(mesh: IsekMesh, membership: Membership, ordinal: int) -> dict
     """
     member, name = membership.members[ordinal], etcd_pod_name(mesh, ordinal)
     founds = not member.id  # it makes the cluster, all others are added to it
-    known = (ordinal,) if founds else range(len(membership.members))
+    known = (ordinal,) if founds else membership.listed
     return {
         "name": name,
         # what another cluster or another member has left on the volume is never taken for its own

@@ -35,6 +35,12 @@ def test_what_is_known_of_the_members_is_written_down_beside_their_configuration
     ]
 
 
+def test_a_member_that_joins_is_told_of_no_one_who_was_removed_since_etcd_counts() -> None:
+    gone = Membership("token-1", (*THREE.members[:1], Member("b2", Admission.REMOVED), *THREE.members[2:]))
+
+    assert configuration(gone, 2)["initial-cluster"] == f"default-etcd-0={url(0)},default-etcd-2={url(2)}"
+
+
 def test_the_first_member_makes_the_cluster_alone() -> None:
     first = configuration(FIRST, 0)
 

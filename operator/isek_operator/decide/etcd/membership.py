@@ -18,6 +18,8 @@ class Admission(StrEnum):
     """With an empty volume: it has never run, as far as is known."""
     JOINED = "Joined"
     """Only with its data: without it, it would vote on what it has forgotten."""
+    REMOVED = "Removed"
+    """Not before it is added again: the cluster does not list it any more."""
 
 
 @dataclass(frozen=True)
@@ -66,6 +68,11 @@ class Membership:
     def untouched(self) -> bool:
         """Whether the cluster has never been seen to run."""
         return self == Membership.first(self.token)
+
+    @property
+    def listed(self) -> tuple[int, ...]:
+        """The ordinals of those that the cluster lists: no more and no fewer may be told to one that joins."""
+        return tuple(n for n, each in enumerate(self.members) if each.admission is not Admission.REMOVED)
 
     def successor(self) -> Self:
         """An empty cluster that takes the place of this one: the token is ``<uid>-1``, then ``<uid>-2`` and so on."""

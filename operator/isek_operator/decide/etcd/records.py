@@ -1,5 +1,7 @@
 """What the cluster's own list of members says is written down, so that pods start with what they need."""
 
+from dataclasses import replace
+
 from isek_operator.decide.etcd.membership import Admission, Member, Membership
 from isek_operator.decide.etcd.ruling import Plan, acknowledge
 from isek_operator.decide.etcd.situation import Situation
@@ -26,6 +28,11 @@ def write_down(situation: Situation) -> Plan | None:
     if (left := _without_the_removed(situation)) != membership:
         pods = ", ".join(map(situation.pod_name, range(len(left.members), len(membership.members))))
         return acknowledge(situation, left, Reason.MEMBER_LEAVING, f"{pods} left the cluster and ends")
+    for ordinal in membership.listed:
+        if ordinal not in situation.listed:
+            removed = replace(membership.members[ordinal], admission=Admission.REMOVED)
+            message = f"{situation.pod_name(ordinal)} was removed"
+            return acknowledge(situation, membership.having(ordinal, removed), Reason.MEMBER_REPLACED, message)
     return None
 
 

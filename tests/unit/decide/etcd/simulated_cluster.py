@@ -63,6 +63,8 @@ class Config:
 
     token: str
     member: Member
+    known: tuple[int, ...]
+    """The ordinals that the member is told of."""
 
     @property
     def data_dir(self) -> DataDir:
@@ -221,11 +223,11 @@ class World:
         membership = self.membership
         if membership is None or ordinal >= len(membership.members):
             return None
-        return Config(membership.token, membership.members[ordinal])
+        return Config(membership.token, membership.members[ordinal], membership.listed)
 
     def _guard(self, ordinal: int, pod: LivePod, config: Config) -> None:
         has_data = config.data_dir in self.volumes[ordinal]
-        pod.data_lost = not has_data and config.member.admission is Admission.JOINED
+        pod.data_lost = not has_data and config.member.admission is not Admission.NEW
 
     def _start(self, ordinal: int, pod: LivePod, config: Config) -> None:
         volume = self.volumes[ordinal]
@@ -246,6 +248,9 @@ class World:
             return
         if empty and not cluster.members[id_].learner:
             raise BrokenPromiseError(f"voter {id_:x} started without its data")
+        if empty and {each.ordinal for each in cluster.members.values()} != set(config.known):
+            pod.config = self._configured(ordinal)  # etcd ends: "member count is unequal"
+            return
         volume.setdefault(config.data_dir, 0)
         pod.running = id_
 
@@ -361,7 +366,8 @@ class World:
             case AddLearner(peer_url):
                 ordinal = URLS.index(peer_url)
                 listed = cluster.members.values()
-                if all(each.ordinal != ordinal and not each.learner for each in listed):
+                healthy = all(self.up(cluster, id_) for id_ in cluster.voters)  # else etcd refuses: "unhealthy cluster"
+                if healthy and all(each.ordinal != ordinal and not each.learner for each in listed):
                     self.ids += 1
                     cluster.members[self.ids] = Entry(ordinal, learner=True)
             case Promote(id_):

@@ -148,11 +148,15 @@ def test_a_member_that_lost_its_volume_is_removed_added_again_and_started_anew()
     lost = situation(voter(0), voter(1), silent(voter(2)), wanted=3, pods=pods)
     assert action(plan(lost)) == RemoveMember(102)
 
-    removed = situation(voter(0), voter(1), wanted=3, pods=pods, membership=lost.membership)
-    assert action(plan(removed)) == AddLearner(URLS[2])
+    removed = plan(situation(voter(0), voter(1), wanted=3, pods=pods, membership=lost.membership))
+    assert removed.step is None
+    assert removed.membership.members[2] == Member("66", Admission.REMOVED)
+
+    written = situation(voter(0), voter(1), wanted=3, pods=pods, membership=removed.membership)
+    assert action(plan(written)) == AddLearner(URLS[2])
 
     successor = silent(learner(2, id=200, name=""))
-    added = plan(situation(voter(0), voter(1), successor, wanted=3, pods=pods, membership=lost.membership))
+    added = plan(situation(voter(0), voter(1), successor, wanted=3, pods=pods, membership=removed.membership))
     assert added.membership.members[2] == Member("c8", Admission.NEW)
 
     waiting = situation(voter(0), voter(1), successor, wanted=3, pods=pods, membership=added.membership)

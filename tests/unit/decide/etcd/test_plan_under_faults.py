@@ -56,6 +56,20 @@ def test_whatever_happens_the_last_wish_comes_true_and_no_write_is_lost(beginnin
     assert world.excused or (world.cluster is not None and world.cluster.token == "uid-1")
 
 
+def test_two_of_five_members_that_lose_their_volumes_at_once_are_both_replaced() -> None:
+    world = World(wanted=5)
+    world.settle()
+    world.write()
+    for ordinal in (1, 3):
+        world.lose_volume(ordinal)
+
+    world.settle()
+
+    assert not world.excused
+    assert world.cluster is not None
+    assert world.cluster.token == "uid-1"
+
+
 FAULTS: dict[str, Callable[[World, int], object]] = {
     "its process crashes": World.crash,
     "its pod is deleted": World.end_pod,
