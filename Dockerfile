@@ -57,6 +57,7 @@ COPY --from=node-app /app /app
 ENTRYPOINT ["isek-node"]
 
 FROM node:24-trixie-slim AS p2p-build
+RUN apt-get update -q && apt-get install -q -y --no-install-recommends tini && rm -rf /var/lib/apt/lists/*
 WORKDIR /src/p2p
 COPY p2p/package.json p2p/package-lock.json ./
 RUN --mount=type=cache,target=/cache/npm npm ci --cache /cache/npm --no-audit --no-fund --loglevel=error
@@ -64,7 +65,8 @@ COPY p2p ./
 RUN npm run build && mkdir -p /image/app && cp dist/p2p.mjs /image/app/
 # of the base image only Node.js itself and the libraries that it loads
 RUN mkdir -p /image/tmp && chmod 1777 /image/tmp && \
-    cp -L --parents /usr/local/bin/node $(ldd /usr/local/bin/node | grep -o '/[^ ]*') /image/
+    cp -L --parents /usr/local/bin/node $(ldd /usr/local/bin/node | grep -o '/[^ ]*') /image/ && \
+    cp /usr/bin/tini-static /image/usr/local/bin/tini
 
 FROM scratch AS p2p
 ARG VERSION
@@ -73,4 +75,5 @@ LABEL org.opencontainers.image.title=isek-p2p org.opencontainers.image.version=$
 COPY --from=p2p-build /image /
 ENV PATH=/usr/local/bin NODE_ENV=production
 USER 65532:65532
-ENTRYPOINT ["node", "/app/p2p.mjs"]
+# the first process of a container ignores SIGTERM until it has a handler, and a pod would wait for its whole grace period
+ENTRYPOINT ["tini", "--", "node", "/app/p2p.mjs"]

@@ -15,6 +15,7 @@ ECHOES = (agent("parrot"), team("aviary", members=[{"agent": {"name": "parrot"}}
 async def test_asking_goes_on_while_one_of_three_members_is_dead(namespace: Kubectl) -> None:
     await namespace.apply(mesh("default", etcd={"replicas": 3}), *ECHOES)
     await namespace.until_condition("isekteam", "aviary", within=180)
+    await namespace.until_condition("isekmesh", "default", within=180)  # all members are there
     members = await namespace.list("pod", labels="isek.io/mesh=default")
     machines = Counter(member["spec"]["nodeName"] for member in members)
     assert sorted(machines.values()) == [1, 2]  # spread over the two machines that take pods
@@ -30,7 +31,7 @@ async def test_asking_goes_on_while_one_of_three_members_is_dead(namespace: Kube
     await namespace.apply(agent("finch"))
     await namespace.until_condition("isekagent", "finch")
     assert (await isek.ask("finch", "and you?")).text == "and you?"
-    await namespace("rollout", "status", "statefulset/default-etcd", "--timeout=120s")
+    await namespace.until_condition("isekmesh", "default", within=120)
 
 
 async def test_nodes_notice_nothing_when_the_etcd_grows_to_five_members_and_shrinks_to_one(namespace: Kubectl) -> None:

@@ -60,14 +60,14 @@ async def test_the_sidecars_counted_the_calls_that_crossed(newsroom: Kubectl) ->
     assert await calls_carried(newsroom, "newsroom-team") == carried + 2  # one to each member
 
 
-async def test_kubectl_get_isek_shows_readiness_node_mesh_replicas_and_age(newsroom: Kubectl) -> None:
+async def test_kubectl_get_isek_shows_readiness_and_why_pods_node_mesh_and_age(newsroom: Kubectl) -> None:
     table = await newsroom("get", "isek")
 
     agents = table.split("\n\n")[0].splitlines()
-    assert agents[0].split() == ["NAME", "READY", "NODE", "MESH", "REPLICAS", "AGE"]
-    name, ready, node, mesh, replicas, _age = agents[1].split()
-    assert name == "isekagent.isek.io/researcher"
-    assert (ready, node, mesh, replicas) == ("True", "researcher-agent", f"{newsroom.namespace}/default", "1")
+    assert agents[0].split() == ["NAME", "READY", "REASON", "PODS", "NODE", "MESH", "AGE"]
+    name, ready, reason, pods, node, mesh, _age = agents[1].split()
+    assert (name, ready, reason, pods) == ("isekagent.isek.io/researcher", "True", "AllReplicasReady", "1/1")
+    assert (node, mesh) == ("researcher-agent", f"{newsroom.namespace}/default")
     assert "isekteam.isek.io/newsroom" in table
     assert "isekmesh.isek.io/default" in table
 
@@ -137,11 +137,12 @@ async def test_a_deployment_deleted_by_hand_is_made_again(newsroom: Kubectl) -> 
 async def test_what_the_processes_take_is_printed(
     newsroom: Kubectl, operator_installed: Kubectl, figure: Figure
 ) -> None:
-    (operator,) = await operator_installed.list("pod", labels="app.kubernetes.io/name=isek-operator")
+    lease = await operator_installed.get("lease", "isek-operator")
+    active = lease["spec"]["holderIdentity"].partition("_")[0]
     pods = await newsroom.list("pod", labels="isek.io/agent=writer")
     writer = next(pod for pod in pods if "deletionTimestamp" not in pod["metadata"])  # its forerunner may still drain
     sizes = {
-        "operator": await resident_kilobytes(operator_installed, operator["metadata"]["name"], "operator"),
+        "operator": await resident_kilobytes(operator_installed, active, "operator"),
         "node": await resident_kilobytes(newsroom, writer["metadata"]["name"], "node"),
         "sidecar": await resident_kilobytes(newsroom, writer["metadata"]["name"], "p2p"),
     }

@@ -37,7 +37,7 @@ async def test_no_call_is_lost_while_an_agent_is_changed_scaled_and_its_etcd_is_
         await namespace("scale", "isekagent/parrot", "--replicas=1")
         await until_nodes(namespace, "parrot", 1)
         await namespace("delete", "pod", "default-etcd-0", "--force", "--grace-period=0")
-        await namespace("rollout", "status", "statefulset/default-etcd", "--timeout=90s")
+        await namespace.until_condition("pod", "default-etcd-0", within=90)
 
     assert set(over_the_mesh) == {"200 hello"}
     assert over_the_mesh["200 hello"] > 100
