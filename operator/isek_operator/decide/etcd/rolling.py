@@ -9,11 +9,14 @@ BY_THE_LATEST = "is replaced by one of the latest specification"
 
 
 def replace_what_does_not_run(situation: Situation) -> Plan | None:
-    """A pod of a former template that does not answer may go at any time: nobody counts on it."""
+    """A pod of a former template that cannot run may go at any time: nobody counts on it.
+
+    Not one that only does not answer for a moment: where the latest template is at fault, it would be lost as well.
+    """
     reachable = {ordinal for ordinal, each in situation.listed.items() if each.reachable}
     for ordinal, pod in sorted(situation.pods.items(), reverse=True):
-        if pod.outdated and not pod.ready and not pod.ending and ordinal not in reachable:
-            note = f"pod {situation.pod_name(ordinal)}, which does not answer, {BY_THE_LATEST}"
+        if pod.outdated and pod.trouble and not pod.ready and not pod.ending and ordinal not in reachable:
+            note = f"pod {situation.pod_name(ordinal)}, which does not run, {BY_THE_LATEST}"
             return delete_pod(situation, ordinal, Reason.ROLLING_OUT, note)
     return None
 

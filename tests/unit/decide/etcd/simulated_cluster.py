@@ -288,6 +288,7 @@ class World:
                 outdated=wished is not None and pod.revision != wished.revision,
                 token=pod.token,
                 data_lost=pod.data_lost,
+                trouble="data lost" if pod.data_lost else "",
             )
             for ordinal, pod in self.pods.items()
         }

@@ -197,6 +197,18 @@ def test_a_pod_of_a_former_template_that_does_not_run_is_replaced_even_without_a
     assert action(planned) == DeletePod("default-etcd-0", "uid-of-0")
 
 
+def test_a_pod_that_restarts_while_the_latest_template_fails_is_not_made_by_it_too() -> None:
+    restarting = running(1, ready=False, outdated=True)
+    pods = {
+        0: running(0, ready=False, outdated=True),
+        1: restarting,
+        2: running(2, ready=False, trouble="ErrImagePull"),
+    }
+    membership = Membership(TOKEN, joined(0, 1, 2))
+
+    assert plan(situation(wanted=3, quorum=False, membership=membership, pods=pods)).step is None
+
+
 def lost(**changes: Any) -> Situation:
     pods = {0: running(0, ready=False), 1: running(1, ready=False, trouble="Pending")}
     fields = {"membership": Membership(TOKEN, joined(0, 1, 2)), "pods": pods, "unavailable_seconds": 300.0}
