@@ -1,6 +1,9 @@
 """What the operator needs to know; each setting is the environment variable ``ISEK_OPERATOR_<NAME>``."""
 
+from contextlib import suppress
 from importlib.metadata import version
+from ipaddress import IPv4Address, IPv6Address, ip_address
+from pathlib import Path
 from typing import Annotated, Literal
 
 from isek.api.mesh import Etcd
@@ -14,6 +17,17 @@ Port = Annotated[int, Field(ge=1, le=65535)]
 
 def _image(name: str) -> str:
     return f"isek/{name}:{version('isek-operator')}"
+
+
+def name_servers(resolv_conf: Path) -> tuple[IPv4Address | IPv6Address, ...]:
+    """The addresses that a machine or a pod asks for names (resolv.conf(5)), without its own."""
+    found = []
+    for line in resolv_conf.read_text().splitlines() if resolv_conf.exists() else ():
+        with suppress(ValueError):
+            keyword, value, *_ = line.split()
+            if keyword == "nameserver" and not (address := ip_address(value.partition("%")[0])).is_loopback:
+                found.append(address)
+    return tuple(found)
 
 
 class OperatorSettings(BaseSettings):
@@ -33,6 +47,10 @@ class OperatorSettings(BaseSettings):
     """How long an etcd may be without a quorum before an empty one takes its place."""
     watch_namespaces: Annotated[tuple[str, ...], NoDecode] = ()
     """Namespaces to look after, separated by commas; empty: all."""
+    dns_servers: Annotated[tuple[IPv4Address | IPv6Address, ...], NoDecode] = Field(
+        default_factory=lambda: name_servers(Path("/etc/resolv.conf"))
+    )
+    """Addresses where pods ask for names, separated by commas; default: where the operator asks, which is a pod too."""
     lease_namespace: str = ""
     """Namespace of the Lease that only the active one of several operators holds; empty: this is the only operator."""
     lease_name: Annotated[str, Field(min_length=1)] = "isek-operator"
@@ -50,7 +68,7 @@ class OperatorSettings(BaseSettings):
     workers: Annotated[int, Field(ge=1, le=1000)] = 20
     """Resources that are worked on at a time."""
 
-    @field_validator("watch_namespaces", mode="before")
+    @field_validator("watch_namespaces", "dns_servers", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         return tuple(name.strip() for name in value.split(",") if name.strip()) if isinstance(value, str) else value

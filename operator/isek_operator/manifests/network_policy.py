@@ -20,7 +20,7 @@ from isek_operator.settings import OperatorSettings
 NAMESPACE_NAME = "kubernetes.io/metadata.name"
 """The label that the API server gives to every namespace."""
 
-NODE_LOCAL_DNS = "169.254.20.10/32"
+NODE_LOCAL_DNS = "169.254.20.10"
 """Where NodeLocal DNSCache answers (https://kubernetes.io/docs/tasks/administer-cluster/nodelocaldns/)."""
 
 NOT_PUBLIC_V4 = (
@@ -43,7 +43,7 @@ Peer = dict[str, Any]
 Rule = dict[str, Any]
 
 
-def workload_network_policy(workload: Workload) -> Manifest:
+def workload_network_policy(workload: Workload, settings: OperatorSettings) -> Manifest:
     """What the pods of a workload may reach, and who may reach them.
 
     In: the mesh, and all pods of the own namespace over HTTP. Out: the mesh, its etcd, DNS, and where URLs lead.
@@ -61,7 +61,7 @@ def workload_network_policy(workload: Workload) -> Manifest:
             *([_from_anywhere_inside(HEALTH_PORT)] if mesh.spec.p2p.enabled else []),
         ],
         egress=[
-            *_dns(),
+            _dns(settings),
             *([_to([etcd], CLIENT_PORT)] if mesh.spec.etcd.external is None else []),
             _to(peers, between),
             *_beyond(workload.destinations),
@@ -82,7 +82,7 @@ def etcd_network_policy(mesh: IsekMesh, settings: OperatorSettings) -> Manifest:
             _from([members], CLIENT_PORT, PEER_PORT),
             _from_anywhere_inside(METRICS_PORT),
         ],
-        egress=[*_dns(), _to([members], CLIENT_PORT, PEER_PORT)],
+        egress=[_dns(settings), _to([members], CLIENT_PORT, PEER_PORT)],
     )
 
 
@@ -111,10 +111,11 @@ def _members(mesh: IsekMesh) -> list[Peer]:
     return [own, _pods(joined_labels(mesh), _filled(allowed.selector.to_manifest()))]
 
 
-def _dns() -> list[Rule]:
-    ports = [_port(53, "UDP"), _port(53)]
-    servers = [_pods({"k8s-app": "kube-dns"}, {}), {"ipBlock": {"cidr": NODE_LOCAL_DNS}}]
-    return [{"to": servers, "ports": ports}]
+def _dns(settings: OperatorSettings) -> Rule:
+    """Also the addresses that pods ask: where a cache on each machine takes them over, no pod is behind them."""
+    addresses = dict.fromkeys((NODE_LOCAL_DNS, *map(str, settings.dns_servers)))
+    servers = [_pods({"k8s-app": "kube-dns"}, {}), *map(_address, addresses)]
+    return {"to": servers, "ports": [_port(53, "UDP"), _port(53)]}
 
 
 def _beyond(destinations: Iterable[Destination]) -> list[Rule]:
@@ -126,7 +127,7 @@ def _beyond(destinations: Iterable[Destination]) -> list[Rule]:
             case Pods(namespace, labels, port):
                 rules.append(_to([_pods(dict(sorted(labels)), _namespace(namespace))], port))
             case Address(ip, port):
-                rules.append(_to([{"ipBlock": {"cidr": f"{ip}/{128 if ':' in ip else 32}"}}], port))
+                rules.append(_to([_address(ip)], port))
             case Public(port):
                 public.add(port)
     if public:
@@ -140,6 +141,10 @@ def _beyond(destinations: Iterable[Destination]) -> list[Rule]:
 
 def _pods(labels: Mapping[str, str], namespaces: Mapping[str, Any]) -> Peer:
     return {"podSelector": {"matchLabels": dict(labels)}, "namespaceSelector": dict(namespaces)}
+
+
+def _address(ip: str) -> Peer:
+    return {"ipBlock": {"cidr": f"{ip}/{128 if ':' in ip else 32}"}}
 
 
 def _namespace(name: str) -> Mapping[str, Any]:

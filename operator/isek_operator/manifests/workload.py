@@ -19,6 +19,6 @@ def workload_manifests(workload: Workload, settings: OperatorSettings) -> tuple[
         *([workload_service_account(workload)] if own_account else []),
         workload_service(workload),
         workload_disruption_budget(workload),
-        workload_network_policy(workload),
+        workload_network_policy(workload, settings),
         deployment(workload, settings),
     )

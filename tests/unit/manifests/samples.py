@@ -14,7 +14,7 @@ from isek_operator.settings import OperatorSettings
 
 NAMESPACE = "newsroom"
 ETCD_IMAGE = "registry.k8s.io/etcd:test"
-SETTINGS = OperatorSettings(node_image="isek/node:test", p2p_image="isek/p2p:test")
+SETTINGS = OperatorSettings(node_image="isek/node:test", p2p_image="isek/p2p:test", dns_servers=())
 ECHO = {"provider": "Echo"}
 OPENAI = {
     "provider": "OpenAI",

@@ -8,6 +8,7 @@ from isek_operator.decide.destinations import Address, Pods, Public
 from isek_operator.decide.outcome import Manifest
 from isek_operator.manifests.network_policy import etcd_network_policy, workload_network_policy
 from isek_operator.manifests.pod import pod_template
+from isek_operator.settings import OperatorSettings
 
 from tests.support.policies import Network, Pod
 from tests.unit.manifests.samples import NAMESPACE, SETTINGS, agent, an_etcd, dedicated, elsewhere, mesh, parsed, valid
@@ -41,7 +42,7 @@ class Town:
             Pod(each.namespace, an_etcd(each)["spec"]["template"]["metadata"]["labels"])
             for each in (self.mesh, self.foreign)
         )
-        policies = [valid(workload_network_policy(each)) for each in workloads]
+        policies = [valid(workload_network_policy(each, SETTINGS)) for each in workloads]
         policies += [valid(etcd_network_policy(each, SETTINGS)) for each in (self.mesh, self.foreign)]
         self.network = Network(policies, {"press": {"team": "press"}, "lab": {"team": "lab"}})
 
@@ -57,6 +58,20 @@ def test_a_node_reaches_its_etcd_its_peers_and_dns() -> None:
     assert town.allows(town.asker, DNS, 53)
     assert town.allows(town.asker, DNS, 53, "UDP")
     assert town.allows(town.asker, "169.254.20.10", 53, "UDP")
+
+
+def test_names_are_asked_for_where_pods_ask_though_no_pod_answers_there() -> None:
+    """NodeLocal DNSCache takes over the address of the Service; Cloud DNS of GKE is no pod either."""
+    settings = OperatorSettings(dns_servers="10.96.0.10,fd00::a")  # as in the environment
+    town = Town()
+    policies = [workload_network_policy(dedicated(agent("asker"), town.mesh), settings)]
+    network = Network([*policies, etcd_network_policy(town.mesh, settings)])
+
+    for source in (town.asker, town.etcd):
+        assert not town.allows(source, "10.96.0.10", 53)
+        for server in ("10.96.0.10", "fd00::a"):
+            assert network.allows(source, server, 53, "UDP")
+            assert not network.allows(source, server, 443)
 
 
 def test_a_node_reaches_nothing_else() -> None:
@@ -230,6 +245,6 @@ def test_a_policy_of_the_users_own_may_open_more() -> None:
 def test_the_order_of_what_is_reached_does_not_matter() -> None:
     first, second = Public(443), Address("10.1.2.3", 8080)
 
-    assert workload_network_policy(dedicated(agent(), destinations=[first, second])) == workload_network_policy(
-        dedicated(agent(), destinations=[second, first])
+    assert workload_network_policy(dedicated(agent(), destinations=[first, second]), SETTINGS) == (
+        workload_network_policy(dedicated(agent(), destinations=[second, first]), SETTINGS)
     )
