@@ -51,13 +51,16 @@ class Membership:
 
     @classmethod
     def of(cls, manifest: Manifest | None) -> Self | None:
-        """What is written down on a live object; None: nothing."""
+        """What is written down on a live object; None: nothing, or what somebody has edited into no record."""
         annotations = (manifest or {}).get("metadata", {}).get("annotations") or {}
         if MEMBERSHIP not in annotations:
             return None
-        record = json.loads(annotations[MEMBERSHIP])
-        members = tuple(Member(each["id"], Admission(each["admission"])) for each in record["members"])
-        return cls(record["token"], members)
+        try:
+            record = json.loads(annotations[MEMBERSHIP])
+            members = tuple(Member(each["id"], Admission(each["admission"])) for each in record["members"])
+            return cls(record["token"], members)
+        except (ValueError, KeyError, TypeError):
+            return None
 
     def to_annotation(self) -> str:
         """What ``of`` reads."""
