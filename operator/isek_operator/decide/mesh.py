@@ -126,7 +126,8 @@ def judge_managed(observed: ObservedMesh, settings: OperatorSettings) -> Outcome
     version = lowest_version(situation.view) or mesh.status.etcd_version or ""
     refused = None if situation.membership.untouched else image_refusal(version, mesh.spec.etcd.image)
     planned = Plan(situation.membership, None, _recreating(observed)) if recreating else plan(situation)
-    problems = [*observed.missing_secrets, *([credentials.problem] if credentials.problem else [])]
+    # what is not there is not looked into
+    problems = observed.missing_secrets or ((credentials.problem,) if credentials.problem else ())
     image = (refused and _image(observed.stateful_set)) or mesh.spec.etcd.image
     verdict = _verdict(observed, planned, problems, image, refused)
     available = _unavailable(observed) if recreating else _available(observed)

@@ -9,7 +9,7 @@ from isek_operator.decide.world import World
 
 
 def missing_secrets(resource: Resource, world: World) -> tuple[Problem, ...]:
-    """One problem for each key that ``resource`` refers to and that does not exist."""
+    """One problem for each Secret, or key in one, that ``resource`` refers to and that does not exist."""
     problems = []
     for reference in secret_keys(resource):
         keys = world.secret(resource.namespace, reference.name)
@@ -20,4 +20,4 @@ def missing_secrets(resource: Resource, world: World) -> tuple[Problem, ...]:
         else:
             continue
         problems.append(Problem(Reason.SECRET_NOT_FOUND, f"{what}, or fix {reference.field}"))
-    return tuple(problems)
+    return tuple(dict.fromkeys(problems))  # a Secret that is not there misses all its keys at once

@@ -258,6 +258,16 @@ def test_a_users_authority_issues_the_certificates() -> None:
     assert finding(etcd.scene.decide("IsekMesh", "default"), "ResolvedRefs").status
 
 
+def test_a_users_authority_that_is_not_there_yet_is_asked_for_once() -> None:
+    waiting = Scene(OWN).decide("IsekMesh", "default")
+
+    for condition in ("Ready", "ResolvedRefs"):
+        assert finding(waiting, condition).reason is Reason.SECRET_NOT_FOUND
+        assert finding(waiting, condition).message == (
+            f"Secret 'own' does not exist in namespace {NAMESPACE!r}; create it, or fix spec.etcd.tls.caSecret"
+        )
+
+
 def test_a_users_authority_that_changes_is_rolled_over() -> None:
     etcd = Etcd(OWN, given=pki.new_authority("press", NOW))
     another = pki.new_authority("press", NOW)

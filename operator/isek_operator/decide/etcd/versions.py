@@ -40,7 +40,8 @@ def refusal(running: str, image: str) -> Problem | None:
         return None
     step = f"etcd {now[0]}.{now[1]} -> {then[0]}.{then[1]}"
     if then < now:
-        why = f"goes back, which etcd cannot; set spec.etcd.image to {now[0]}.{now[1]}, or to {now[0]}.{now[1] + 1}"
+        fitting = f"{now[0]}.{now[1]} or {now[0]}.{now[1] + 1}"
+        why = f"goes back, which etcd cannot; set spec.etcd.image to an image of etcd {fitting}"
     else:
-        why = f"skips a minor version; set spec.etcd.image to {now[0]}.{now[1] + 1} first"
+        why = f"skips a minor version; set spec.etcd.image to an image of etcd {now[0]}.{now[1] + 1} first"
     return Problem(Reason.UPGRADE_REFUSED, f"refused: {step} {why}")
