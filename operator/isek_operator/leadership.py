@@ -19,7 +19,7 @@ from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from typing import Never, Protocol
 
-from isek_operator.cluster.errors import ApiError, TransientError
+from isek_operator.cluster.errors import ApiError, NotFoundError, TransientError
 from isek_operator.cluster.lease import SeenLease, Tenure
 
 DURATION_SECONDS = 4
@@ -212,7 +212,8 @@ class Leadership:
                     return False
                 self._see(await self._write())
         except (ApiError, TimeoutError) as error:
-            if isinstance(error, ApiError) and not isinstance(error, TransientError) and not self.held:
+            lasting = isinstance(error, ApiError) and not isinstance(error, (TransientError, NotFoundError))
+            if lasting and not self.held:
                 raise LeadershipDeniedError(f"{self._lease} cannot be used: {error}") from None
             # a call without an answer may have come through as well: what is there now has to be read
             self._current, self._trouble = False, str(error) or "no answer in time"

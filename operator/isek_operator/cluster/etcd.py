@@ -272,9 +272,9 @@ UNAVAILABLE = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED)
 
 
 def _prefix(permission: Any) -> str:
-    start = permission.key
-    whole = permission.permType == rpc.Permission.READWRITE and permission.range_end == _end(start.decode())
-    return start.decode() if whole else f"{start!r} to {permission.range_end!r}"
+    start = permission.key.decode(errors="replace")  # somebody else's grant may be of any bytes
+    whole = permission.permType == rpc.Permission.READWRITE and permission.range_end == _end(start)
+    return start if whole else f"{permission.key!r} to {permission.range_end!r}"
 
 
 def _end(prefix: str) -> bytes:

@@ -31,6 +31,8 @@ from isek_operator.store import Store
 
 REFUSED_SECONDS = 2.0
 """Until a step is tried again that etcd refused: a member that has just started counts after five seconds only."""
+UPKEEP_SECONDS = 60.0
+"""Until upkeep is tried again that made no difference; one that did makes the mesh due at once."""
 
 logger = logging.getLogger(__name__)
 
@@ -73,7 +75,7 @@ class EtcdSteps:
         logger.info("done: %s", outcome.etcd_step.note)
         self._recorder.record(mesh, News("Normal", outcome.etcd_step.reason, outcome.etcd_step.note))
         await self._observer.ask(key)
-        return Tended(again, 0.0)
+        return Tended(again, UPKEEP_SECONDS if isinstance(outcome.etcd_step.action, Compact | Defragment) else 0.0)
 
     def forget(self, mesh: Key) -> None:
         """The mesh is gone: ask its etcd no more."""

@@ -11,7 +11,7 @@ from typing import TypeVar
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from isek_operator.cluster.errors import ApiError, ConflictError, ForbiddenError, UnreachableError
+from isek_operator.cluster.errors import ApiError, ConflictError, ForbiddenError, NotFoundError, UnreachableError
 from isek_operator.cluster.lease import SeenLease, Tenure
 from isek_operator.leadership import (
     DURATION_SECONDS,
@@ -103,6 +103,8 @@ class Line:
 
     async def write(self, seen: SeenLease, tenure: Tenure) -> SeenLease:
         def write() -> SeenLease:
+            if self.server.tenure is None:
+                raise NotFoundError("it is gone")
             if seen.manifest["metadata"]["resourceVersion"] != str(self.server.version):
                 raise ConflictError("it has changed")
             return self.server.put(tenure)
@@ -282,6 +284,22 @@ async def test_a_lease_that_is_deleted_by_hand_is_made_again(time: FakeTime, ser
 
     assert first.leadership.held
     assert server.log == ["first", "first"]
+    await first.killed()
+
+
+async def test_a_lease_that_is_deleted_between_the_look_and_the_taking_is_made_again(
+    time: FakeTime, server: Server
+) -> None:
+    server.put(Tenure("", 1, acquired=None, renewed=None, transitions=1))
+    first = Operator("first", server, time)
+    first.line.slowness = 0.5
+    await time.advance(0.25)
+    server.tenure = None
+    server.version += 1
+
+    await time.advance(3)
+
+    assert first.leadership.held
     await first.killed()
 
 
