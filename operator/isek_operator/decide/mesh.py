@@ -6,7 +6,7 @@ from typing import Any
 
 from isek.api import IsekMesh, Resource
 
-from isek_operator.decide.conditions import Verdict, resolved_references, verdict_findings
+from isek_operator.decide.conditions import Verdict, condition, resolved_references, verdict_findings
 from isek_operator.decide.etcd.availability import external_available, external_verdict, managed_available
 from isek_operator.decide.etcd.certificates import (
     Credentials,
@@ -94,7 +94,19 @@ def decide_mesh(mesh: Resource, world: World, settings: OperatorSettings) -> Out
     """The etcd of a mesh, and the key of its private network."""
     assert isinstance(mesh, IsekMesh)  # noqa: S101  (by whoever dispatches on the kind)
     observed = gather_mesh(mesh, world, settings)
-    return judge_external(observed) if mesh.spec.etcd.external else judge_managed(observed, settings)
+    outcome = judge_external(observed) if mesh.spec.etcd.external else judge_managed(observed, settings)
+    return outcome if observed.situation.view else replace(outcome, findings=_as_judged(mesh, outcome.findings))
+
+
+def _as_judged(mesh: IsekMesh, findings: Sequence[Finding]) -> tuple[Finding, ...]:
+    """What the operator before this one said stands until this one has asked etcd itself."""
+    kept = {
+        each.type: Finding(each.type, True, Reason(said.reason), said.message)
+        for each in findings
+        if each.reason is Reason.ETCD_UNREACHABLE and (said := condition(mesh, each.type)) and said.status == "True"
+    }
+    stale = {"Reconciling"} if "Ready" in kept else set()
+    return tuple(kept.get(each.type, each) for each in findings if each.type not in stale)
 
 
 def judge_external(observed: ObservedMesh) -> Outcome:
@@ -107,7 +119,7 @@ def judge_external(observed: ObservedMesh) -> Outcome:
     return Outcome(
         findings=(*verdict_findings(verdict), available, resolved_references(observed.missing_secrets)),
         status={
-            "etcdVersion": lowest_version(view) or None,
+            "etcdVersion": lowest_version(view) or (mesh.status.etcd_version if view is None else None),
             "nodes": observed.users,
             "endpoint": etcd_endpoints(mesh)[0],
         },

@@ -7,6 +7,9 @@ from typing import Literal
 from isek_operator.decide.outcome import Manifest
 from isek_operator.decide.reasons import Reason
 
+PLANNED = frozenset({Reason.ROLLING_OUT, Reason.MEMBER_JOINING, Reason.MEMBER_LEAVING})
+"""Why something is not ready for a while because somebody wished for a change."""
+
 
 @dataclass(frozen=True)
 class News:
@@ -48,7 +51,7 @@ def _ready(old: dict[str, Manifest], new: dict[str, Manifest]) -> Iterator[News]
     before, after = old.get("Ready", {}).get("status", "False"), new.get("Ready")
     if after is None or before == after["status"]:
         return
-    expected = after["status"] == "True" or after["reason"] == Reason.ROLLING_OUT
+    expected = after["status"] == "True" or after["reason"] in PLANNED
     yield _news("Normal" if expected else "Warning", after)
 
 

@@ -356,3 +356,21 @@ def test_an_external_etcd_that_does_not_answer_is_told_in_the_words_of_its_error
     assert finding(outcome, "EtcdAvailable").message.endswith("connection refused")
     assert finding(outcome, "Ready").reason is Reason.ETCD_UNREACHABLE
     assert not finding(external(None), "EtcdAvailable").status
+
+
+@pytest.mark.parametrize("spec", [EXTERNAL, {"replicas": 3}], ids=["external", "managed"])
+def test_an_operator_that_has_not_asked_yet_leaves_what_the_one_before_said(spec: Manifest) -> None:
+    scene = Scene(mesh(etcd=spec), secrets=CERTIFICATES)
+    scene.store.put_etcd("newsroom", "default", EtcdView(0.0, quorum=True))
+    before = scene.settle("IsekMesh", "default")
+    assert finding(before, "Ready").status
+
+    scene.store.put_etcd("newsroom", "default", None)
+    after = scene.decide("IsekMesh", "default")
+
+    assert [finding(after, each) for each in ("Ready", "EtcdAvailable")] == [
+        finding(before, each) for each in ("Ready", "EtcdAvailable")
+    ]
+    assert "Reconciling" not in types(after)
+    assert after.etcd is not None
+    assert not after.etcd.settled  # and it is asked soon

@@ -32,6 +32,7 @@ def test_another_count_of_pods_is_no_news() -> None:
 
 def test_a_roll_out_is_no_cause_for_alarm_and_lost_pods_are() -> None:
     assert told(READY, ROLLING) == [("Normal", "RollingOut")]
+    assert told(READY, [condition("Ready", "False", "MemberJoining")]) == [("Normal", "MemberJoining")]
     assert told(READY, [condition("Ready", "False", "ReplicasNotReady")]) == [("Warning", "ReplicasNotReady")]
 
 
