@@ -101,7 +101,7 @@ def decide_mesh(mesh: Resource, world: World, settings: OperatorSettings) -> Out
 def _as_judged(mesh: IsekMesh, findings: Sequence[Finding]) -> tuple[Finding, ...]:
     """What the operator before this one said stands until this one has asked etcd itself."""
     kept = {
-        each.type: Finding(each.type, True, Reason(said.reason), said.message)
+        each.type: Finding(each.type, True, Reason(said.reason), said.message)  # type: ignore[call-arg]  # by its value
         for each in findings
         if each.reason is Reason.ETCD_UNREACHABLE and (said := condition(mesh, each.type)) and said.status == "True"
     }
