@@ -6,7 +6,7 @@ from typing import Any
 
 from isek.api import IsekMesh, Resource
 
-from isek_operator.decide.conditions import Verdict, condition, resolved_references, verdict_findings
+from isek_operator.decide.conditions import Verdict, resolved_references, verdict_findings
 from isek_operator.decide.etcd.availability import external_available, external_verdict, managed_available
 from isek_operator.decide.etcd.certificates import (
     Credentials,
@@ -98,15 +98,20 @@ def decide_mesh(mesh: Resource, world: World, settings: OperatorSettings) -> Out
     return outcome if observed.situation.view else replace(outcome, findings=_as_judged(mesh, outcome.findings))
 
 
-def _as_judged(mesh: IsekMesh, findings: Sequence[Finding]) -> tuple[Finding, ...]:
+def _as_judged(mesh: IsekMesh, findings: tuple[Finding, ...]) -> tuple[Finding, ...]:
     """What the operator before this one said stands until this one has asked etcd itself."""
-    kept = {
-        each.type: Finding(each.type, True, Reason(said.reason), said.message)  # type: ignore[call-arg]  # by its value
-        for each in findings
-        if each.reason is Reason.ETCD_UNREACHABLE and (said := condition(mesh, each.type)) and said.status == "True"
-    }
-    stale = {"Reconciling"} if "Ready" in kept else set()
-    return tuple(kept.get(each.type, each) for each in findings if each.type not in stale)
+    judged = [each for each in mesh.status.conditions if each.observed_generation == mesh.metadata.generation]
+    unasked = {each.type for each in findings if each.reason is Reason.ETCD_UNREACHABLE}
+    if not unasked or not judged:
+        return findings
+    if "Ready" in unasked:
+        unasked |= {"Reconciling", "Stalled"}
+    kept = (
+        Finding(each.type, each.status == "True", Reason(each.reason), each.message)  # type: ignore[call-arg]
+        for each in judged
+        if each.type in unasked
+    )
+    return (*kept, *(each for each in findings if each.type not in unasked))
 
 
 def judge_external(observed: ObservedMesh) -> Outcome:

@@ -65,7 +65,7 @@ async def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
     [
         ("ISEK_PORT", "many", "ISEK_PORT: Input should be a valid integer"),
         ("ISEK_LOG_FORMAT", "Pretty", "ISEK_LOG_FORMAT: is 'Pretty'; must be 'Text' or 'JSON'"),
-        ("ISEK_REGISTRY_URL", "redis://x", "registry URL 'redis://x' cannot be used; give etcd://"),
+        ("ISEK_REGISTRY_URL", "redis://x", "registry URL 'redis://x' cannot be used; give etcds://"),
     ],
 )
 async def test_a_bad_setting_is_named(tmp_path: Path, variable: str, value: str, message: str) -> None:
