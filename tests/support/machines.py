@@ -21,7 +21,7 @@ async def kill_for_good(kubectl: Kubectl, pod: str) -> None:
 
 
 async def resident_kilobytes(kubectl: Kubectl, pod: str, container: str) -> int:
-    """The resident set of a container's first process, in KiB (proc(5), VmRSS)."""
+    """The resident sets of a container's processes together, in KiB (proc(5), VmRSS)."""
     found = await kubectl.get("pod", pod)
     statuses = [
         status
@@ -30,12 +30,10 @@ async def resident_kilobytes(kubectl: Kubectl, pod: str, container: str) -> int:
         if status["name"] == container
     ]
     container_id = statuses[0]["containerID"].rpartition("//")[2]
-    # a container's cgroup is named by its id; of its processes the oldest is the first
-    script = f"grep -l '{container_id}' /proc/[0-9]*/cgroup | sort -t/ -k3 -n | head -1"
-    group = (await run("docker", "exec", found["spec"]["nodeName"], "sh", "-c", script)).strip()
-    status = await run("docker", "exec", found["spec"]["nodeName"], "cat", group.replace("cgroup", "status"))
-    (line,) = [line for line in status.splitlines() if line.startswith("VmRSS:")]
-    return int(line.split()[1])
+    # a container's cgroup is named by its id
+    each = f"grep -l '{container_id}' /proc/[0-9]*/cgroup | sed s/cgroup$/status/ | xargs grep -hs VmRSS: | grep -o '[0-9]*'"
+    sizes = await run("docker", "exec", found["spec"]["nodeName"], "sh", "-c", each)
+    return sum(map(int, sizes.split()))
 
 
 class Process:
