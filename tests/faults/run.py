@@ -18,7 +18,7 @@ from tests.support.control_plane import ControlPlane, User
 from tests.support.control_plane_process import ProcessFailedError
 from tests.support.fault_proxy import FaultProxy, NoFaults, Schedule
 from tests.support.kube import KubeClient, Object
-from tests.support.operator_nursery import Nursery
+from tests.support.operator_nursery import STEPS_TOLD_TO, Nursery
 from tests.support.waiting import until
 
 SETTLED_SECONDS = 90.0
@@ -62,7 +62,8 @@ class Run:
         await admin.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": self.namespace}})
         async with self.proxy:
             self.operator = OperatorProcess(self._kubeconfig(), self._log, watch_namespaces=self.namespace)
-            self.operator.process = self._ground.nursery.process(self.operator.environment, self._log)
+            environment = {**self.operator.environment, STEPS_TOLD_TO: f"http://127.0.0.1:{self.proxy.port}"}
+            self.operator.process = self._ground.nursery.process(environment, self._log)
             await self.operator.start()
             keeper = asyncio.create_task(self._keep_alive())
             try:

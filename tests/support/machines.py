@@ -31,8 +31,9 @@ async def resident_kilobytes(kubectl: Kubectl, pod: str, container: str) -> int:
     ]
     container_id = statuses[0]["containerID"].rpartition("//")[2]
     # a container's cgroup is named by its id
-    each = f"grep -l '{container_id}' /proc/[0-9]*/cgroup | sed s/cgroup$/status/ | xargs grep -hs VmRSS: | grep -o '[0-9]*'"
-    sizes = await run("docker", "exec", found["spec"]["nodeName"], "sh", "-c", each)
+    statuses_of = f"grep -l '{container_id}' /proc/[0-9]*/cgroup | sed s/cgroup$/status/"
+    script = f"{statuses_of} | xargs grep -hs VmRSS: | grep -o '[0-9]*'"
+    sizes = await run("docker", "exec", found["spec"]["nodeName"], "sh", "-c", script)
     return sum(map(int, sizes.split()))
 
 

@@ -8,16 +8,19 @@ import signal
 import subprocess
 import sys
 import traceback
-from collections.abc import Callable, Mapping
+import urllib.request
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Self, cast
+from typing import Any, Self, cast
 
 from kubernetes.config import kube_config
 
 from tests.support.control_plane_process import ServerProcess
 
 PR_SET_PDEATHSIG = 1
+STEPS_TOLD_TO = "ISEK_TESTS_STEPS_TOLD_TO"
+"""A variable of an operator: the address of the proxy that is to know of its steps with an etcd, which go past it."""
 
 
 class NurseryProcess(ServerProcess):
@@ -96,7 +99,9 @@ class Nursery:
 
 def _serve() -> None:
     from isek_operator.main import main  # noqa: PLC0415  (what makes a start slow, and only this process needs)
+    from isek_operator.reconcile.etcd_steps import EtcdSteps  # noqa: PLC0415
 
+    setattr(EtcdSteps, "_take", _told(EtcdSteps._take))  # noqa: B010 - mypy takes no other assignment
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the dead leave no zombies
     for line in sys.stdin:
         order = json.loads(line)
@@ -104,6 +109,24 @@ def _serve() -> None:
             _live(order["environment"], order["log"], main)
         sys.stdout.write(f"{pid}\n")
         sys.stdout.flush()
+
+
+def _told(take: Callable[..., Awaitable[None]]) -> Callable[..., Awaitable[None]]:
+    """Tell of each step with an etcd before and after it, as writes that the API server refuses."""
+
+    async def take_and_tell(steps: Any, mesh: Any, access: Any, step: Any) -> None:
+        what = f"{os.environ[STEPS_TOLD_TO]}/etcd/{type(step.action).__name__}" if STEPS_TOLD_TO in os.environ else ""
+        _tell(what, "before")
+        await take(steps, mesh, access, step)
+        _tell(what, "after")
+
+    return take_and_tell
+
+
+def _tell(what: str, when: str) -> None:
+    if what:
+        with suppress(OSError):
+            urllib.request.urlopen(f"{what}/{when}", data=b"{}", timeout=10)  # noqa: S310 - the proxy of the test
 
 
 def _live(environment: Mapping[str, str], log: str, main: Callable[[], int]) -> None:

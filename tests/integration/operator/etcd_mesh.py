@@ -14,6 +14,7 @@ from typing import Any, Self
 import aiohttp
 from isek.registry import Registry, TlsFiles
 from isek.registry.etcd import EtcdRegistry
+from isek_operator.cluster.etcd import EtcdAdmin, ListedMember, Tls
 from isek_operator.decide.etcd.membership import Membership
 
 from tests.integration.operator.operator_process import OperatorProcess
@@ -43,8 +44,8 @@ class EtcdGround:
 class EtcdMesh:
     """The mesh ``default`` of a namespace of its own."""
 
-    def __init__(self, ground: EtcdGround, folder: Path) -> None:
-        self.namespace = f"etcd-{secrets.token_hex(4)}"
+    def __init__(self, ground: EtcdGround, folder: Path, *, namespace: str = "") -> None:
+        self.namespace = namespace or f"etcd-{secrets.token_hex(4)}"
         self.kube: KubeClient = ground.control_plane.kube.in_namespace(self.namespace)
         self.kubelet = ground.kubelet
         self.operator = ground.operator
@@ -98,6 +99,15 @@ class EtcdMesh:
         assert found is not None
         return found
 
+    async def listed(self) -> tuple[ListedMember, ...]:
+        """The members that etcd itself lists."""
+        found = await self.certificates(f"{ETCD}-root")
+        certificate, key, authorities = ((found / name).read_bytes() for name in ("tls.crt", "tls.key", "ca.crt"))
+        tls = Tls(certificate, key, authorities, self.service.partition(":")[0])
+        endpoints = {pod["metadata"]["name"]: f"{pod['status']['podIP']}:2379" for pod in await self.kube.list("Pod")}
+        async with EtcdAdmin(endpoints, tls) as admin:
+            return await admin.members()
+
     async def leader(self) -> str:
         """The pod of the member that leads."""
 
@@ -118,23 +128,27 @@ class EtcdMesh:
             (folder / name).write_bytes(base64.b64decode(value))
         return folder
 
-    async def clients(self) -> EtcdClients:
-        """Writers and watchers, which see too whether nodes are forgotten."""
-        plan = {
+    async def clients(self, **plan: int) -> EtcdClients:
+        """Writers and watchers, which see too whether nodes are forgotten.
+
+        ``plan``: how many of them, as in ``etcd_workload.Plan``.
+        """
+        whole = {
             "endpoints": [self.service],
             "tls": str(await self.certificates(f"{ETCD}-client")),
             "prefix": f"/isek/{self.mesh_id}/{secrets.token_hex(4)}/",
             "nodes": f"/isek/{self.mesh_id}/nodes/",
+            **plan,
         }
-        return EtcdClients(with_hosts(self.kubelet.hosts, [sys.executable, PROGRAM, json.dumps(plan)]))
+        return EtcdClients(with_hosts(self.kubelet.hosts, [sys.executable, PROGRAM, json.dumps(whole)]))
 
     @asynccontextmanager
-    async def registry(self, *, mesh_id: str = "") -> AsyncIterator[Registry]:
+    async def registry(self, *, mesh_id: str = "", ttl_seconds: int = TTL_SECONDS) -> AsyncIterator[Registry]:
         """A node's own view of who is there, which reaches etcd as through a Service."""
         tls = TlsFiles.in_folder(await self.certificates(f"{ETCD}-client"))
         async with (
             self.kubelet.forward(self.namespace, ETCD, 2379) as address,
-            EtcdRegistry([address], mesh_id=mesh_id or self.mesh_id, ttl_seconds=TTL_SECONDS, tls=tls) as registry,
+            EtcdRegistry([address], mesh_id=mesh_id or self.mesh_id, ttl_seconds=ttl_seconds, tls=tls) as registry,
         ):
             yield registry
 
