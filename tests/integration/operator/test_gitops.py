@@ -39,9 +39,13 @@ class Sync:
     async def apply(self, mode: tuple[str, ...]) -> None:
         await self.kubectl("apply", *mode, "-f", "-", stdin=self.text)
 
-    async def difference(self, mode: tuple[str, ...]) -> str:
-        """Empty: what lives is what the folder says. (An exit code of 1, "they differ", is an error here.)"""
-        return await self.kubectl("diff", *mode, "-f", "-", stdin=self.text)
+    async def until_no_difference(self, mode: tuple[str, ...]) -> None:
+        """Wait until what lives is what the folder says. (A status written between two reads looks like one.)"""
+
+        async def same() -> bool:
+            return await self.kubectl("diff", *mode, "-f", "-", stdin=self.text) == ""  # it exits with 1 otherwise
+
+        await until(same, within=20, what="nothing differs")
 
 
 @pytest.fixture
@@ -77,12 +81,13 @@ async def test_a_synced_folder_stays_in_sync_while_the_operator_works(
 ) -> None:
     sync = Sync(kubectl, *MANIFESTS)
     await sync.apply(mode)
-    assert await sync.difference(mode) == ""
+    await sync.until_no_difference(mode)
 
     await ready(kube)
 
-    assert await sync.difference(mode) == ""
-    before = {kind: await kube.list(kind) for kind in ("IsekAgent", "IsekTeam", "IsekNode", "IsekMesh")}
+    await sync.until_no_difference(mode)
+    # not the mesh, which is told of as its etcd is looked for
+    before = {kind: await kube.list(kind) for kind in ("IsekAgent", "IsekTeam", "IsekNode")}
     await sync.apply(mode)
     assert {kind: await kube.list(kind) for kind in before} == before, "a second sync changes nothing"
 
@@ -103,7 +108,7 @@ async def test_an_autoscaler_and_a_sync_do_not_fight(
     await kube.patch(kind, name, {"spec": {"replicas": 3}}, subresource="scale")
     await kube.until_true("Deployment", deployment, lambda live: live["spec"]["replicas"] == 3, what="has 3 replicas")
 
-    assert await sync.difference(mode) == ""
+    await sync.until_no_difference(mode)
     await sync.apply(mode)
     await operator.until_reconciled(1)
     assert (await kube.get(kind, name))["spec"]["replicas"] == 3
