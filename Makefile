@@ -73,14 +73,14 @@ format: $(VENV)/.ready ## Format the Python code
 .PHONY: generate
 generate: $(VENV)/.ready ## Write the generated files: the CRDs, their copy in the chart, the pages of conditions, metrics and values
 	for folder in crds charts/isek-operator/files/crds; do $(BIN)/python -m isek.api.crd $$folder; done
-	$(BIN)/python -m isek_operator.reference docs/reference/conditions.md
+	$(BIN)/python -m isek_operator.conditions_reference docs/reference/conditions.md
 	$(BIN)/python -m isek_operator.metrics_reference docs/reference/metrics.md
 	$(BIN)/python hack/chart_readme.py charts/isek-operator
 
 .PHONY: verify
 verify: $(VENV)/.ready ## Fail when a generated file is not up to date
 	for folder in crds charts/isek-operator/files/crds; do $(BIN)/python -m isek.api.crd --check $$folder; done
-	$(BIN)/python -m isek_operator.reference --check docs/reference/conditions.md
+	$(BIN)/python -m isek_operator.conditions_reference --check docs/reference/conditions.md
 	$(BIN)/python -m isek_operator.metrics_reference --check docs/reference/metrics.md
 	$(BIN)/python hack/chart_readme.py --check charts/isek-operator
 

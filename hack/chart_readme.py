@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from isek.generated import write_or_check
 
 MARK = "<!-- written by `make generate` from values.schema.json and values.yaml -->\n"
 TITLES = "| value | default | means |\n|---|---|---|\n"
@@ -46,20 +47,11 @@ def _meaning(schema: dict[str, Any]) -> str:
     return f"{schema['description']}{options}"
 
 
-def main(arguments: list[str]) -> int:
-    """Write the table, or with ``--check`` say whether it is up to date."""
-    chart = Path(arguments[-1])
+def files(chart: Path) -> dict[Path, str]:
+    """The chart's README.md, with the table at its end."""
     path = chart / "README.md"
-    before = path.read_text()
-    text = before.partition(MARK)[0] + MARK + table(chart)
-    if "--check" not in arguments:
-        path.write_text(text)
-        return 0
-    if before == text:
-        return 0
-    sys.stderr.write(f"not up to date: {path}; run `make generate`\n")
-    return 1
+    return {path: path.read_text().partition(MARK)[0] + MARK + table(chart)}
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(write_or_check(sys.argv[1:], files))

@@ -2,8 +2,9 @@
 
 import sys
 from collections.abc import Iterable
-from pathlib import Path
 from typing import NamedTuple
+
+from isek.generated import write_or_check
 
 from isek_operator.census import Census
 from isek_operator.metrics import Metrics
@@ -62,17 +63,5 @@ def page() -> str:
     return HEAD + "".join(rows)
 
 
-def main(arguments: list[str]) -> int:
-    """Write the page to the file named last, or with ``--check`` say that it is not up to date."""
-    path = Path(arguments[-1])
-    if "--check" not in arguments:
-        path.write_text(page())
-        return 0
-    if path.exists() and path.read_text() == page():
-        return 0
-    sys.stderr.write(f"not up to date: {path}; run `make generate`\n")
-    return 1
-
-
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(write_or_check(sys.argv[1:], lambda path: {path: page()}))

@@ -14,6 +14,7 @@ import yaml
 
 from isek.api import GROUP, KINDS, VERSION, Resource
 from isek.api.fields import DNS_LABEL, MAX_NAME_LENGTH
+from isek.generated import write_or_check
 
 CATEGORY = "isek"
 DROPPED = ("$defs", "title", "propertyNames", "const", "additionalProperties")
@@ -115,23 +116,14 @@ class _WithoutAliases(yaml.SafeDumper):
         return True
 
 
-def main(arguments: list[str]) -> int:
-    """Write each CRD into the folder named last, or with ``--check`` say which file there is not up to date."""
-    folder = Path(arguments[-1])
-    stale = []
-    for kind in KINDS.values():
-        path = folder / f"{kind.plural}.yaml"
-        text = "# Generated from isek.api by `make generate`. Do not edit.\n" + yaml.dump(
-            custom_resource_definition(kind), Dumper=_WithoutAliases, sort_keys=False, width=120
-        )
-        if "--check" not in arguments:
-            path.write_text(text)
-        elif not path.exists() or path.read_text() != text:
-            stale.append(str(path))
-    if stale:
-        sys.stderr.write(f"not up to date: {', '.join(stale)}; run `make generate`\n")
-    return 1 if stale else 0
+def files(folder: Path) -> dict[Path, str]:
+    """The file of each CRD."""
+    return {
+        folder / f"{kind.plural}.yaml": "# Generated from isek.api by `make generate`. Do not edit.\n"
+        + yaml.dump(custom_resource_definition(kind), Dumper=_WithoutAliases, sort_keys=False, width=120)
+        for kind in KINDS.values()
+    }
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(write_or_check(sys.argv[1:], files))

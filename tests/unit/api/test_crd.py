@@ -5,8 +5,9 @@ from typing import Annotated, Any, Literal
 import pytest
 import yaml
 from isek.api import KINDS
-from isek.api.crd import custom_resource_definition, main, structural
+from isek.api.crd import custom_resource_definition, files, structural
 from isek.api.schema import Model, exactly_one_of
+from isek.generated import write_or_check
 from pydantic import Field
 
 CRDS = Path(__file__).parents[3] / "crds"
@@ -123,10 +124,10 @@ def test_every_list_string_and_map_has_an_upper_bound(kind: str) -> None:
 
 
 def test_checking_names_the_file_that_is_stale(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main([str(tmp_path)]) == 0
-    assert main(["--check", str(tmp_path)]) == 0
+    assert write_or_check([str(tmp_path)], files) == 0
+    assert write_or_check(["--check", str(tmp_path)], files) == 0
 
     (tmp_path / "isekteams.yaml").write_text("kind: Old\n")
 
-    assert main(["--check", str(tmp_path)]) == 1
+    assert write_or_check(["--check", str(tmp_path)], files) == 1
     assert "isekteams.yaml; run `make generate`" in capsys.readouterr().err

@@ -4,8 +4,8 @@ from pathlib import Path
 import isek_operator
 import pytest
 from isek.api import KINDS
+from isek_operator.conditions_reference import page
 from isek_operator.decide.reasons import Reason
-from isek_operator.reference import page
 
 from tests.unit.decide.situations import situations
 

@@ -1,9 +1,9 @@
-"""Writes docs/reference/conditions.md from the code: ``python -m isek_operator.reference [--check] FILE``."""
+"""Writes docs/reference/conditions.md from the code: ``python -m isek_operator.conditions_reference FILE``."""
 
 import sys
-from pathlib import Path
 
 from isek.api import KINDS
+from isek.generated import write_or_check
 
 from isek_operator.decide.reasons import ConditionType, Reason
 
@@ -54,7 +54,7 @@ series of the first one, with at most one write a minute.
 | `EtcdAvailable` is lost, or the reason why it is missing changes | Warning | that of `EtcdAvailable` |
 | `EtcdAvailable` becomes true, or its reason changes | Normal | that of `EtcdAvailable` |
 | `Ready` becomes true | Normal | that of `Ready` |
-| `Ready` is lost | Warning; Normal while pods are rolled out | that of `Ready` |
+| `Ready` is lost | Warning; Normal while pods roll out or etcd grows or shrinks | that of `Ready` |
 | the mesh `default` is made for it | Normal | `DefaultMeshMade` |
 | a step is taken with the etcd of a mesh | Normal | that of the step, such as `MemberJoining` |
 | a member of an etcd gives back room | Normal | `Defragmenting` |
@@ -101,18 +101,5 @@ def _row(*cells: str) -> str:
     return f"| {' | '.join(cells)} |\n"
 
 
-def main(arguments: list[str]) -> int:
-    """Write the page into the file named last, or with ``--check`` say whether it is up to date."""
-    path = Path(arguments[-1])
-    if "--check" not in arguments:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(page())
-        return 0
-    if path.exists() and path.read_text() == page():
-        return 0
-    sys.stderr.write(f"not up to date: {path}; run `make generate`\n")
-    return 1
-
-
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(write_or_check(sys.argv[1:], lambda path: {path: page()}))
