@@ -31,7 +31,8 @@ class Metrics:
         )
         self.reconciles = Counter(
             "isek_operator_reconcile",
-            "Runs by kind and result (success, retry, rejected, gone, fault).",
+            "Runs by kind and result (success, retry, blocked, rejected, gone, fault). Blocked: a child is refused, or "
+            "its name is taken.",
             ("kind", "result"),
             registry=registry,
         )

@@ -20,16 +20,15 @@ from isek_operator.cluster.errors import (
     UnreachableError,
 )
 from isek_operator.cluster.events import Recorder
-from isek_operator.cluster.status import next_status, overridden, patch, waiting
 from isek_operator.decide.destinations import service_names
-from isek_operator.decide.outcome import Finding, Manifest, Outcome, OwnFate
+from isek_operator.decide.outcome import Outcome, OwnFate
 from isek_operator.decide.reasons import Reason
 from isek_operator.decide.references import referenced_secrets, secret_keys
 from isek_operator.decide.seating import runs
-from isek_operator.decide.transitions import News, transitions
+from isek_operator.decide.transitions import News
 from isek_operator.decide.world import World
 from isek_operator.intake import Intake
-from isek_operator.keys import Key, key_of
+from isek_operator.keys import Key
 from isek_operator.kinds import BY_NAME, CUSTOM_KINDS
 from isek_operator.logs import about
 from isek_operator.manifests.isek_mesh import MADE_BY_DEFAULT
@@ -38,6 +37,7 @@ from isek_operator.queue import Done, Retry
 from isek_operator.reconcile.etcd_steps import EtcdSteps
 from isek_operator.reconcile.referenced import ReferencedSecrets
 from isek_operator.reconcile.services import NamedServices
+from isek_operator.reconcile.status_writer import StatusWriter
 from isek_operator.store import Store
 from isek_operator.tracing import tracer
 from isek_operator.turns import Turns
@@ -49,8 +49,9 @@ FORBIDDEN_SECONDS = 60.0
 UNREACHABLE_SECONDS = 5.0
 """While nobody answers or lets us in, waiting long spares nobody, and work is to go on soon after."""
 
-FAILURES = frozenset({"rejected", "fault"})
+FAILURES = frozenset({"blocked", "rejected", "fault"})
 """Ends of a run that trying again does not change."""
+SETTLED = "success", Done()
 
 logger = logging.getLogger(__name__)
 
@@ -73,7 +74,10 @@ class Engine:
     ) -> None:
         self._decide, self._store, self._intake, self._client = decide, store, intake, client
         self._recorder, self._turns, self._metrics = recorder, turns, metrics
-        self._etcds, self._now = etcds, now
+        self._etcds = etcds
+        self._status = StatusWriter(
+            store=store, intake=intake, client=client, recorder=recorder, metrics=metrics, now=now
+        )
         self._children = Children(client, store, metrics, remember=intake.observed)
         self._secrets = ReferencedSecrets(client, store)
         self._services = NamedServices(client, store)
@@ -99,7 +103,7 @@ class Engine:
 
     async def _guarded(self, key: Key) -> tuple[str, Done | Retry]:
         try:
-            return "success", Done(await self.reconcile(key))
+            return await self.reconcile(key)
         except (NamespaceGoneError, NotFoundError) as error:
             logger.debug("it is being deleted: %s", error)
             return "gone", Done()
@@ -122,10 +126,10 @@ class Engine:
             logger.exception("a fault of the operator; please report it")
             return "fault", Retry()
 
-    async def reconcile(self, key: Key) -> float | None:
+    async def reconcile(self, key: Key) -> tuple[str, Done]:
         """Bring one custom resource and what it owns to where its specification wants them.
 
-        Returns the seconds after which to look again though nothing changes. Raises the errors of the API client.
+        Returns ``success``, or ``blocked`` where a child cannot be brought there. Raises the errors of the API client.
         """
         judged, resource = self._store.get(key), self._store.parsed(key)
         if judged is None or resource is None:
@@ -133,19 +137,19 @@ class Engine:
         if judged is None:
             if key.kind == "IsekMesh":
                 self._metrics.forget_mesh(key.namespace, key.name)
-            return None
+            return SETTLED
         if isinstance(resource, str):
-            await self._say_invalid(judged, resource)
-            return None
+            await self._status.say_invalid(judged, resource)
+            return SETTLED
         if resource is None or resource.metadata.deletion_timestamp is not None:
-            return None  # its children go by garbage collection
+            return SETTLED  # its children go by garbage collection
         missing_secret = await self._secrets.read(resource.namespace, secret_keys(resource))
         old_service = await self._services.read(service_names(runs(resource, self._store), self._store))
         with tracer().step("decide"):
             outcome = self._decide(resource, self._store)
         if outcome.fate is OwnFate.DELETE:
             await self._delete(resource)
-            return None
+            return SETTLED
         if outcome.fate is OwnFate.ADOPT:
             await self._adopt(resource)
         await self._make_companions(resource, outcome)
@@ -165,8 +169,9 @@ class Engine:
         if follows is None and applied.problem is None and not applied.waiting_for:
             tended = await self._etcds.tend(resource, outcome, lambda: self._decide(resource, self._store))
             outcome, follows = tended.outcome, tended.look_again_after
-        await self._say(judged, outcome, applied)
-        return _soonest(outcome.look_again_after, missing_secret, old_service, _problem_seconds(applied), follows)
+        await self._status.say(judged, outcome, applied)
+        after = _soonest(outcome.look_again_after, missing_secret, old_service, _problem_seconds(applied), follows)
+        return "success" if applied.problem is None else "blocked", Done(after)
 
     async def _make_companions(self, resource: Resource, outcome: Outcome) -> None:
         for manifest in outcome.companions:
@@ -197,45 +202,6 @@ class Engine:
         key = _key(resource)
         change = {"metadata": {"labels": {MADE_BY_DEFAULT: None}}}
         self._intake.observed(await self._client.merge(BY_NAME[key.kind], key, change))
-
-    async def _say(self, judged: Manifest, outcome: Outcome, applied: Applied) -> None:
-        findings = outcome.findings
-        if applied.problem is not None:
-            findings = overridden(findings, applied.problem.reason, applied.problem.message)
-        elif applied.waiting_for:
-            findings = waiting(findings, applied.waiting_for)
-        await self._write_status(judged, findings, outcome.status)
-
-    async def _say_invalid(self, judged: Manifest, complaint: str) -> None:
-        message = f"{complaint}; are the CRDs of the operator's version?"
-        findings = overridden((), Reason.INVALID_SPEC, message)
-        await self._write_status(judged, findings, judged.get("status") or {})  # its pods go on as they are
-
-    async def _write_status(self, judged: Manifest, findings: tuple[Finding, ...], fields: Manifest) -> None:
-        """Write what follows from ``judged``, which may have changed since."""
-        key, generation = key_of(judged), judged["metadata"]["generation"]
-        live = self._store.get(key)
-        if live is None:
-            return
-        if live["metadata"]["uid"] != judged["metadata"]["uid"]:
-            raise ConflictError(f"{key} was made anew")
-        old = live.get("status") or {}
-        new = next_status(old, findings, fields, generation=generation, now=self._now())
-        change = patch(old, new)
-        if change is None:
-            return
-        # not onto a successor of the same name that we know nothing of: it would look as if it had been judged
-        change["metadata"] = {"resourceVersion": live["metadata"]["resourceVersion"]}
-        written = await self._client.merge(BY_NAME[key.kind], key, change, subresource="status")
-        self._metrics.writes.labels(key.kind, "status").inc()
-        self._intake.observed(written, key)
-        self._tell_transition(key, old, new)
-
-    def _tell_transition(self, key: Key, old: Manifest, new: Manifest) -> None:
-        resource = self._store.parsed(key)
-        if isinstance(resource, Resource):
-            for news in transitions(old.get("conditions") or (), new["conditions"]):
-                self._recorder.record(resource, news)
 
 
 def _key(resource: Resource) -> Key:

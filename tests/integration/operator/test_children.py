@@ -197,13 +197,17 @@ async def test_once_the_foreign_object_is_gone_a_change_heals_the_agent(kube: Ku
     await kube.until_true("IsekAgent", "writer", lambda live: not stalled(live), what="is not stalled")
 
 
-async def test_a_child_that_the_api_server_refuses_is_named_with_its_reason(kube: KubeClient) -> None:
+async def test_a_child_that_the_api_server_refuses_is_named_with_its_reason(
+    kube: KubeClient, operator: OperatorProcess
+) -> None:
     await kube.apply(agent("writer", template={"affinity": {"nodeAffinity": "somewhere"}}))
 
     told = await kube.until_condition("IsekAgent", "writer", "Stalled", reason="ChildRejected")
     [message] = [c["message"] for c in told["status"]["conditions"] if c["type"] == "Ready"]
     assert "Deployment 'writer-agent'" in message
     assert "nodeAffinity" in message
+    line = f"WARNING IsekAgent {kube.namespace}/writer: {message}\n"
+    await until(lambda: line in operator.log.read_text(), what="the operator's log says so")
 
     await kube.apply(agent("writer"))
     await kube.until_exists("Deployment", "writer-agent")

@@ -8,7 +8,7 @@ import pytest
 from isek.api import Resource
 from isek_operator.cluster.children import with_hash
 from isek_operator.cluster.client import Client
-from isek_operator.cluster.errors import ApiError, ConflictError, UnauthorizedError
+from isek_operator.cluster.errors import ApiError, ConflictError, ForbiddenError, UnauthorizedError
 from isek_operator.cluster.events import Recorder
 from isek_operator.decide.outcome import Finding, Outcome
 from isek_operator.decide.reasons import Reason
@@ -17,7 +17,7 @@ from isek_operator.intake import Intake
 from isek_operator.keys import Key
 from isek_operator.kinds import ApiKind
 from isek_operator.metrics import Metrics
-from isek_operator.queue import Retry, WorkQueue
+from isek_operator.queue import Done, Retry, WorkQueue
 from isek_operator.reconcile.engine import Engine
 from isek_operator.reconcile.etcd_observer import EtcdObserver
 from isek_operator.reconcile.etcd_steps import EtcdSteps
@@ -45,10 +45,11 @@ class Patches:
     def __init__(self, store: Store) -> None:
         self.store, self.taken = store, list[Manifest]()
         self.refusal: ApiError | None = None
+        self.rejection: ApiError = ConflictError("it is there")
         self.read, self.applied = list[str](), 0
 
-    async def apply_new(self, _kind: ApiKind, manifest: Manifest) -> Manifest:
-        raise ConflictError(f"{manifest['metadata']['name']} is there")
+    async def apply_new(self, _kind: ApiKind, _manifest: Manifest) -> Manifest:
+        raise self.rejection
 
     async def apply(self, _kind: ApiKind, manifest: Manifest, *, uid: str) -> Manifest:
         self.applied += 1
@@ -64,7 +65,8 @@ class Patches:
         assert live is not None
         if self.refusal is not None:
             raise self.refusal
-        return {**live, **change, "metadata": {**live["metadata"], "resourceVersion": "99"}}
+        metadata = {**live["metadata"], "resourceVersion": str(98 + len(self.taken))}
+        return {**live, **change, "metadata": metadata}
 
 
 class Run:
@@ -177,6 +179,20 @@ async def test_a_child_that_does_not_keep_its_wish_is_not_written_again_until_it
     run.store.put(child(CONFIG_MAP, version=201))
     await run.engine.reconcile(WRITER)
     assert run.patches.applied == 2
+
+
+async def test_a_child_that_is_refused_is_logged_once_for_each_answer_and_counted_as_blocked(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    run = Run(lambda _: None, CONFIG_MAP)
+    refused = "ConfigMap 'writer' was refused by the API server"
+    for answer in ("quota exceeded", "quota exceeded", "denied by a webhook"):
+        run.patches.rejection = ForbiddenError(answer)
+        assert await run.engine.handle(WRITER) == Done(look_again_after=30)
+
+    assert caplog.messages == [f"{refused}: quota exceeded", f"{refused}: denied by a webhook"]
+    labels = {"kind": "IsekAgent", "result": "blocked"}
+    assert run.metrics.registry.get_sample_value("isek_operator_reconcile_total", labels) == 3
 
 
 async def test_who_is_not_let_in_comes_back_within_seconds() -> None:
