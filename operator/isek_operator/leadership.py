@@ -19,7 +19,7 @@ from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from typing import Never, Protocol
 
-from isek_operator.cluster.errors import ApiError, NotFoundError, TransientError
+from isek_operator.cluster.errors import ApiError, ConflictError, NotFoundError, TransientError
 from isek_operator.cluster.lease import SeenLease, Tenure
 
 DURATION_SECONDS = 4
@@ -140,8 +140,10 @@ class Leadership:
         while not await self._attempt(ATTEMPT_SECONDS):
             if self._trouble:
                 news = f"cannot use {self._lease} yet: {self._trouble}"
-            else:
+            elif self._taken:
                 news = f"standing by: {self._lease} is held by {self._holder}"
+            else:
+                news = told  # another one was faster, and the next look shows who
             if news != told:
                 logger.log(logging.WARNING if self._trouble else logging.INFO, "%s", news)
                 told = news
@@ -216,7 +218,8 @@ class Leadership:
             if lasting and not self.held:
                 raise LeadershipDeniedError(f"{self._lease} cannot be used: {error}") from None
             # a call without an answer may have come through as well: what is there now has to be read
-            self._current, self._trouble = False, str(error) or "no answer in time"
+            beaten = isinstance(error, ConflictError) and not self.held
+            self._current, self._trouble = False, "" if beaten else str(error) or "no answer in time"
             return False
         self._current, self._renewed_at = True, began
         return True

@@ -12,7 +12,11 @@ from typing import Literal
 from isek_operator.keys import Key
 from isek_operator.tracing import tracer
 
-SPARSE_SECONDS = 10.0
+WATCHES_SECONDS = 10.0
+"""In an outage, each of a dozen watches complains every second."""
+TRACES_SECONDS = 300.0
+"""A receiver of traces that is away is complained of with each batch."""
+SENDERS_OF_TRACES = ("opentelemetry.exporter.otlp.proto.http.trace_exporter", "opentelemetry.sdk._shared_internal")
 
 _about: ContextVar[Key | None] = ContextVar("about", default=None)
 
@@ -37,22 +41,24 @@ def set_up(log_format: Literal["Text", "JSON"], level: str) -> None:
     logging.getLogger("kopf.objects").setLevel(logging.WARNING)
     logging.getLogger("kopf").setLevel(max(logging.getLogger().level, logging.WARNING))
     for each in ("watching", "fetching"):
-        logging.getLogger(f"kopf._cogs.clients.{each}").addFilter(Sparse())
+        logging.getLogger(f"kopf._cogs.clients.{each}").addFilter(Sparse(WATCHES_SECONDS))
+    for each in SENDERS_OF_TRACES:
+        logging.getLogger(each).addFilter(Sparse(TRACES_SECONDS))
     logging.getLogger("aiohttp").setLevel(logging.WARNING)
 
 
 class Sparse(logging.Filter):
-    """Lets one record through in ten seconds: in an outage, each of a dozen watches complains every second."""
+    """Lets one record through in so many seconds."""
 
-    def __init__(self) -> None:
+    def __init__(self, seconds: float) -> None:
         super().__init__()
-        self._next = 0.0
+        self._seconds, self._next = seconds, 0.0
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Whether it is time for another one."""
         if record.created < self._next:
             return False
-        self._next = record.created + SPARSE_SECONDS
+        self._next = record.created + self._seconds
         return True
 
 

@@ -71,20 +71,27 @@ async def test_a_run_is_a_trace_of_its_decision_and_of_each_request(
     assert [(line["name"], line["trace_id"]) for line in told] == [("writer", run.trace_id)]
 
 
-async def test_a_receiver_that_is_not_there_holds_up_nobody(
+async def test_a_receiver_that_is_not_there_holds_up_nobody_and_is_complained_of_once(
     kube: KubeClient, operator_user: User, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:9")
+    monkeypatch.setenv("OTEL_BSP_SCHEDULE_DELAY", "100")
     log = tmp_path / "operator.log"
+
+    def complaints() -> list[str]:
+        return [line["message"] for line in lines(log) if line["logger"].startswith("opentelemetry.")]
+
     process = OperatorProcess(operator_user.kubeconfig, log, watch_namespaces=kube.namespace, log_format="JSON")
     async with process:
         await kube.apply(agent("writer"))
         await kube.until_exists("Deployment", "writer-agent")
+        await until(complaints, what="it says that nobody takes its traces")
         process.process.terminate()
         await until(lambda: not process.process.running, within=20, what="the operator ends")
 
     assert process.process.exit_code == 0
-    assert lines(log)
+    [complaint] = complaints()
+    assert "Connection refused" in complaint
 
 
 async def test_each_line_for_machines_says_which_object_it_is_about(

@@ -3,6 +3,7 @@
 import asyncio
 import heapq
 import itertools
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -216,6 +217,24 @@ async def test_after_a_release_the_other_takes_over_with_its_next_look(time: Fak
     assert second.leadership.held
     assert server.log == ["first", "", "second"]
     await second.killed()
+
+
+async def test_two_that_reach_for_a_free_lease_are_no_trouble_to_speak_of(
+    time: FakeTime, server: Server, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    both = [Operator(name, server, time) for name in ("first", "second")]
+    for each in both:
+        each.line.slowness = 0.1
+    await time.advance(10)
+
+    assert [each.leadership.held for each in both] == [True, False]
+    assert [(record.levelname, record.getMessage()) for record in caplog.records] == [
+        ("INFO", "active: this operator, first, holds Lease isek-system/isek-operator"),
+        ("INFO", "standing by: Lease isek-system/isek-operator is held by first"),
+    ]
+    for each in both:
+        await each.killed()
 
 
 async def test_clocks_that_are_hours_apart_change_nothing(time: FakeTime, server: Server) -> None:
