@@ -34,8 +34,10 @@ def values(
             continue  # `global`, which is Helm's
         if "properties" in below:
             yield from values(below, defaults[name], f"{above}{name}.")
-        else:
+        elif "description" in below:
             yield f"{above}{name}", below, defaults[name]
+        else:
+            raise SystemExit(f"the value {above}{name} has no `description` in values.schema.json: say what it means")
 
 
 def _default(value: Any) -> str:
