@@ -140,7 +140,8 @@ class Reason(StrEnum):
     SECRET_NOT_FOUND = Entry(
         "SecretNotFound",
         "A Secret, or a key in it, that is referred to does not exist.",
-        "Create it, or fix the reference; it is looked for again every 30 seconds.",
+        "Create it, or fix the reference; it is looked for again every 30 seconds. One with the label "
+        '`isek.io/watch: "true"` is found at once.',
         ALL,
         UNRESOLVED,
     )

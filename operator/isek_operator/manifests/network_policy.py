@@ -23,6 +23,9 @@ NAMESPACE_NAME = "kubernetes.io/metadata.name"
 NODE_LOCAL_DNS = "169.254.20.10"
 """Where NodeLocal DNSCache answers (https://kubernetes.io/docs/tasks/administer-cluster/nodelocaldns/)."""
 
+OPENSHIFT_DNS = ("openshift-dns", 5353)
+"""Where OpenShift's DNS pods are, and the port they listen on behind port 53 of their Service."""
+
 NOT_PUBLIC_V4 = (
     "0.0.0.0/8",
     "10.0.0.0/8",
@@ -61,7 +64,7 @@ def workload_network_policy(workload: Workload, settings: OperatorSettings) -> M
             *([_from_anywhere_inside(HEALTH_PORT)] if mesh.spec.p2p.enabled else []),
         ],
         egress=[
-            _dns(settings),
+            *_dns(settings),
             *([_to([etcd], CLIENT_PORT)] if mesh.spec.etcd.external is None else []),
             _to(peers, between),
             *_beyond(workload.destinations),
@@ -82,7 +85,7 @@ def etcd_network_policy(mesh: IsekMesh, settings: OperatorSettings) -> Manifest:
             _from([members], CLIENT_PORT, PEER_PORT),
             _from_anywhere_inside(METRICS_PORT),
         ],
-        egress=[_dns(settings), _to([members], CLIENT_PORT, PEER_PORT)],
+        egress=[*_dns(settings), _to([members], CLIENT_PORT, PEER_PORT)],
     )
 
 
@@ -111,11 +114,17 @@ def _members(mesh: IsekMesh) -> list[Peer]:
     return [own, _pods(joined_labels(mesh), _filled(allowed.selector.to_manifest()))]
 
 
-def _dns(settings: OperatorSettings) -> Rule:
+def _dns(settings: OperatorSettings) -> list[Rule]:
     """Also the addresses that pods ask: where a cache on each machine takes them over, no pod is behind them."""
     addresses = dict.fromkeys((NODE_LOCAL_DNS, *map(str, settings.dns_servers)))
     servers = [_pods({"k8s-app": "kube-dns"}, {}), *map(_address, addresses)]
-    return {"to": servers, "ports": [_port(53, "UDP"), _port(53)]}
+    namespace, port = OPENSHIFT_DNS
+    openshift: Peer = {"namespaceSelector": dict(_namespace(namespace))}
+    return [_names(servers, 53), _names([openshift], port)]
+
+
+def _names(servers: list[Peer], port: int) -> Rule:
+    return {"to": servers, "ports": [_port(port, "UDP"), _port(port)]}
 
 
 def _beyond(destinations: Iterable[Destination]) -> list[Rule]:

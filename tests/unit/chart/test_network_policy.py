@@ -32,6 +32,8 @@ def test_the_operator_reaches_the_api_server_dns_and_every_etcd_and_nothing_else
 
     assert chart.allows(operator, "10.0.0.1", 6443)
     assert chart.allows(operator, DNS, 53, "UDP")
+    assert chart.allows(operator, Pod("openshift-dns"), 5353, "UDP")
+    assert not chart.allows(operator, Pod("newsroom"), 5353, "UDP")
     assert chart.allows(operator, ETCD, 2379)
     assert not chart.allows(operator, ETCD, 2380)
     assert not chart.allows(operator, "10.0.0.1", 8080)

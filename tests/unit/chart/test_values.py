@@ -102,7 +102,7 @@ CASES: tuple[tuple[str, Any, Look, Any], ...] = (
     (
         "networkPolicy.apiServerPorts",
         [16443],
-        lambda found: [port["port"] for port in egress(found)[1]["ports"]],
+        lambda found: [port["port"] for port in egress(found)[2]["ports"]],
         [16443],
     ),
     ("networkPolicy.egress", [{"ports": [{"port": 1}]}], lambda found: egress(found)[-1], {"ports": [{"port": 1}]}),

@@ -14,6 +14,7 @@ from tests.support.policies import Network, Pod
 from tests.unit.manifests.samples import NAMESPACE, SETTINGS, agent, an_etcd, dedicated, elsewhere, mesh, parsed, valid
 
 DNS = Pod("kube-system", {"k8s-app": "kube-dns"})
+OPENSHIFT_DNS = Pod("openshift-dns", {"dns.operator.openshift.io/daemonset-dns": "default"})
 STRANGER = Pod("lab", {"app": "curious"})
 OPERATOR = Pod("isek-system", {"app.kubernetes.io/name": "isek-operator"})
 PRESS = {"from": "Selector", "selector": {"matchExpressions": [{"key": "team", "operator": "In", "values": ["press"]}]}}
@@ -58,6 +59,16 @@ def test_a_node_reaches_its_etcd_its_peers_and_dns() -> None:
     assert town.allows(town.asker, DNS, 53)
     assert town.allows(town.asker, DNS, 53, "UDP")
     assert town.allows(town.asker, "169.254.20.10", 53, "UDP")
+
+
+def test_names_are_asked_for_on_openshift_whose_dns_listens_on_another_port() -> None:
+    town = Town()
+
+    for source in (town.asker, town.etcd):
+        for protocol in ("UDP", "TCP"):
+            assert town.allows(source, OPENSHIFT_DNS, 5353, protocol)
+        assert not town.allows(source, OPENSHIFT_DNS, 443)
+        assert not town.allows(source, DNS, 5353, "UDP")
 
 
 def test_names_are_asked_for_where_pods_ask_though_no_pod_answers_there() -> None:
