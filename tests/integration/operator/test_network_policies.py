@@ -22,8 +22,8 @@ def service(name: str, **spec: Any) -> Object:
 
 
 def reached(policy: Object) -> list[Object]:
-    """Where the rules lead that follow DNS, etcd and the peers."""
-    rules: list[Object] = policy["spec"]["egress"][3:]
+    """Where the rules lead that follow the two of DNS, etcd and the peers."""
+    rules: list[Object] = policy["spec"]["egress"][4:]
     return rules
 
 
