@@ -75,6 +75,10 @@ class Kubelet:
         """The process of a container, to kill or pause it; killed, it is started again."""
         return self._pod(namespace, pod).process(container)
 
+    def volume(self, namespace: str, pod: str, name: str) -> Path:
+        """The folder of a volume that a pod mounts."""
+        return self._pod(namespace, pod).volumes.path(name)
+
     async def lose_machine(self, namespace: str, pod: str) -> None:
         """Lose a pod with its volumes: nobody ends it, and one that follows finds the claims empty."""
         lost = self._pod(namespace, pod)

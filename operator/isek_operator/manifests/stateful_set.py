@@ -114,7 +114,7 @@ def _guard(settings: OperatorSettings) -> dict[str, Any]:
         "env": [POD_NAME],
         "resources": {"requests": {"cpu": "10m", "memory": "16Mi"}, "limits": {"memory": "64Mi"}},
         "securityContext": container_security_context(),
-        "volumeMounts": [_mount("config", CONFIG), _mount("data", DATA)],
+        "volumeMounts": [_mount("config", CONFIG), {"name": "data", "mountPath": str(DATA)}],
     }
 
 

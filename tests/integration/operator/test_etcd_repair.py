@@ -43,6 +43,8 @@ async def test_a_quorum_lost_for_good_is_told_and_replaced_and_the_nodes_are_bac
         async with three.registry() as newcomer:
             await until(lambda: len(names(newcomer)) == 3, what="all nodes are registered again", within=15)
         assert [len(names(registry)) for registry in nodes] == [3, 3, 3]
+    data = three.kubelet.volume(three.namespace, "default-etcd-0", "data")
+    assert [each.name for each in data.iterdir()] == [(await three.membership()).token], "nothing is left of the former"
 
 
 async def until_changed(etcd: EtcdMesh, before: Membership) -> Membership:

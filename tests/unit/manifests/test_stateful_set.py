@@ -39,6 +39,7 @@ def test_the_guard_looks_at_the_volume_before_etcd_does() -> None:
 
     assert guard["image"] == SETTINGS.operator_image
     assert guard["args"] == ["/etc/etcd/$(POD_NAME).json", "/etc/etcd/$(POD_NAME).admission"]
+    assert {"name": "data", "mountPath": "/var/lib/etcd"} in guard["volumeMounts"], "it makes room there"
     assert etcd["image"] == ETCD_IMAGE
     assert etcd["command"] == ["etcd"], "the image has no shell"
     assert etcd["args"] == ["--config-file=/etc/etcd/$(POD_NAME).json"]
