@@ -4,11 +4,10 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 from aiohttp import web
+from isek.node.listening import EVERYWHERE, listen
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from isek_operator.metrics import Metrics
-
-ANY_ADDRESS = "0.0.0.0"  # noqa: S104  (a pod's address is not known beforehand)
 
 HUNG_SECONDS = 600.0
 """A custom resource that has to be looked at for so long and is not: longer than any backlog or outage explains."""
@@ -57,7 +56,7 @@ async def _serving(port: int, *routes: web.RouteDef) -> AsyncIterator[None]:
     runner = web.AppRunner(application, access_log=None)
     await runner.setup()
     try:
-        await web.TCPSite(runner, ANY_ADDRESS, port).start()
+        await web.SockSite(runner, listen(EVERYWHERE, port)).start()
         yield
     finally:
         await runner.cleanup()

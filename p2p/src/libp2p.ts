@@ -1,6 +1,7 @@
 /** The libp2p host: TCP, noise, yamux and, where there is a key, a private network. */
 
 import { isIPv6 } from 'node:net'
+import { networkInterfaces } from 'node:os'
 import type { Connection, Libp2p, PrivateKey } from '@libp2p/interface'
 import { noise } from '@libp2p/noise'
 import { preSharedKey } from '@libp2p/pnet'
@@ -22,7 +23,8 @@ const DIAL_TIMEOUT_MS = 5_000
 
 export interface HostInit {
   privateKey: PrivateKey
-  listenHost: string
+  /** None: all addresses, over IPv4 and IPv6. */
+  listenHost: string | undefined
   listenPort: number
   privateNetworkKey: Uint8Array | undefined
   /** Asked for each connection that comes in. */
@@ -35,7 +37,7 @@ export async function createHost(init: HostInit): Promise<Libp2p> {
   return await createLibp2p({
     start: false,
     privateKey: init.privateKey,
-    addresses: { listen: [`/${family(init.listenHost)}/${init.listenHost}/tcp/${init.listenPort}`] },
+    addresses: { listen: listenHosts(init.listenHost).map((host) => `/${family(host)}/${host}/tcp/${init.listenPort}`) },
     transports: [tcp()],
     connectionEncrypters: [noise()],
     streamMuxers: [
@@ -70,7 +72,8 @@ export async function createHost(init: HostInit): Promise<Libp2p> {
 /** The address that peers are to dial: the announced host, else the first one that is not loopback. */
 export function peerAddress(libp2p: Libp2p, announceHost: string | undefined): string {
   const listening = libp2p.getMultiaddrs().map((address) => address.toString())
-  const first = listening.find((address) => !/^\/ip4\/127\.|^\/ip6\/::1\//.test(address)) ?? listening[0]
+  const reached = listening.filter((address) => announceHost === undefined || address.startsWith(`/${family(announceHost)}/`))
+  const first = reached.find((address) => !/^\/ip4\/127\.|^\/ip6\/::1\//.test(address)) ?? reached[0] ?? listening[0]
   if (first === undefined) {
     throw new Error('libp2p listens nowhere')
   }
@@ -84,6 +87,13 @@ export async function closeConnection(connection: Connection): Promise<void> {
   } catch (error) {
     connection.abort(error as Error)
   }
+}
+
+/** libp2p's listeners on IPv6 take no connections over IPv4, and to listen on IPv6 fails where the kernel has none. */
+function listenHosts(host: string | undefined): string[] {
+  const interfaces = Object.values(networkInterfaces()).flat()
+  const everywhere = interfaces.some((each) => each?.family === 'IPv6') ? ['0.0.0.0', '::'] : ['0.0.0.0']
+  return host === undefined ? everywhere : [host]
 }
 
 function family(host: string): 'ip4' | 'ip6' {

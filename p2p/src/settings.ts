@@ -5,13 +5,15 @@ import { StartError } from './errors.ts'
 import type { LogFormat, LogLevel } from './log.ts'
 
 export interface Settings {
-  listenHost: string
+  /** None: all addresses, over IPv4 and IPv6. */
+  listenHost: string | undefined
   /** 0: any free port, as for the other ports. */
   listenPort: number
   /** The IP address that peers are to dial; none: taken from what libp2p listens on. */
   announceHost: string | undefined
   apiPort: number
-  healthHost: string
+  /** None: all addresses. */
+  healthHost: string | undefined
   healthPort: number
   nodeUrl: URL
   stateDir: string
@@ -25,11 +27,11 @@ type Environment = Record<string, string | undefined>
 /** @throws StartError that names the variable and how to mend it */
 export function readSettings(env: Environment): Settings {
   return {
-    listenHost: ip(env, 'ISEK_P2P_LISTEN_HOST', '0.0.0.0'),
+    listenHost: ip(env, 'ISEK_P2P_LISTEN_HOST'),
     listenPort: port(env, 'ISEK_P2P_LISTEN_PORT', 9000),
-    announceHost: value(env, 'ISEK_P2P_ANNOUNCE_HOST') && ip(env, 'ISEK_P2P_ANNOUNCE_HOST', ''),
+    announceHost: ip(env, 'ISEK_P2P_ANNOUNCE_HOST'),
     apiPort: port(env, 'ISEK_P2P_API_PORT', 9001),
-    healthHost: ip(env, 'ISEK_P2P_HEALTH_HOST', '0.0.0.0'),
+    healthHost: ip(env, 'ISEK_P2P_HEALTH_HOST'),
     healthPort: port(env, 'ISEK_P2P_HEALTH_PORT', 9002),
     nodeUrl: httpUrl(env, 'ISEK_P2P_NODE_URL', 'http://127.0.0.1:8080'),
     stateDir: value(env, 'ISEK_P2P_STATE_DIR') ?? '/var/run/isek/p2p',
@@ -52,9 +54,9 @@ function port(env: Environment, name: string, fallback: number): number {
   return number
 }
 
-function ip(env: Environment, name: string, fallback: string): string {
-  const text = value(env, name) ?? fallback
-  if (isIP(text) === 0) {
+function ip(env: Environment, name: string): string | undefined {
+  const text = value(env, name)
+  if (text !== undefined && isIP(text) === 0) {
     throw new StartError(`${name} is ${quote(text)}; set it to an IP address, for example 127.0.0.1`)
   }
   return text

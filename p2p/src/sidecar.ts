@@ -92,10 +92,10 @@ export async function startSidecar(settings: Settings, log: Log): Promise<Sideca
   }
 }
 
-async function listen(variable: string, server: Server, port: number, host: string): Promise<string> {
+async function listen(variable: string, server: Server, port: number, host: string | undefined): Promise<string> {
   await naming(variable, async () => {
     await new Promise<void>((resolve, reject) => {
-      server.once('error', reject).listen(port, host, resolve)
+      server.once('error', reject).listen({ port, host }, resolve)
     })
   })
   const { address, port: actual, family } = server.address() as AddressInfo

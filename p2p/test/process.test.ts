@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { readFile, stat, writeFile } from 'node:fs/promises'
 import type { ServerResponse } from 'node:http'
+import { networkInterfaces } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { type Echo, errorOf, startNode, startPeer, temporaryDirectory } from './support/mesh.ts'
@@ -15,6 +16,27 @@ test('two bundled sidecars carry a call', async (t) => {
   const { headers } = (await (await near.call(far.p2p_address, { body: 'hi' })).json()) as Echo
 
   assert.equal(headers['isek-peer-id'], near.peer_id)
+})
+
+const hasIPv6 = Object.values(networkInterfaces())
+  .flat()
+  .some((each) => each?.address === '::1')
+
+test('a sidecar that is told no address listens at all of them', { skip: !hasIPv6 }, async (t) => {
+  const node = await startNode(t)
+  const near = await startPeer(t, node.url)
+
+  for (const [announced, host] of [
+    ['127.0.0.1', '127.0.0.1'],
+    ['::1', '[::1]']
+  ] as const) {
+    const env = { ISEK_P2P_LISTEN_HOST: '', ISEK_P2P_HEALTH_HOST: '', ISEK_P2P_ANNOUNCE_HOST: announced }
+    const far = await runPeer(t, node.url, env)
+
+    assert.match(far.p2p_address, new RegExp(`^/ip[46]/${announced}/tcp/`))
+    assert.equal((await near.call(far.p2p_address, { body: 'hi' })).status, 200)
+    assert.equal((await fetch(`http://${host}:${new URL(far.health).port}/readyz`)).status, 200)
+  }
 })
 
 test('SIGTERM lets a running call end and takes no new one', async (t) => {

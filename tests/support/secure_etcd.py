@@ -62,11 +62,12 @@ class Certificates:
 class SecureEtcd:
     """One member. ``async with SecureEtcd(mesh) as etcd:``; who may do what is asked for only after ``enable_auth``."""
 
-    def __init__(self, mesh: IsekMesh, authority: pki.KeyPair | None = None) -> None:
+    def __init__(self, mesh: IsekMesh, authority: pki.KeyPair | None = None, *, everywhere: bool = False) -> None:
+        """``everywhere``: it listens where it does in a pod, else on the loopback address."""
         self._folder = Path(tempfile.mkdtemp(prefix="isek-etcd-"))
         self.certificates = Certificates(self._folder / "tls", authority)
-        self._mesh = mesh
-        self.port, self.peer_port, self._metrics_port = free_port(), free_port(), free_port()
+        self._mesh, self._everywhere = mesh, everywhere
+        self.port, self.peer_port, self.metrics_port = free_port(), free_port(), free_port()
         config = self._folder / "etcd.json"
         config.write_text(json.dumps(self._configuration()))
         command = [str(binary("etcd")), f"--config-file={config}"]
@@ -85,23 +86,27 @@ class SecureEtcd:
         for side, port in ports.items():
             url = f"https://127.0.0.1:{port}"
             advertised = "initial-advertise-peer-urls" if side == "peer" else "advertise-client-urls"
-            found |= {f"listen-{side}-urls": url, advertised: url}
+            found |= {f"listen-{side}-urls": self._listening(found[f"listen-{side}-urls"], port), advertised: url}
             security = found[f"{side}-transport-security"]
             for key in ("cert-file", "key-file", "trusted-ca-file"):
                 security[key] = str(self.certificates.folder / SERVER / Path(security[key]).name)
         return found | {
             "data-dir": str(self._folder / "data"),
             "initial-cluster": f"{found['name']}=https://127.0.0.1:{self.peer_port}",
-            "listen-metrics-urls": f"http://127.0.0.1:{self._metrics_port}",
+            "listen-metrics-urls": self._listening(found["listen-metrics-urls"], self.metrics_port),
             "log-level": "warn",
             "unsafe-no-fsync": True,
         }
+
+    def _listening(self, url: str, port: int) -> str:
+        scheme, host, _ = url.rsplit(":", 2)
+        return f"{scheme}:{host if self._everywhere else '//127.0.0.1'}:{port}"
 
     async def healthy(self) -> bool:
         """Whether it reads through its quorum, as the readiness probe asks it."""
         async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=2)) as session:
             try:
-                async with session.get(f"http://127.0.0.1:{self._metrics_port}/readyz") as answer:
+                async with session.get(f"http://127.0.0.1:{self.metrics_port}/readyz") as answer:
                     return answer.status == 200
             except (aiohttp.ClientError, TimeoutError):
                 return False

@@ -1,8 +1,8 @@
 """One node process, as its environment says."""
 
 import asyncio
-import socket
 import sys
+from socket import socket
 
 import uvloop
 from pydantic import ValidationError
@@ -10,13 +10,12 @@ from pydantic import ValidationError
 from isek.api.documents import DocumentError
 from isek.api.schema import explain
 from isek.node.hosted import read_hosted
+from isek.node.listening import listen
 from isek.node.logs import configure_logging
 from isek.node.node import serve
 from isek.node.settings import PREFIX, NodeSettings
 from isek.registry import RegistryUrlError
 from isek.registry.record import RecordError
-
-BACKLOG = 2048
 
 
 def run() -> None:
@@ -42,12 +41,11 @@ def _setting_problems(error: ValidationError) -> list[str]:
     return lines
 
 
-def _listen(settings: NodeSettings) -> socket.socket:
-    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+def _listen(settings: NodeSettings) -> socket:
     try:
-        return socket.create_server((settings.host, settings.port), family=family, backlog=BACKLOG)
+        return listen(settings.host, settings.port)
     except OSError as error:
         sys.exit(
-            f"cannot listen on {settings.host} port {settings.port}: {error.strerror}; "
+            f"cannot listen on {settings.host or 'all addresses,'} port {settings.port}: {error.strerror}; "
             f"set {PREFIX}HOST and {PREFIX}PORT to what is free"
         )

@@ -6,6 +6,8 @@ from typing import Annotated, Literal
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from isek.node.listening import EVERYWHERE
+
 PREFIX = "ISEK_"
 
 
@@ -24,8 +26,8 @@ class NodeSettings(BaseSettings):
     """The failure domain (topology.kubernetes.io/zone)."""
     mesh_id: str = "default.default"
     """The mesh's name in its registry."""
-    host: str = "0.0.0.0"  # noqa: S104  (a pod's address is not known beforehand)
-    """Address to listen on."""
+    host: str = EVERYWHERE
+    """Address to listen on; empty: all, over IPv4 and IPv6."""
     port: Annotated[int, Field(ge=0, le=65535)] = 8080
     """Port to listen on; 0: any free one."""
     advertise_host: str = "127.0.0.1"

@@ -61,6 +61,7 @@ def _configuration(mesh: IsekMesh, membership: Membership, ordinal: int) -> dict
         "initial-cluster-token": membership.token,
         "initial-advertise-peer-urls": etcd_peer_url(mesh, ordinal),
         "advertise-client-urls": etcd_client_url(mesh, ordinal),
+        # all addresses, also of IPv6: so Go takes it, while [::] fails where the kernel has no IPv6
         "listen-peer-urls": f"https://0.0.0.0:{PEER_PORT}",
         "listen-client-urls": f"https://0.0.0.0:{CLIENT_PORT}",
         "listen-metrics-urls": f"http://0.0.0.0:{METRICS_PORT}",

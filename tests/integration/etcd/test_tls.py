@@ -1,9 +1,11 @@
 """The etcd of a mesh, as the operator configures it: whom it lets in, and what they may do there."""
 
+import socket
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import aiohttp
 import grpc
 import pytest
 from cryptography import x509
@@ -112,3 +114,14 @@ async def test_an_authority_that_another_has_signed_is_enough_by_itself() -> Non
         await etcd.put(etcd.certificates.files(NODE), "/isek/press/nodes/newsroom/a")
 
         assert [await etcd.peer_version(who) for who in (SERVER, NODE)] == [200, None]
+
+
+@pytest.mark.skipif(not socket.has_dualstack_ipv6(), reason="this machine has no IPv6")
+async def test_a_member_answers_over_ipv4_and_ipv6() -> None:
+    async with SecureEtcd(MESH, everywhere=True) as etcd, aiohttp.ClientSession() as session:
+        for address in ("127.0.0.1", "[::1]"):
+            async with session.get(f"http://{address}:{etcd.metrics_port}/readyz") as answer:
+                assert answer.status == 200
+        for port in (etcd.port, etcd.peer_port):
+            for address in ("127.0.0.1", "::1"):
+                socket.create_connection((address, port), timeout=5).close()

@@ -1,4 +1,5 @@
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -117,7 +118,7 @@ def test_what_cannot_be_removed_is_said_and_keeps_no_member_from_starting(
     def refuse(path: Path) -> None:
         raise PermissionError(13, "Permission denied", str(path))
 
-    monkeypatch.setattr(etcd_guard.shutil, "rmtree", refuse)
+    monkeypatch.setattr(shutil, "rmtree", refuse)
 
     assert guard(volume) == 0
     assert capsys.readouterr().err.startswith(f"could not remove {former}")

@@ -1,8 +1,10 @@
 """What the kubelet is told."""
 
 import asyncio
+import socket
 
 import aiohttp
+import pytest
 from isek_operator.health import endpoints
 from isek_operator.keys import Key
 from isek_operator.metrics import Metrics
@@ -12,6 +14,16 @@ from tests.support.control_plane_process import free_port
 from tests.support.waiting import until
 
 WRITER = Key("IsekAgent", "newsroom", "writer")
+
+
+@pytest.mark.skipif(not socket.has_dualstack_ipv6(), reason="this machine has no IPv6")
+@pytest.mark.parametrize("address", ["127.0.0.1", "[::1]"])
+async def test_kubelet_and_prometheus_are_answered_over_ipv4_and_ipv6(address: str) -> None:
+    ports = {"health_port": free_port(), "metrics_port": free_port()}
+    async with endpoints(Metrics(), lambda: True, lambda: 0, **ports), aiohttp.ClientSession() as session:
+        for port, path in ((ports["health_port"], "healthz"), (ports["metrics_port"], "metrics")):
+            async with session.get(f"http://{address}:{port}/{path}") as answer:
+                assert answer.status == 200
 
 
 async def test_an_operator_that_leaves_something_due_for_ten_minutes_is_not_healthy() -> None:
