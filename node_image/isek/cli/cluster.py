@@ -31,27 +31,34 @@ class ClusterMeshes:
     def connect_to_agent(self, name: str, namespace: str) -> NodeConnection:
         """A ready pod of the agent or team; else its condition says why there is none."""
         resource = self._find(name, namespace)
-        pod = self._ready_pod(namespace, [resource])
-        if pod is None:
+        node = self._ready_node([resource])
+        if node is None:
             raise click.ClickException(f"{resource['kind']} {name} is not ready: {_why_not_ready(resource)}")
-        return self._forward(namespace, pod)
+        return node
 
-    def connect_to_mesh(self, name: str) -> NodeConnection:
-        """A ready pod of anything in the mesh."""
-        users = [user for plural in USERS for user in self._list(plural, self.namespace)]
-        mesh = f"{self.namespace}/{name}"
-        mine = [user for user in users if user.get("status", {}).get("mesh") == mesh]
-        if not mine:
-            others = sorted({user["status"]["mesh"] for user in users if user.get("status", {}).get("mesh")})
+    def meshes_in_use(self) -> list[str]:
+        """Those that something in any namespace uses."""
+        return _meshes(self._users(None))
+
+    def connect_to_mesh(self, mesh: str) -> NodeConnection:
+        """A ready pod of anything in the mesh: of its own namespace, or where nothing there uses it, of any other."""
+        namespace = mesh.partition("/")[0]
+        known = self._users(namespace)
+        users = _of_mesh(known, mesh)
+        if not users:
+            with suppress(click.ClickException):  # whoever may not look there has to do with the one namespace
+                users = _of_mesh(self._users(None), mesh)
+        if not users:
+            used = ", ".join(_meshes(known))
             raise click.ClickException(
-                f"nothing in namespace {self.namespace!r} of {self._api.name} uses mesh {mesh}; "
-                + (f"in use: {', '.join(others)}" if others else "see `kubectl get isek`")
+                f"nothing in namespace {namespace!r} of {self._api.name} uses mesh {mesh}; "
+                + (f"in use: {used}" if used else "see `kubectl get isek`, or all with `isek nodes -A`")
             )
-        pod = self._ready_pod(self.namespace, mine)
-        if pod is None:
-            reasons = "; ".join(f"{user['metadata']['name']}: {_why_not_ready(user)}" for user in mine[:3])
+        node = self._ready_node(users)
+        if node is None:
+            reasons = "; ".join(f"{user['metadata']['name']}: {_why_not_ready(user)}" for user in users[:3])
             raise click.ClickException(f"no node of mesh {mesh} is ready: {reasons}")
-        return self._forward(self.namespace, pod)
+        return node
 
     def _find(self, name: str, namespace: str) -> Manifest:
         found = []
@@ -65,9 +72,13 @@ class ClusterMeshes:
         # of two that want the name, the one that has it
         return max(found, key=lambda each: int(each.get("status", {}).get("readyReplicas") or 0))
 
-    def _list(self, plural: str, namespace: str) -> list[Manifest]:
+    def _users(self, namespace: str | None) -> list[Manifest]:
+        return [user for plural in USERS for user in self._list(plural, namespace)]
+
+    def _list(self, plural: str, namespace: str | None) -> list[Manifest]:
+        """All of a kind; None: in all namespaces."""
         try:
-            listed = self._api.get(f"{API}/namespaces/{namespace}/{plural}")
+            listed = self._api.get(f"{API}/namespaces/{namespace}/{plural}" if namespace else f"{API}/{plural}")
         except NotFoundError:
             raise click.ClickException(
                 f"{self._api.name} does not know Isek's resources; "
@@ -76,15 +87,17 @@ class ClusterMeshes:
         items: list[Manifest] = listed["items"]
         return items
 
-    def _ready_pod(self, namespace: str, resources: list[Manifest]) -> str | None:
+    def _ready_node(self, resources: list[Manifest]) -> NodeConnection | None:
         """The newest ready pod: the one that is the least likely to be about to go."""
-        for selector in dict.fromkeys(resource.get("status", {}).get("selector") for resource in resources):
+        places = ((each["metadata"]["namespace"], each.get("status", {}).get("selector")) for each in resources)
+        for namespace, selector in dict.fromkeys(places):
             if not selector:
                 continue
             pods = self._api.get(f"/api/v1/namespaces/{namespace}/pods", labelSelector=selector)["items"]
             ready = [pod["metadata"] for pod in pods if _is_ready(pod)]
             if ready:
-                return str(max(ready, key=lambda metadata: str(metadata["creationTimestamp"]))["name"])
+                newest = max(ready, key=lambda metadata: str(metadata["creationTimestamp"]))
+                return self._forward(namespace, str(newest["name"]))
         return None
 
     def _forward(self, namespace: str, pod: str) -> NodeConnection:
@@ -97,6 +110,19 @@ class ClusterMeshes:
             return said
 
         return NodeConnection(f"pod {namespace}/{pod}", connection, why_broken)
+
+
+def _mesh(user: Manifest) -> str | None:
+    found: str | None = user.get("status", {}).get("mesh")
+    return found
+
+
+def _of_mesh(users: list[Manifest], mesh: str) -> list[Manifest]:
+    return [user for user in users if _mesh(user) == mesh]
+
+
+def _meshes(users: list[Manifest]) -> list[str]:
+    return sorted({mesh for user in users if (mesh := _mesh(user))})
 
 
 def _is_ready(pod: Manifest) -> bool:

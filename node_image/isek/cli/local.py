@@ -37,13 +37,16 @@ class LocalMeshes:
             raise not_found(name, namespace, self._mesh.addresses, "the local mesh")
         return _connect(random.choice(nodes))  # noqa: S311  (spreads load)
 
-    def connect_to_mesh(self, name: str) -> NodeConnection:
+    def meshes_in_use(self) -> list[str]:
+        """Those that have nodes."""
+        return sorted({node.mesh for node in self._mesh.nodes})
+
+    def connect_to_mesh(self, mesh: str) -> NodeConnection:
         """Any node of it."""
-        nodes = [node for node in self._mesh.nodes if node.mesh == f"{self.namespace}/{name}"]
+        nodes = [node for node in self._mesh.nodes if node.mesh == mesh]
         if not nodes:
-            meshes = sorted({node.mesh for node in self._mesh.nodes})
             raise click.ClickException(
-                f"no node is in mesh {self.namespace}/{name}; there are nodes in {', '.join(meshes)}: "
+                f"no node is in mesh {mesh}; there are nodes in {', '.join(self.meshes_in_use())}: "
                 "name one with --namespace and --mesh"
             )
         return _connect(random.choice(nodes))  # noqa: S311  (spreads load)

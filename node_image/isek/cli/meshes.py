@@ -27,8 +27,16 @@ class Meshes(Protocol):
         """
         ...
 
-    def connect_to_mesh(self, name: str) -> NodeConnection:
-        """A connection to any node of the mesh ``name`` in the namespace.
+    def meshes_in_use(self) -> list[str]:
+        """``<namespace>/<name>`` of each mesh that has nodes or is to have some, in all namespaces.
+
+        Raises:
+            click.ClickException: one may not look there.
+        """
+        ...
+
+    def connect_to_mesh(self, mesh: str) -> NodeConnection:
+        """A connection to any node of the mesh ``<namespace>/<name>``.
 
         Raises:
             click.ClickException: there is none; says why and what to do.

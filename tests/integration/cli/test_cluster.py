@@ -79,6 +79,27 @@ async def test_a_mesh_whose_nodes_are_not_ready_says_why(home: Home, kube: KubeC
     assert f"uses mesh {kube.namespace}/other; in use: {kube.namespace}/default" in no_mesh
 
 
+async def test_the_meshes_of_all_namespaces_are_looked_at_and_each_that_has_no_node_says_why(
+    home: Home, kube: KubeClient
+) -> None:
+    name = f"ground-of-{kube.namespace}"  # other tests have meshes too
+    mesh = f"{kube.namespace}/{name}"
+    status = not_ready("RollingOut", "0 of 1 replicas answer")
+    status["status"]["mesh"] = mesh
+    press = kube.in_namespace("default")
+    await press.apply(agent("writer"))
+    await press.patch("IsekAgent", "writer", status, subresource="status")
+
+    everywhere = refused(await home.isek("nodes", "-A", "--mesh", name))
+    from_its_own = refused(await home.isek("nodes", "-n", kube.namespace, "--mesh", name))
+    elsewhere = refused(await home.isek("nodes", "-A", "--mesh", "nowhere"))
+
+    for said in (everywhere, from_its_own):
+        assert f"no node of mesh {mesh} is ready: writer: RollingOut: 0 of 1 replicas answer" in said
+    assert "nothing uses such a mesh in any namespace" in elsewhere
+    await press.delete("IsekAgent", "writer")
+
+
 async def test_who_may_not_read_the_resources_is_told_so(tmp_path: Path, control_plane: ControlPlane) -> None:
     user = await control_plane.restricted_user("nobody", [])
 

@@ -66,6 +66,20 @@ async def test_the_registered_nodes_are_listed_with_their_agents(home: Home, qui
     ]
 
 
+async def test_the_nodes_of_all_namespaces_are_listed_with_their_mesh(home: Home, quickstart: RunningUp) -> None:
+    listed = await home.isek("nodes", "-A", "--output", "json")
+    table = await home.isek("nodes", "-A", "-n", "elsewhere")
+
+    [mesh] = json.loads(listed.out)["meshes"]
+    assert (mesh["mesh"], len(mesh["nodes"])) == ("default/default", 3)
+    assert [line.split()[:2] for line in table.out.splitlines()] == [
+        ["MESH", "NODE"],
+        ["default/default", "newsroom-team-0.default"],
+        ["default/default", "researcher-agent-0.default"],
+        ["default/default", "writer-agent-0.default"],
+    ]
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
