@@ -21,6 +21,8 @@ from isek_operator.slim import public, slim
 
 T = TypeVar("T")
 
+ROLLED_OUT = frozenset({"Deployment", "StatefulSet"})
+
 
 @dataclass(frozen=True)
 class Change:
@@ -68,7 +70,7 @@ class Store:
         self._order: dict[tuple[str, str], list[_Entry]] = {}
         """By kind and namespace, the oldest first."""
         self._upgrading: dict[str, set[Key]] = {}
-        """By version of the operator, the Deployments that are on their way to it."""
+        """By version of the operator, the Deployments and StatefulSets that are on their way to it."""
         self._beginning: dict[Key, str] = {}
         self._gone: dict[Key, int] = {}
         """The version at which an object was last seen to be gone."""
@@ -130,7 +132,7 @@ class Store:
 
     @contextmanager
     def beginning_upgrade(self, key: Key, revision: str) -> Iterator[None]:
-        """Count a custom resource among the upgrades while its Deployment is being written."""
+        """Count a custom resource among the upgrades while its Deployment or StatefulSet is being written."""
         self._beginning[key] = revision
         try:
             yield
@@ -209,7 +211,7 @@ class Store:
                 yield entry.manifest
 
     def upgrades(self) -> Mapping[str, int]:
-        """How many Deployments are on their way to each version of the operator."""
+        """How many Deployments and StatefulSets are on their way to each version of the operator."""
         counts = Counter(self._beginning.values())
         counts.update({revision: len(keys) for revision, keys in self._upgrading.items()})
         return counts
@@ -248,7 +250,7 @@ class Store:
         if (resource := entry.live()) is not None:
             for referent in referents(resource):
                 self._referrers.setdefault(referent, {})[key] = None
-        if key.kind == "Deployment" and (revision := upgrading_to(entry.manifest)) is not None:
+        if key.kind in ROLLED_OUT and (revision := upgrading_to(entry.manifest)) is not None:
             self._upgrading.setdefault(revision, set()).add(key)
 
     def _unlink(self, key: Key, entry: _Entry) -> None:
@@ -259,7 +261,7 @@ class Store:
         if (resource := entry.live()) is not None:
             for referent in set(referents(resource)):
                 _leave(self._referrers, referent, key)
-        if key.kind == "Deployment" and (revision := upgrading_to(entry.manifest)) is not None:
+        if key.kind in ROLLED_OUT and (revision := upgrading_to(entry.manifest)) is not None:
             self._upgrading[revision].discard(key)
 
 

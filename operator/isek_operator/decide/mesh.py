@@ -1,6 +1,6 @@
 """What becomes of an IsekMesh."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -23,12 +23,13 @@ from isek_operator.decide.etcd.versions import lowest_version
 from isek_operator.decide.etcd.versions import refusal as image_refusal
 from isek_operator.decide.etcd.view import EtcdAccess
 from isek_operator.decide.grants import refusal
-from isek_operator.decide.outcome import Doomed, Finding, GeneratedSecret, Manifest, Outcome, OwnFate
+from isek_operator.decide.outcome import Doomed, Finding, GeneratedSecret, Manifest, Outcome, OwnFate, Upgrade
 from isek_operator.decide.problem import Problem
 from isek_operator.decide.reasons import Reason
 from isek_operator.decide.references import MeshName, mesh_users
-from isek_operator.decide.rollout import child
+from isek_operator.decide.rollout import OUTDATED, child
 from isek_operator.decide.secrets import missing_secrets
+from isek_operator.decide.upgrade import NO_UPGRADE, Turn, etcd_turn, marked
 from isek_operator.decide.world import World
 from isek_operator.manifests.etcd import etcd_endpoints, etcd_name, etcd_selector, etcd_shape
 from isek_operator.manifests.etcd_config import etcd_config_map
@@ -58,6 +59,8 @@ class ObservedMesh:
     access: EtcdAccess
     missing_secrets: tuple[Problem, ...]
     certificates: ObservedCertificates
+    upgrades: Mapping[str, int]
+    """How many workloads are on their way to each version of the operator."""
     remains: tuple[str, ...]
     """Pods and volume claims of a StatefulSet that is no more, as far as they are still there."""
 
@@ -86,6 +89,7 @@ def gather_mesh(mesh: IsekMesh, world: World, settings: OperatorSettings) -> Obs
         access=external_access(mesh) if mesh.spec.etcd.external else managed_access(mesh, world),
         missing_secrets=missing_secrets(mesh, world),
         certificates=gather_certificates(mesh, world),
+        upgrades=world.upgrades(),
         remains=() if stateful_set else tuple(_remains(mesh, world)),
     )
 
@@ -146,7 +150,10 @@ def judge_managed(observed: ObservedMesh, settings: OperatorSettings) -> Outcome
     # what is not there is not looked into
     problems = observed.missing_secrets or ((credentials.problem,) if credentials.problem else ())
     image = (refused and _image(observed.stateful_set)) or mesh.spec.etcd.image
+    its_turn = NO_UPGRADE if recreating else _turn(observed, settings)
     verdict = _verdict(observed, planned, problems, image, refused)
+    if verdict.ready and its_turn.upgrade is Upgrade.WAITS:
+        verdict = replace(verdict, message=verdict.message + OUTDATED)
     available = _unavailable(observed) if recreating else _available(observed)
     return Outcome(
         findings=(*verdict_findings(verdict), available, resolved_references(problems)),
@@ -157,10 +164,11 @@ def judge_managed(observed: ObservedMesh, settings: OperatorSettings) -> Outcome
             "nodes": observed.users,
             "endpoint": etcd_endpoints(mesh)[0],
         },
-        wish=tuple(_wish(observed, planned, credentials, settings, image, recreating=recreating)),
+        wish=tuple(_wish(observed, planned, credentials, settings, image, mark=its_turn.mark, recreating=recreating)),
         secrets=(*_network_key(mesh), *credentials.secrets),
         doomed=(_doomed(observed.stateful_set),) if observed.misshapen and observed.stateful_set else (),
         fate=_fate(observed),
+        upgrade=its_turn.upgrade,
         etcd=None if recreating else replace(observed.access, settled=planned.settled and available.status),
         etcd_step=planned.step,
         certificates=credentials.expiries,
@@ -193,6 +201,7 @@ def _wish(
     settings: OperatorSettings,
     image: str,
     *,
+    mark: str | None,
     recreating: bool,
 ) -> Iterable[Manifest]:
     mesh = observed.mesh
@@ -204,7 +213,14 @@ def _wish(
         # before the StatefulSet: a pod finds what it starts with
         yield etcd_config_map(mesh, planned.membership)
     if trust and not recreating:
-        yield etcd_stateful_set(mesh, planned.membership, settings, image, trust)
+        yield marked(etcd_stateful_set(mesh, planned.membership, settings, image, trust), mark)
+
+
+def _turn(observed: ObservedMesh, settings: OperatorSettings) -> Turn:
+    if observed.stateful_set is None:
+        return NO_UPGRADE
+    outdated = any(pod.outdated and pod.upgrade for pod in observed.situation.pods.values())
+    return etcd_turn(observed.stateful_set, observed.upgrades, settings, outdated=outdated)
 
 
 def _trust(stateful_set: Manifest | None) -> str | None:

@@ -1,7 +1,7 @@
 """Changes of pods that come from the operator itself: its new version brings new images to all workloads at once.
 
 They are rolled out a few workloads at a time, so that what is wrong with a version stops at those few. What a user
-changes is rolled out at once.
+changes is rolled out at once. The etcds of meshes are workloads, too.
 """
 
 import hashlib
@@ -15,16 +15,18 @@ from isek_operator.manifests.deployment import CONFIG_HASH, USER_PART
 from isek_operator.settings import OperatorSettings
 
 UPGRADE = "isek.io/upgrade"
-"""On the Deployment: for which version of the operator it was rolled out. It counts among the few until it is done."""
+"""On the Deployment or StatefulSet: for which version of the operator it is rolled out. It counts among the few until
+it is done once."""
+DONE = "Done"
 
 
 @dataclass(frozen=True)
 class Turn:
-    """Whether a Deployment is brought to its wish now."""
+    """Whether the pods are brought to their wish now."""
 
     upgrade: Upgrade
     mark: str | None = None
-    """For the wish: the version that the Deployment was rolled out for."""
+    """For the wish: the version that it is rolled out for."""
 
 
 NO_UPGRADE = Turn(Upgrade.NONE)
@@ -36,44 +38,56 @@ def turn(live: Manifest | None, wished: Manifest, under_way: Mapping[str, int], 
     Args:
         live: the Deployment as it is; None: it is not there.
         wished: as it is to be.
-        under_way: how many Deployments are on their way to each version.
+        under_way: how many workloads are on their way to each version.
         settings: the operator's, which say how many may be.
     """
     if live is None or _mark(live, USER_PART) not in {None, _mark(wished, USER_PART)}:
         return NO_UPGRADE
     if config_hash(live) == config_hash(wished):
-        return Turn(Upgrade.NONE, _mark(live, UPGRADE))
-    ours = revision(settings)
-    if upgrading_to(live) == ours:
-        return Turn(Upgrade.BEGINS, ours)  # it counts already
-    if under_way.get(ours, 0) >= settings.max_concurrent_upgrades:
-        return Turn(Upgrade.WAITS)
-    # one that did not work before may never be done: it must not hold up the others
-    return Turn(Upgrade.BEGINS, ours if is_complete(live) else None)
+        return Turn(Upgrade.NONE, _standing(live))
+    if upgrading_to(live) == revision(settings):
+        return Turn(Upgrade.BEGINS, revision(settings))  # it counts already
+    return _next(under_way, settings, works=is_complete(live))
 
 
-def marked(deployment: Manifest, mark: str | None) -> Manifest:
-    """The wish, with the version that the Deployment is rolled out for."""
+def etcd_turn(live: Manifest, under_way: Mapping[str, int], settings: OperatorSettings, *, outdated: bool) -> Turn:
+    """When the members of an etcd are replaced.
+
+    Their StatefulSet has the new template already: it replaces none by itself.
+
+    Args:
+        live: the StatefulSet as it is.
+        under_way: how many workloads are on their way to each version.
+        settings: the operator's, which say how many may be.
+        outdated: whether there are pods that only the operator's version tells from the template.
+    """
+    if not outdated or upgrading_to(live) == revision(settings):
+        return Turn(Upgrade.NONE, _standing(live))
+    return _next(under_way, settings, works=_answers(live))
+
+
+def marked(workload: Manifest, mark: str | None) -> Manifest:
+    """The wish, with the version that it is rolled out for."""
     if mark is None:
-        return deployment
-    metadata = deployment["metadata"]
-    return {**deployment, "metadata": {**metadata, "annotations": {**metadata["annotations"], UPGRADE: mark}}}
+        return workload
+    metadata = workload["metadata"]
+    return {**workload, "metadata": {**metadata, "annotations": {**metadata["annotations"], UPGRADE: mark}}}
 
 
-def upgrading_to(deployment: Manifest) -> str | None:
-    """The version of the operator that a Deployment is on its way to; None: it is there, or was never sent."""
-    mark = _mark(deployment, UPGRADE)
-    return None if mark is None or is_complete(deployment) else mark
+def upgrading_to(workload: Manifest) -> str | None:
+    """The version of the operator that it is on its way to; None: it was there once, or was never sent."""
+    mark = _mark(workload, UPGRADE)
+    return None if mark in {None, DONE} or is_complete(workload) else mark
 
 
-def is_complete(deployment: Manifest) -> bool:
-    """Whether all pods are of the Deployment's own specification, and answer."""
-    wanted: int = deployment["spec"].get("replicas", 1)
-    status: dict[str, int] = deployment.get("status") or {}
+def is_complete(workload: Manifest) -> bool:
+    """Whether all pods are of the Deployment's or StatefulSet's own specification, and answer."""
+    wanted: int = workload["spec"].get("replicas", 1)
+    status: dict[str, int] = workload.get("status") or {}
     return (
-        (status.get("observedGeneration") or 0) >= deployment["metadata"].get("generation", 0)
+        (status.get("observedGeneration") or 0) >= workload["metadata"].get("generation", 0)
         and (status.get("updatedReplicas") or 0) == (status.get("replicas") or 0) == wanted
-        and (status.get("readyReplicas") or 0) >= wanted
+        and _answers(workload)
     )
 
 
@@ -86,9 +100,27 @@ def config_hash(deployment: Manifest) -> str | None:
 @cache
 def revision(settings: OperatorSettings) -> str:
     """What tells one version of the operator, with its images, from another."""
-    parts = (version("isek-operator"), settings.node_image, settings.p2p_image)
+    parts = (version("isek-operator"), settings.node_image, settings.p2p_image, settings.operator_image)
     return hashlib.sha256(" ".join(parts).encode()).hexdigest()[:16]
 
 
-def _mark(deployment: Manifest, name: str) -> str | None:
-    return (deployment["metadata"].get("annotations") or {}).get(name)
+def _next(under_way: Mapping[str, int], settings: OperatorSettings, *, works: bool) -> Turn:
+    ours = revision(settings)
+    if under_way.get(ours, 0) >= settings.max_concurrent_upgrades:
+        return Turn(Upgrade.WAITS)
+    # one that did not work before may never be done: it must not hold up the others
+    return Turn(Upgrade.BEGINS, ours if works else None)
+
+
+def _standing(live: Manifest) -> str | None:
+    """The mark that it keeps: whoever was done once and fails later is not on its way any more."""
+    return DONE if _mark(live, UPGRADE) and upgrading_to(live) is None else _mark(live, UPGRADE)
+
+
+def _answers(workload: Manifest) -> bool:
+    wanted: int = workload["spec"].get("replicas", 1)
+    return ((workload.get("status") or {}).get("readyReplicas") or 0) >= wanted
+
+
+def _mark(workload: Manifest, name: str) -> str | None:
+    return (workload["metadata"].get("annotations") or {}).get(name)

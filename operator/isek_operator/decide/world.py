@@ -30,7 +30,7 @@ class World(Protocol):
         ...
 
     def upgrades(self) -> Mapping[str, int]:
-        """How many Deployments are on their way to each version of the operator (:mod:`.upgrade`)."""
+        """How many workloads, etcds too, are on their way to each version of the operator (:mod:`.upgrade`)."""
         ...
 
     def children(self, owner_uid: str) -> Iterable[Manifest]:

@@ -1,5 +1,7 @@
 """The StatefulSet of a mesh's etcd."""
 
+import hashlib
+import json
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -32,6 +34,10 @@ connection, and those of the authorities only when it starts."""
 
 CLUSTER_ANNOTATION = "isek.io/etcd-cluster"
 """On the pods: the cluster that they were made for. An empty one that takes its place has another."""
+
+USER_PART = "isek.io/user-part"
+"""On the pods: a hash of what users have a say in. A change of the template that leaves this and the two above as they
+are comes from the operator, and takes turns."""
 
 CONFIG = PurePosixPath("/etc/etcd")
 POD_NAME = {"name": "POD_NAME", "valueFrom": {"fieldRef": {"apiVersion": "v1", "fieldPath": "metadata.name"}}}
@@ -69,13 +75,21 @@ def etcd_stateful_set(
             "template": {
                 "metadata": {
                     "labels": child_labels(mesh),
-                    "annotations": {TRUST_ANNOTATION: trust, CLUSTER_ANNOTATION: membership.token},
+                    "annotations": {
+                        TRUST_ANNOTATION: trust,
+                        CLUSTER_ANNOTATION: membership.token,
+                        USER_PART: _user_part(image),
+                    },
                 },
                 "spec": _pod_spec(mesh, settings, image),
             },
             "volumeClaimTemplates": [_volume_claim(mesh)],
         },
     }
+
+
+def _user_part(image: str) -> str:
+    return hashlib.sha256(json.dumps([image]).encode()).hexdigest()[:16]
 
 
 def _pod_spec(mesh: IsekMesh, settings: OperatorSettings, image: str) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """The etcd of a mesh in a ``Scene``: it does what the decisions ask for, at once."""
 
 from dataclasses import replace
+from enum import Enum
 from typing import TYPE_CHECKING, Any
 
 from isek.api import IsekMesh
@@ -18,13 +19,20 @@ from isek_operator.decide.etcd.steps import (
 from isek_operator.decide.etcd.view import EtcdView, MemberView
 from isek_operator.decide.outcome import Manifest, Outcome
 from isek_operator.manifests.etcd import etcd_peer_url, etcd_pod_name, etcd_selector
-from isek_operator.manifests.stateful_set import CLUSTER_ANNOTATION
+from isek_operator.manifests.stateful_set import CLUSTER_ANNOTATION, USER_PART
 
 if TYPE_CHECKING:
     from tests.unit.decide.scene import Scene
 
 FIRST_ID = 100
 REVISION = "latest"
+
+
+class Rolling(Enum):
+    """Who has changed the template of the pods."""
+
+    USER = "User"
+    OPERATOR = "Operator"
 
 
 class RunningEtcd:
@@ -35,12 +43,12 @@ class RunningEtcd:
         self._urls = [etcd_peer_url(mesh, ordinal) for ordinal in range(MOST_MEMBERS)]
         self._ids = FIRST_ID
         self.view = EtcdView(0.0, quorum=False)
-        self.rolling = False
-        """Whether the StatefulSet has a template that no pod is of yet."""
+        self.rolling: Rolling | None = None
+        """Who has changed the template, so that no pod is of it yet."""
 
-    def run(self, *, ready: int | None = None, rolling: bool = False) -> Outcome:
+    def run(self, *, ready: int | None = None, rolling: Rolling | None = None) -> Outcome:
         """Let it come to its size, then have ``ready`` members answer; all of them: None."""
-        self.rolling = False
+        self.rolling = None
         self._answer(MOST_MEMBERS)
         for _ in range(40):
             wished = self._decide().wish
@@ -76,15 +84,17 @@ class RunningEtcd:
 
         if manifest["kind"] != "StatefulSet":
             return live(manifest)
-        return live(manifest, readyReplicas=ready, updateRevision="next" if self.rolling else REVISION)
+        updated = {"updateRevision": "next", "updatedReplicas": 0} if self.rolling else {"updateRevision": REVISION}
+        return live(manifest, readyReplicas=ready, **updated)
 
     def _pod(self, ordinal: int, stateful_set: Manifest, *, is_ready: bool) -> Manifest:
         name = etcd_pod_name(self._mesh, ordinal)
+        changed = {USER_PART: "former"} if self.rolling is Rolling.USER else {}
         metadata: dict[str, Any] = {
             "name": name,
             "uid": f"uid-of-{name}",
             "labels": {**etcd_selector(self._mesh), REVISION_LABEL: REVISION},
-            "annotations": stateful_set["spec"]["template"]["metadata"]["annotations"],
+            "annotations": stateful_set["spec"]["template"]["metadata"]["annotations"] | changed,
             "ownerReferences": [{"kind": "StatefulSet", "name": stateful_set["metadata"]["name"]}],
         }
         assert CLUSTER_ANNOTATION in metadata["annotations"]

@@ -12,7 +12,7 @@ from isek_operator.reconcile.decisions import decisions
 from isek_operator.settings import OperatorSettings
 from isek_operator.store import Store
 
-from tests.unit.decide.running_etcd import RunningEtcd
+from tests.unit.decide.running_etcd import Rolling, RunningEtcd
 from tests.unit.decide.secrets import Secrets
 from tests.unit.manifests.samples import NAMESPACE, SETTINGS
 
@@ -83,7 +83,8 @@ class Scene:
         """Make the wish come true, with its pods in the state that ``status`` says, and decide again."""
         found = self.resource(kind, name)
         if isinstance(found, IsekMesh) and found.spec.etcd.external is None:
-            return self.etcd(found).run(ready=status.get("readyReplicas"), rolling=status.get("updatedReplicas") == 0)
+            rolling = Rolling.USER if status.get("updatedReplicas") == 0 else None
+            return self.etcd(found).run(ready=status.get("readyReplicas"), rolling=rolling)
         for manifest in self.decide(kind, name).wish or ():
             self.put(live(manifest, **status))
         return self.decide(kind, name)

@@ -1,9 +1,11 @@
 """A new version of the operator replaces the pods of a few workloads at a time; a user's change does not wait."""
 
+from isek.api import IsekMesh
 from isek_operator.decide.outcome import Manifest, Outcome, Upgrade
-from isek_operator.decide.upgrade import UPGRADE, revision, upgrading_to
+from isek_operator.decide.upgrade import DONE, UPGRADE, revision, upgrading_to
 from isek_operator.settings import OperatorSettings
 
+from tests.unit.decide.running_etcd import Rolling
 from tests.unit.decide.scene import Scene, finding, live
 from tests.unit.manifests.samples import NAMESPACE, SETTINGS, agent, mesh, node
 
@@ -153,16 +155,94 @@ def test_agents_on_a_node_that_waits_are_hosted_meanwhile() -> None:
     assert guest.upgrade is Upgrade.NONE
 
 
-def test_a_workload_that_was_rolled_out_keeps_its_mark_and_is_not_written_again() -> None:
+def test_a_workload_that_was_rolled_out_and_fails_later_is_not_on_its_way_any_more() -> None:
     scene = world()
     wished = deployment(roll_out(scene, "agent-0", NEXT))
+    assert upgrading_to(live(wished, **UNFINISHED)) == revision(NEXT)
+    done = deployment(roll_out(scene, "agent-0", NEXT))
+    assert done["metadata"]["annotations"][UPGRADE] == DONE
 
-    again = deployment(scene.decide("IsekAgent", "agent-0", settings=NEXT))
+    scene.put(live(done, readyReplicas=0))
 
-    assert again == wished
-    assert again["metadata"]["annotations"][UPGRADE] == revision(NEXT)
-    assert upgrading_to(live(again, **UNFINISHED)) == revision(NEXT)
-    assert upgrading_to(live(again)) is None
+    assert not scene.store.upgrades()
+    assert deployment(scene.decide("IsekAgent", "agent-0", settings=NEXT)) == done, "and is not written again"
+
+
+def etcds(*names: str, rolling: Rolling = Rolling.OPERATOR) -> Scene:
+    """Meshes of which another version of the operator, or a user, has changed the template of the members."""
+    scene = Scene(*(mesh(name, etcd={"replicas": 3}) for name in names))
+    for name in names:
+        found = scene.resource("IsekMesh", name)
+        assert isinstance(found, IsekMesh)
+        scene.etcd(found).run(rolling=rolling)
+    return scene
+
+
+def begin(scene: Scene, name: str, settings: OperatorSettings) -> Outcome:
+    """Apply the StatefulSet of a mesh, and decide again."""
+    wished = scene.decide("IsekMesh", name, settings=settings).wish or ()
+    (stateful_set,) = [each for each in wished if each["kind"] == "StatefulSet"]
+    scene.put(live(stateful_set, updateRevision="next", updatedReplicas=0))
+    return scene.decide("IsekMesh", name, settings=settings)
+
+
+def test_members_of_an_etcd_are_replaced_when_its_turn_has_come_and_was_written_down() -> None:
+    scene = etcds("default")
+
+    first = scene.decide("IsekMesh", "default", settings=NEXT)
+    assert (first.upgrade, first.etcd_step) == (Upgrade.BEGINS, None)
+
+    step = begin(scene, "default", NEXT).etcd_step
+    assert step is not None
+    assert step.note == "pod default-etcd-2 is replaced by one of the latest specification"
+    assert scene.store.upgrades() == {revision(NEXT): 1}
+
+
+def test_an_etcd_waits_for_its_turn_ready_and_says_so() -> None:
+    scene = etcds("a", "b", "c")
+    begin(scene, "a", NEXT)
+    begin(scene, "b", NEXT)
+
+    waiting = scene.decide("IsekMesh", "c", settings=NEXT)
+
+    assert (waiting.upgrade, waiting.etcd_step) == (Upgrade.WAITS, None)
+    ready = finding(waiting, "Ready")
+    assert ready.status
+    assert ready.message.endswith("are of an earlier version of the operator and are replaced when others are done")
+    assert waiting.etcd is not None
+    assert waiting.etcd.settled
+
+
+def test_what_a_user_changes_about_an_etcd_waits_for_nobody() -> None:
+    scene = etcds("a", "b", "c", rolling=Rolling.USER)
+    one_at_a_time = NEXT.model_copy(update={"max_concurrent_upgrades": 1})
+
+    for name in ("a", "b", "c"):
+        outcome = scene.decide("IsekMesh", name, settings=one_at_a_time)
+        assert outcome.upgrade is Upgrade.NONE
+        assert outcome.etcd_step is not None
+
+
+def test_an_etcd_whose_members_do_not_answer_holds_up_nobody() -> None:
+    scene = etcds("a", "b", "c")
+    for name in ("a", "b"):
+        found = scene.resource("IsekMesh", name)
+        assert isinstance(found, IsekMesh)
+        scene.etcd(found).run(ready=2, rolling=Rolling.OPERATOR)
+        assert scene.decide("IsekMesh", name, settings=NEXT).upgrade is Upgrade.BEGINS
+
+    assert scene.decide("IsekMesh", "c", settings=NEXT).upgrade is Upgrade.BEGINS
+
+
+def test_etcds_and_other_workloads_are_counted_together() -> None:
+    scene = world()
+    for name in ("agent-0", "agent-1"):
+        roll_out(scene, name, NEXT, **UNFINISHED)
+    found = scene.resource("IsekMesh", "default")
+    assert isinstance(found, IsekMesh)
+    scene.etcd(found).run(rolling=Rolling.OPERATOR)
+
+    assert scene.decide("IsekMesh", "default", settings=NEXT).upgrade is Upgrade.WAITS
 
 
 def test_those_that_are_being_written_count_already() -> None:

@@ -9,6 +9,7 @@ from isek_operator.decide.etcd.membership import Membership
 from isek_operator.decide.etcd.situation import Pod, Situation
 from isek_operator.decide.etcd.view import EtcdAccess
 from isek_operator.decide.outcome import Manifest
+from isek_operator.decide.upgrade import revision, upgrading_to
 from isek_operator.decide.world import World
 from isek_operator.etcd_guard import DATA_LOST
 from isek_operator.manifests.etcd import (
@@ -21,7 +22,7 @@ from isek_operator.manifests.etcd import (
 )
 from isek_operator.manifests.etcd_config import NODE_USER, QUOTA_BYTES
 from isek_operator.manifests.secret import etcd_client_secret_name, etcd_root_secret_name
-from isek_operator.manifests.stateful_set import CLUSTER_ANNOTATION
+from isek_operator.manifests.stateful_set import CLUSTER_ANNOTATION, TRUST_ANNOTATION, USER_PART
 from isek_operator.settings import OperatorSettings
 
 MOST_MEMBERS = 5
@@ -44,6 +45,7 @@ def gather_situation(
         pods={ordinal: _pod(pod, stateful_set) for ordinal, pod in _pods(mesh, world)},
         prefix=registry_prefix(mesh),
         quota_bytes=QUOTA_BYTES,
+        may_upgrade=stateful_set is not None and upgrading_to(stateful_set) == revision(settings),
         unavailable_seconds=_unavailable_seconds(mesh, world),
         lost_seconds=settings.etcd_lost_seconds,
     )
@@ -101,6 +103,8 @@ def _pod(pod: Manifest, stateful_set: Manifest | None) -> Pod:
         ready=conditions.get("Ready", {}).get("status") == "True",
         ending="deletionTimestamp" in metadata,
         outdated=_outdated(metadata, stateful_set),
+        upgrade=stateful_set is not None
+        and _is_made_for_the_same(metadata, stateful_set["spec"]["template"]["metadata"]),
         token=(metadata.get("annotations") or {}).get(CLUSTER_ANNOTATION, ""),
         data_lost=any(
             each["name"] == GUARD and _exit_code(each) == DATA_LOST
@@ -108,6 +112,12 @@ def _pod(pod: Manifest, stateful_set: Manifest | None) -> Pod:
         ),
         trouble=_trouble(status, conditions),
     )
+
+
+def _is_made_for_the_same(metadata: Mapping[str, Any], template: Mapping[str, Any]) -> bool:
+    """Whether a pod differs from the template in nothing but what follows from the operator's version."""
+    has, latest = metadata.get("annotations") or {}, template.get("annotations") or {}
+    return all(has.get(name) in {None, latest.get(name)} for name in (USER_PART, TRUST_ANNOTATION, CLUSTER_ANNOTATION))
 
 
 def _outdated(metadata: Mapping[str, Any], stateful_set: Manifest | None) -> bool:

@@ -23,7 +23,7 @@ def replace_what_does_not_run(situation: Situation) -> Plan | None:
 
 def roll(situation: Situation) -> Plan | None:
     """Replace the next pod. All members are well when this is asked."""
-    outdated = sorted((each for each in situation.listed if situation.pods[each].outdated), reverse=True)
+    outdated = sorted(situation.outdated, reverse=True)
     if not outdated:
         return None
     followers = [each for each in outdated if situation.listed[each].id != situation.leader_id]

@@ -19,6 +19,8 @@ class Pod:
     ending: bool = False
     outdated: bool = False
     """Whether it was made by another template than the StatefulSet has now."""
+    upgrade: bool = False
+    """Whether nothing but the operator's version can have changed the template since."""
     token: str = ""
     """The cluster that it was made for."""
     data_lost: bool = False
@@ -49,6 +51,8 @@ class Situation:
     """The size of the database at which etcd refuses writes."""
     unavailable_seconds: float = 0.0
     """For how long EtcdAvailable has been False."""
+    may_upgrade: bool = False
+    """Whether it is this etcd's turn to have pods replaced since the operator's version is another."""
     lost_seconds: float = 300.0
     """After how long without a quorum an empty etcd takes its place."""
 
@@ -99,6 +103,12 @@ class Situation:
         """The member that most follow; 0: none leads."""
         followed = Counter(each.leader for each in self.listed.values() if each.reachable and each.leader)
         return followed.most_common(1)[0][0] if followed else 0
+
+    @cached_property
+    def outdated(self) -> frozenset[int]:
+        """The ordinals of listed members whose pods are to be replaced now."""
+        outdated = {each for each in self.listed if each in self.pods and self.pods[each].outdated}
+        return frozenset(each for each in outdated if self.may_upgrade or not self.pods[each].upgrade)
 
     @property
     def healthy(self) -> bool:
