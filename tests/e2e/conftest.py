@@ -134,6 +134,14 @@ async def namespace(cluster: Kubectl, story_if_failed: StoryIfFailed) -> AsyncIt
         await story_if_failed(mine)
 
 
+@pytest.fixture
+async def neighbours(namespace: Kubectl, cluster: Kubectl, story_if_failed: StoryIfFailed) -> AsyncIterator[Kubectl]:
+    """Another namespace beside ``namespace``."""
+    async with new_namespace(cluster) as other:
+        yield other
+        await story_if_failed(other)
+
+
 @pytest.fixture(scope="module")
 async def module_namespace(cluster: Kubectl, operator_installed: Kubectl) -> AsyncIterator[Kubectl]:
     """One for all tests of a file, each of which goes on where the one before ended."""

@@ -1,10 +1,5 @@
 """Agents of two namespaces in one mesh."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
-
-import pytest
-
-from tests.e2e.conftest import new_namespace
 from tests.support.api_examples import agent, mesh, team
 from tests.support.isek_cli import Isek
 from tests.support.kubectl import Kubectl, Object
@@ -12,43 +7,33 @@ from tests.support.leftovers import leftovers
 from tests.support.waiting import until
 
 
-@pytest.fixture
-async def press(
-    cluster: Kubectl, namespace: Kubectl, story_if_failed: Callable[[Kubectl], Awaitable[None]]
-) -> AsyncIterator[Kubectl]:
-    """Another namespace."""
-    async with new_namespace(cluster) as other:
-        yield other
-        await story_if_failed(other)
-
-
 async def test_agents_of_two_namespaces_ask_each_other_until_the_grant_is_withdrawn(
-    namespace: Kubectl, press: Kubectl
+    namespace: Kubectl, neighbours: Kubectl
 ) -> None:
     ground = {"name": "ground", "namespace": namespace.namespace}
     asks_back = {"provider": "Scripted", "script": [call("parrot", namespace), {"text": "the parrot was asked"}]}
     await namespace.apply(
         mesh("ground", allowedNamespaces={"from": "All"}),
         agent("parrot", meshRef=ground),
-        team("aviary", meshRef=ground, members=[{"agent": {"name": "writer", "namespace": press.namespace}}]),
+        team("aviary", meshRef=ground, members=[{"agent": {"name": "writer", "namespace": neighbours.namespace}}]),
     )
     parrot = {"agent": {"name": "parrot", "namespace": namespace.namespace}}
-    await press.apply(agent("writer", meshRef=ground, model=asks_back, tools=[parrot]))
-    await press.until_condition("isekagent", "writer", within=240)
+    await neighbours.apply(agent("writer", meshRef=ground, model=asks_back, tools=[parrot]))
+    await neighbours.until_condition("isekagent", "writer", within=240)
     await namespace.until_condition("isekteam", "aviary", within=180)
 
     reply = await Isek(namespace).ask("aviary", "hello")
 
     assert reply.text == "the parrot was asked"
     [writer] = reply.trace.children
-    assert (writer.agent, writer.path) == (f"writer.{press.namespace}", "libp2p")
+    assert (writer.agent, writer.path) == (f"writer.{neighbours.namespace}", "libp2p")
     assert [(each.agent, each.path) for each in writer.children] == [(f"parrot.{namespace.namespace}", "libp2p")]
 
     await namespace.apply(mesh("ground", allowedNamespaces={"from": "Same"}))
-    await press.until_true("isekagent", "writer", refused, what="is refused")
+    await neighbours.until_true("isekagent", "writer", refused, what="is refused")
 
     async def nothing_left() -> bool:
-        return await leftovers(press) == {"isekagent.isek.io/writer"}
+        return await leftovers(neighbours) == {"isekagent.isek.io/writer"}
 
     await until(nothing_left, within=90, what="neither pods nor a copy of the key are left")
 

@@ -1,11 +1,7 @@
 """The policies, enforced: all works with them, and what nobody refers to is out of reach."""
 
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
 
-import pytest
-
-from tests.e2e.conftest import new_namespace
 from tests.support.api_examples import agent, team
 from tests.support.isek_cli import Isek
 from tests.support.kubectl import Kubectl, Object
@@ -21,16 +17,6 @@ for host, port in json.loads(sys.argv[1]):
     except OSError as error:
         print(type(error).__name__)
 """
-
-
-@pytest.fixture
-async def neighbours(
-    cluster: Kubectl, namespace: Kubectl, story_if_failed: Callable[[Kubectl], Awaitable[None]]
-) -> AsyncIterator[Kubectl]:
-    """Another namespace, with a mesh and an agent of its own."""
-    async with new_namespace(cluster) as other:
-        yield other
-        await story_if_failed(other)
 
 
 async def test_a_team_works_and_reaches_nothing_else_while_policies_are_enforced(

@@ -54,13 +54,7 @@ async def test_a_deletion_that_no_watch_tells_of_is_found_after_the_next_list(gr
         await run.kube.delete("Deployment", "writer-agent")
         await deaf.missed.wait()
 
-        await run.kube.until_true(
-            "Deployment",
-            "writer-agent",
-            lambda live: live["metadata"]["uid"] != before["metadata"]["uid"],
-            what="is made anew",
-            within=30,
-        )
+        await run.kube.until_made_anew(before, within=30)
         await run.settled()
         await run.rests()
 

@@ -9,14 +9,13 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
-import aiohttp
 import yaml
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from tests.support.binaries import binary
 from tests.support.control_plane_etcd import EtcdMember, EtcdServer
-from tests.support.control_plane_process import ServerProcess, free_port
+from tests.support.control_plane_process import ServerProcess, answered, free_port
 from tests.support.control_plane_proxy import TcpProxy
 from tests.support.kube import KubeClient, KubeError, Object, kube_client
 from tests.support.waiting import until
@@ -199,13 +198,7 @@ class ControlPlane:
         process = ServerProcess(command, log=self._folder / f"{name}.log")
 
         async def healthy() -> bool:
-            async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=2)) as session:
-                try:
-                    # its certificate is not known before it runs
-                    async with session.get(health, ssl=False, headers={"Authorization": f"Bearer {token}"}) as answer:
-                        return answer.status == 200
-                except (aiohttp.ClientError, TimeoutError):
-                    return False
+            return await answered(health, token=token) is not None
 
         self._stack.push_async_callback(process.stop)
         await process.start(healthy)

@@ -5,21 +5,22 @@ import base64
 import json
 import shutil
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Self
 
 import aiohttp
 
 from tests.support.binaries import binary
-from tests.support.control_plane_process import ServerProcess, free_port
+from tests.support.control_plane_process import ServerProcess, accepts, answered, free_port
 from tests.support.waiting import until
 
 
 class EtcdMember:
-    """One member of an ``EtcdServer``."""
+    """One member, over plain text, or with ``server.crt``, ``server.key`` and ``ca.crt`` of a folder ``tls``."""
 
-    def __init__(self, name: str, folder: Path) -> None:
-        self.name = name
+    def __init__(self, name: str, folder: Path, *, tls: Path | None = None) -> None:
+        self.name, self._tls = name, tls
         self.port, self.peer_port = free_port(), free_port()
         self.data = folder / name
         self._log = folder / f"{name}.log"
@@ -32,7 +33,11 @@ class EtcdMember:
 
     @property
     def peer_url(self) -> str:
-        return f"http://127.0.0.1:{self.peer_port}"
+        return f"{self._scheme}://127.0.0.1:{self.peer_port}"
+
+    @property
+    def _scheme(self) -> str:
+        return "http" if self._tls is None else "https"
 
     @property
     def started(self) -> bool:
@@ -44,8 +49,9 @@ class EtcdMember:
             raise RuntimeError(f"etcd member {self.name} was not started")
         return self._process
 
-    async def start(self, initial_cluster: str, token: str) -> None:
-        client_url = f"http://{self.endpoint}"
+    async def start(self, initial: "Sequence[EtcdMember]", **more: str | int) -> None:
+        """Start it as one of these members; ``more`` are flags of etcd with underscores."""
+        client_url = f"{self._scheme}://{self.endpoint}"
         flags = {
             "name": self.name,
             "data-dir": str(self.data),
@@ -53,13 +59,21 @@ class EtcdMember:
             "advertise-client-urls": client_url,
             "listen-peer-urls": self.peer_url,
             "initial-advertise-peer-urls": self.peer_url,
-            "initial-cluster": initial_cluster,
-            "initial-cluster-token": token,
+            "initial-cluster": ",".join(f"{each.name}={each.peer_url}" for each in initial),
             "log-level": "warn",
+            **self._security(),
+            **{flag.replace("_", "-"): value for flag, value in more.items()},
         }
         command = [str(binary("etcd")), "--unsafe-no-fsync", *(f"--{flag}={value}" for flag, value in flags.items())]
         self._process = ServerProcess(command, log=self._log)
         await self._process.start(self.healthy)
+
+    def _security(self) -> dict[str, str]:
+        if self._tls is None:
+            return {}
+        files = {"cert-file": "server.crt", "key-file": "server.key", "trusted-ca-file": "ca.crt"}
+        flags = {"client-cert-auth": "true", **{flag: str(self._tls / name) for flag, name in files.items()}}
+        return {**flags, **{f"peer-{flag}": value for flag, value in flags.items()}}
 
     async def restart(self) -> None:
         """Start it again, with its data, after ``kill`` or ``stop``."""
@@ -79,13 +93,10 @@ class EtcdMember:
         self.process.resume()
 
     async def healthy(self) -> bool:
-        """Whether the member serves and its cluster has a leader."""
-        async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=2)) as session:
-            try:
-                async with session.get(f"http://{self.endpoint}/health") as answer:
-                    return answer.status == 200
-            except (aiohttp.ClientError, TimeoutError):
-                return False
+        """Whether the member serves and its cluster has a leader; over TLS, whether it listens."""
+        if self._tls is not None:
+            return await accepts(self.port)
+        return await answered(f"http://{self.endpoint}/health") is not None
 
     async def call(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
         """Call etcd's JSON gateway (``/v3/kv/range`` and so on; keys and values are base64 there)."""
@@ -120,9 +131,8 @@ class EtcdServer:
         return "etcd://" + ",".join(self.endpoints)
 
     async def start(self) -> None:
-        initial_cluster = ",".join(f"{member.name}={member.peer_url}" for member in self.members)
         token = f"isek-{self._generation}"
-        await asyncio.gather(*(member.start(initial_cluster, token) for member in self.members))
+        await asyncio.gather(*(member.start(self.members, initial_cluster_token=token) for member in self.members))
 
     async def stop(self) -> None:
         """Kill all members and remove their data: nobody needs it any more."""

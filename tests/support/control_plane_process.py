@@ -10,6 +10,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
+import aiohttp
+
 from tests.support.waiting import until
 
 # below the range that the kernel takes ports of outgoing connections from, so that none of those gets in the way
@@ -122,6 +124,17 @@ class ServerProcess:
 
     def _last_lines(self) -> str:
         return "\n".join(self.log.read_text(errors="replace").splitlines()[-20:])
+
+
+async def answered(url: str, *, token: str = "") -> str | None:
+    """What a server says with status 200; None: nothing, or something else. Its certificate is not looked at."""
+    headers = {"Authorization": f"Bearer {token}"} if token else {}
+    async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=5), headers=headers) as session:
+        try:
+            async with session.get(url, ssl=False) as answer:
+                return await answer.text() if answer.status == 200 else None
+        except (aiohttp.ClientError, TimeoutError):
+            return None
 
 
 async def accepts(port: int) -> bool:

@@ -133,6 +133,15 @@ class KubeClient:
 
         await until(gone, within=within, what=f"{kind} {name!r} is gone")
 
+    async def until_made_anew(self, before: Object, *, within: float = 10) -> Object:
+        """Wait until another object has the kind and name of one that was there before."""
+        metadata = before["metadata"]
+
+        def another(found: Object) -> bool:
+            return bool(found["metadata"]["uid"] != metadata["uid"])
+
+        return await self.until_true(before["kind"], metadata["name"], another, what="is another one", within=within)
+
     async def until_true(
         self, kind: str, name: str, condition: Callable[[Object], Any], *, what: str, within: float = 10
     ) -> Object:

@@ -20,7 +20,7 @@ from isek_operator.decide.etcd.membership import Membership
 from isek_operator.manifests.etcd_config import MEMBER_NAME, NODE_USER, ROOT_USER, etcd_config_map
 
 from tests.support.binaries import binary
-from tests.support.control_plane_process import ServerProcess, free_port
+from tests.support.control_plane_process import ServerProcess, answered, free_port
 
 SERVER, NODE, ROOT = "server", "node", "root"
 NAMES = {SERVER: MEMBER_NAME, NODE: NODE_USER, ROOT: ROOT_USER}
@@ -104,12 +104,7 @@ class SecureEtcd:
 
     async def healthy(self) -> bool:
         """Whether it reads through its quorum, as the readiness probe asks it."""
-        async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=2)) as session:
-            try:
-                async with session.get(f"http://127.0.0.1:{self.metrics_port}/readyz") as answer:
-                    return answer.status == 200
-            except (aiohttp.ClientError, TimeoutError):
-                return False
+        return await answered(f"http://127.0.0.1:{self.metrics_port}/readyz") is not None
 
     @asynccontextmanager
     async def channel(self, files: TlsFiles | None, port: int | None = None) -> AsyncIterator[grpc.aio.Channel]:

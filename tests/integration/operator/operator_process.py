@@ -6,10 +6,9 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Self
 
-import aiohttp
 from prometheus_client.parser import text_string_to_metric_families
 
-from tests.support.control_plane_process import ServerProcess, free_port
+from tests.support.control_plane_process import ServerProcess, answered, free_port
 from tests.support.kubelet_container import with_hosts
 from tests.support.waiting import until
 
@@ -51,7 +50,7 @@ class OperatorProcess:
 
     async def metric(self, name: str, **labels: str) -> float:
         """Return the sum of all samples of that name with those labels."""
-        text = await _get(f"http://127.0.0.1:{self.metrics_port}/metrics")
+        text = await answered(f"http://127.0.0.1:{self.metrics_port}/metrics")
         families = text_string_to_metric_families(text or "")
         samples = [sample for family in families for sample in family.samples if sample.name == name]
         return sum(sample.value for sample in samples if labels.items() <= sample.labels.items())
@@ -78,7 +77,7 @@ class OperatorProcess:
         return (int(fields[11]) + int(fields[12])) / 100
 
     async def _ready(self) -> bool:
-        return await _get(f"http://127.0.0.1:{self.health_port}/readyz") is not None
+        return await answered(f"http://127.0.0.1:{self.health_port}/readyz") is not None
 
     async def __aenter__(self) -> Self:
         await self.start()
@@ -86,12 +85,3 @@ class OperatorProcess:
 
     async def __aexit__(self, *_: object) -> None:
         await self.stop()
-
-
-async def _get(url: str) -> str | None:
-    async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=5)) as session:
-        try:
-            async with session.get(url) as answer:
-                return await answer.text() if answer.status == 200 else None
-        except aiohttp.ClientError:
-            return None

@@ -37,12 +37,7 @@ async def test_a_deleted_certificate_is_made_anew_by_the_same_authority(kube: Ku
 
     await kube.delete("Secret", "ground-etcd-client")
 
-    after = await kube.until_true(
-        "Secret",
-        "ground-etcd-client",
-        lambda live: live["metadata"]["uid"] != before["metadata"]["uid"],
-        what="is another one",
-    )
+    after = await kube.until_made_anew(before)
     assert value(after, "tls.crt") != value(before, "tls.crt")
     assert pki.issued_by(value(after, "tls.crt"), value(authority, "tls.crt"))
     assert value(after, "ca.crt") == value(authority, "ca.crt")

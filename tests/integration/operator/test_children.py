@@ -114,12 +114,7 @@ async def test_a_deleted_child_is_made_again(kube: KubeClient) -> None:
 
     await kube.delete("Deployment", "writer-agent")
 
-    await kube.until_true(
-        "Deployment",
-        "writer-agent",
-        lambda live: live["metadata"]["uid"] != before["metadata"]["uid"],
-        what="is a new one",
-    )
+    await kube.until_made_anew(before)
 
 
 async def test_a_child_deleted_while_the_watch_was_down_is_made_again(
@@ -287,9 +282,7 @@ async def test_a_key_that_is_deleted_is_made_anew_and_rolled_out(kube: KubeClien
 
     await kube.delete("Secret", "default-p2p")
 
-    anew = await kube.until_true(
-        "Secret", "default-p2p", lambda live: live["metadata"]["uid"] != key["metadata"]["uid"], what="is a new one"
-    )
+    anew = await kube.until_made_anew(key)
     assert anew["data"] != key["data"]
     for name, old in before.items():
         after = await kube.until_true("Deployment", name, other_config_than(old), what="rolls out")

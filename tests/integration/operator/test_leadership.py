@@ -109,13 +109,7 @@ async def test_after_a_kill_the_other_makes_the_next_write_within_five_seconds(
     await first.process.kill()
     killed = time.monotonic()
     await kube.delete("Deployment", "writer-agent")
-    await kube.until_true(
-        "Deployment",
-        "writer-agent",
-        lambda live: live["metadata"]["uid"] != before["metadata"]["uid"],
-        what="is a new one",
-        within=30,
-    )
+    await kube.until_made_anew(before, within=30)
     with capsys.disabled():
         print(f"\nfrom kill -9 to the next write: {time.monotonic() - killed:.2f} s")  # noqa: T201
 

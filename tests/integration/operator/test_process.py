@@ -80,12 +80,7 @@ async def test_it_looks_after_the_named_namespaces_only(
         await kube.apply(agent("writer"))
         before = await kube.until_exists("Deployment", "writer-agent")
         await kube.delete("Deployment", "writer-agent")
-        await kube.until_true(
-            "Deployment",
-            "writer-agent",
-            lambda live: live["metadata"]["uid"] != before["metadata"]["uid"],
-            what="is made again",
-        )
+        await kube.until_made_anew(before)
         assert await other.find("Deployment", "elsewhere-agent") is None
         await other.delete("IsekAgent", "elsewhere")
     assert_no_fault(log)

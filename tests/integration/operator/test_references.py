@@ -99,13 +99,7 @@ async def test_a_mesh_with_other_volumes_gets_a_new_etcd(kube: KubeClient) -> No
 
     await kube.apply(mesh("ground", etcd={"storage": {"size": "2Gi"}}))
 
-    await kube.until_true(
-        "StatefulSet",
-        "ground-etcd",
-        lambda live: live["metadata"]["uid"] != before["metadata"]["uid"],
-        what="is another one",
-        within=20,
-    )
+    await kube.until_made_anew(before, within=20)
 
 
 def secret(**metadata: Object) -> Object:

@@ -50,25 +50,26 @@ async def rolling(kube: KubeClient) -> list[str]:
     return [each["metadata"]["name"] for each in await deployments(kube) if is_rolling(each)]
 
 
-async def running(kube: KubeClient) -> None:
-    """Have the agents run, made by the old operator."""
-    await kube.until_exists("StatefulSet", "default-etcd")
-    await kube.mark_ready("StatefulSet", "default-etcd")
-    for number in range(AGENTS):
-        await kube.until_exists("Deployment", f"agent-{number}-agent")
-        await kube.mark_ready("Deployment", f"agent-{number}-agent")
-    for number in range(AGENTS):
-        await kube.until_condition("IsekAgent", f"agent-{number}", "Ready")
-
-
-async def test_never_more_than_a_few_are_replaced_at_a_time_and_all_are_in_the_end(
-    kube: KubeClient, operator_user: User, tmp_path: Path
-) -> None:
+@pytest.fixture
+async def log(kube: KubeClient, operator_user: User, tmp_path: Path) -> AsyncIterator[Path]:
+    """Have the agents run, made by the old operator. No operator logged a fault in the end."""
     log = tmp_path / "operator.log"
     await asyncio.gather(*(kube.apply(agent(f"agent-{number}")) for number in range(AGENTS)))
     async with process(operator_user, kube, log, OLD):
-        await running(kube)
+        await kube.until_exists("StatefulSet", "default-etcd")
+        await kube.mark_ready("StatefulSet", "default-etcd")
+        for number in range(AGENTS):
+            await kube.until_exists("Deployment", f"agent-{number}-agent")
+            await kube.mark_ready("Deployment", f"agent-{number}-agent")
+        for number in range(AGENTS):
+            await kube.until_condition("IsekAgent", f"agent-{number}", "Ready")
+    yield log
+    assert_no_fault(log)
 
+
+async def test_never_more_than_a_few_are_replaced_at_a_time_and_all_are_in_the_end(
+    kube: KubeClient, operator_user: User, log: Path
+) -> None:
     most_at_once = 0
     async with process(operator_user, kube, log, NEW) as upgraded:
         while any(image(each) == OLD for each in await deployments(kube)):
@@ -82,17 +83,11 @@ async def test_never_more_than_a_few_are_replaced_at_a_time_and_all_are_in_the_e
         for number in range(AGENTS):
             await kube.until_condition("IsekAgent", f"agent-{number}", "Ready")
         assert await upgraded.metric("isek_operator_workloads_outdated") == 0
-    assert_no_fault(log)
 
 
 async def test_a_version_that_does_not_start_stops_at_a_few_and_what_users_change_goes_on(
-    kube: KubeClient, operator_user: User, tmp_path: Path
+    kube: KubeClient, operator_user: User, log: Path
 ) -> None:
-    log = tmp_path / "operator.log"
-    await asyncio.gather(*(kube.apply(agent(f"agent-{number}")) for number in range(AGENTS)))
-    async with process(operator_user, kube, log, OLD):
-        await running(kube)
-
     async with process(operator_user, kube, log, NEW) as upgraded:
 
         async def stopped() -> bool:
@@ -120,4 +115,3 @@ async def test_a_version_that_does_not_start_stops_at_a_few_and_what_users_chang
             return all(image(each) == OLD for each in await deployments(kube))
 
         await until(back, within=30, what="the few are as they were")
-    assert_no_fault(log)
