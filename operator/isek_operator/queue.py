@@ -143,6 +143,7 @@ class WorkQueue:
                 self._working.discard(key)
                 if key in self._due_since:
                     self._enqueue(key)
+            await asyncio.sleep(0)  # a run that finds all as wished waits for nothing: thousands would cost the Lease
 
     def _settle(self, key: Key, result: Done | Retry) -> None:
         if isinstance(result, Retry):

@@ -202,3 +202,22 @@ async def test_who_waits_for_a_server_that_does_not_answer_waits_no_longer_than_
         time.fire()
     assert delays == [1, 2, 4, 5, 5]
     await queue.stop(grace=1)
+
+
+async def test_runs_that_wait_for_nothing_leave_the_loop_to_others_in_between() -> None:
+    queue, runs = WorkQueue(Metrics()), list[Key]()
+
+    async def handle(key: Key) -> Done:
+        runs.append(key)
+        return Done()
+
+    queue.add(WRITER)
+    queue.add(EDITOR)
+    queue.start(handle, workers=1)
+    seen_by_others = set[int]()
+    while len(runs) < 2:
+        seen_by_others.add(len(runs))
+        await asyncio.sleep(0)
+    await queue.stop(grace=1)
+
+    assert 1 in seen_by_others
