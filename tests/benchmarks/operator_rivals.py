@@ -99,20 +99,22 @@ class Running:
     async def stop(self) -> None:
         await self._process.stop()
 
-    async def metric(self, suffix: str) -> float:
-        """Return the sum of all samples whose name ends so."""
+    async def metrics(self, *suffixes: str) -> tuple[float, ...]:
+        """Return, for each suffix, the sum of all samples whose name ends so."""
         async with (
             aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=30)) as session,
             session.get(f"http://127.0.0.1:{self._port}/metrics") as answer,
         ):
             families = text_string_to_metric_families(await answer.text())
-            return sum(each.value for family in families for each in family.samples if each.name.endswith(suffix))
+            samples = [each for family in families for each in family.samples]
+        return tuple(sum(each.value for each in samples if each.name.endswith(suffix)) for suffix in suffixes)
 
     async def until_checked(self, resources: int, *, within: float) -> None:
         """Wait until it has made that many runs since its start and has nothing left to do."""
 
         async def settled() -> bool:
-            return await self.metric("reconcile_total") >= resources and await self.metric("workqueue_depth") == 0
+            runs, waiting = await self.metrics("reconcile_total", "workqueue_depth")
+            return runs >= resources and waiting == 0
 
         await until(settled, within=within, what=f"{resources} resources are checked", retry_on=(OSError,))
 
@@ -128,9 +130,11 @@ class Running:
 
     async def _serves(self) -> bool:
         try:
-            return await self.metric("reconcile_total") >= 0
+            await self.metrics()
         except aiohttp.ClientError:
             return False
+        else:
+            return True
 
     async def __aenter__(self) -> Self:
         await self.start()
