@@ -16,6 +16,9 @@ from isek_operator.leadership import LeadershipDeniedError, LeadershipLostError
 from isek_operator.reconcile.decisions import decisions
 from isek_operator.settings import PREFIX, OperatorSettings
 
+YOUNG_OBJECTS = 10_000
+"""How many there may be before a collection: a page of a list has more than Python's 700, and they are no garbage."""
+
 logger = logging.getLogger(__name__)
 
 
@@ -26,6 +29,8 @@ def run() -> int:
         logs.set_up(settings.log_format, settings.log_level)
         tracing.set_up()
         gc.freeze()  # what was imported stays: no collection needs to look at it again
+        gc.set_threshold(YOUNG_OBJECTS, 10, 10)
+        gc.enable()
         uvloop.run(assembly.run(settings, Credentials.find(), decisions(settings), dependents))
     except ValidationError as error:
         for complaint in explain(error):

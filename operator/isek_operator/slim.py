@@ -71,19 +71,20 @@ def _metadata(metadata: Manifest) -> Manifest:
 
 def _shared(value: Any) -> Any:
     """The same value, made of what other objects are made of: of a thousand Deployments most parts are equal."""
-    if isinstance(value, dict):
-        return _known({sys.intern(name): _shared(item) for name, item in value.items()})
-    if isinstance(value, list):
-        return _known([_shared(item) for item in value])
-    if isinstance(value, str) and len(value) <= SHARED_LENGTH:
-        return sys.intern(value)
-    return value
-
-
-def _known(value: Any) -> Any:
-    text = orjson.dumps(value)
-    if len(text) > LARGEST_PART:
+    if isinstance(value, str):
+        return sys.intern(value) if len(value) <= SHARED_LENGTH else value
+    if not isinstance(value, (dict, list)):
         return value
-    if len(_parts) >= MOST_PARTS:
-        _parts.clear()  # what is in use stays where it is used
-    return _parts.setdefault(text, value)
+    text = orjson.dumps(value)
+    if (known := _parts.get(text)) is not None:
+        return known
+    made: Any = (
+        {sys.intern(name): _shared(item) for name, item in value.items()}
+        if isinstance(value, dict)
+        else [_shared(item) for item in value]
+    )
+    if len(text) <= LARGEST_PART:
+        if len(_parts) >= MOST_PARTS:
+            _parts.clear()  # what is in use stays where it is used
+        _parts[text] = made
+    return made

@@ -28,7 +28,7 @@ CALL_TIMEOUT = aiohttp.ClientTimeout(total=30, sock_connect=5)
 CONNECTIONS = 64
 CREDENTIAL_SECONDS = 10.0
 """How long a token is used before the credentials are asked again: they read files, and a token may rotate."""
-PAGE = 100
+PAGE = 50
 """Objects in one page of a LIST: all of a page is in memory at once, and at start a page of each kind."""
 
 JSON = "application/json"

@@ -9,6 +9,8 @@ from isek_operator.decide.destinations import Destination
 from isek_operator.decide.references import Hosted, User
 from isek_operator.manifests.meta import role, role_label, workload_name
 
+_NO_TEMPLATE, _NO_LIMITS = PodTemplate(), Limits()
+
 
 @dataclass(frozen=True)
 class Workload:
@@ -50,7 +52,7 @@ class Workload:
     @property
     def template(self) -> PodTemplate:
         """What the user wants the pods to look like."""
-        return self.owner.spec.template or PodTemplate()
+        return self.owner.spec.template or _NO_TEMPLATE
 
     @property
     def shared(self) -> bool:
@@ -60,4 +62,4 @@ class Workload:
     @property
     def longest_run_seconds(self) -> int:
         """How long a run may take."""
-        return max((each.spec.limits.timeout_seconds for each in self.hosted), default=Limits().timeout_seconds)
+        return max((each.spec.limits.timeout_seconds for each in self.hosted), default=_NO_LIMITS.timeout_seconds)
