@@ -1,43 +1,68 @@
 """Asks an etcd how it is. It brings gRPC in, as ``isek_operator.cluster.etcd`` does."""
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Awaitable, Iterable
+from dataclasses import replace
+from typing import TypeVar
 
-from isek_operator.cluster.etcd import EtcdAdmin, EtcdError, ListedMember, MemberStatus
+from isek_operator.cluster.etcd import EtcdAdmin, EtcdError, EtcdUnavailableError, ListedMember, MemberStatus
 from isek_operator.decide.etcd.view import EtcdAccess, EtcdView, MemberView
+
+T = TypeVar("T")
+
+STAGE_SECONDS = 5.0
+"""For each thing that any member may answer. Those that hang are asked one after the other, and each takes a while."""
 
 
 async def look(admin: EtcdAdmin, access: EtcdAccess, now: float) -> EtcdView:
-    """What the members say, each of itself and all together. Never raises: a view may say that nobody answers."""
+    """What the members say, each of itself and all together.
+
+    Never raises, and takes two stages at most after the members themselves: a view may say that nobody answers.
+    """
     names = [name for name, _ in access.endpoints]
     said = await asyncio.gather(*(admin.status(name) for name in names), return_exceptions=True)
     statuses = {name: each for name, each in zip(names, said, strict=True) if isinstance(each, MemberStatus)}
     admin.prefer(statuses)
     by_id = {each.id: each for each in statuses.values()}
     try:
-        if not access.role:
-            await admin.read(access.key)  # by whoever may do no more than nodes do
-        listed = await admin.members()
+        listed = await _in_time(_through_the_quorum(admin, access))
     except EtcdError as error:
         return EtcdView(now, quorum=False, members=_views(await _known(admin), by_id), error=str(error))
+    view = EtcdView(now, quorum=True, members=_views(listed, by_id))
     try:
-        return EtcdView(
-            now,
-            quorum=True,
-            members=_views(listed, by_id),
-            no_space=await admin.space_alarms(),
-            auth_enabled=await admin.auth_enabled(),
-            granted=await admin.granted(access.role) if access.role else frozenset(),
-        )
+        return await _in_time(_with_rights(admin, access, view))
     except EtcdError as error:
-        return EtcdView(now, quorum=not access.role, members=_views(listed, by_id), error=str(error))
+        return replace(view, quorum=not access.role, error=str(error))
+
+
+async def _through_the_quorum(admin: EtcdAdmin, access: EtcdAccess) -> tuple[ListedMember, ...]:
+    if not access.role:
+        await admin.read(access.key)  # by whoever may do no more than nodes do
+    return await admin.members()
+
+
+async def _with_rights(admin: EtcdAdmin, access: EtcdAccess, view: EtcdView) -> EtcdView:
+    return replace(
+        view,
+        no_space=await admin.space_alarms(),
+        auth_enabled=await admin.auth_enabled(),
+        granted=await admin.granted(access.role) if access.role else frozenset(),
+    )
 
 
 async def _known(admin: EtcdAdmin) -> Iterable[ListedMember]:
     try:
-        return await admin.members(linearizable=False)
+        return await _in_time(admin.members(linearizable=False))
     except EtcdError:
         return ()
+
+
+async def _in_time(answer: Awaitable[T]) -> T:
+    try:
+        async with asyncio.timeout(STAGE_SECONDS):
+            return await answer
+    except TimeoutError:
+        raise EtcdUnavailableError(f"no member answered within {STAGE_SECONDS:.0f} s") from None
 
 
 def _views(listed: Iterable[ListedMember], statuses: dict[int, MemberStatus]) -> tuple[MemberView, ...]:

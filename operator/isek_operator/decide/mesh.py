@@ -282,8 +282,8 @@ def _look_again_after(
     if recreating:
         return LOOK_FOR_REMAINS_SECONDS
     waits = [credentials.look_again_after]
-    if not available.status:
-        until_lost = observed.situation.lost_seconds - observed.situation.unavailable_seconds
+    until_lost = observed.situation.lost_seconds - observed.situation.unavailable_seconds
+    if not available.status and until_lost > 0:
         waits.append(max(until_lost, LOOK_FOR_REMAINS_SECONDS))
     return min((each for each in waits if each is not None), default=None)
 

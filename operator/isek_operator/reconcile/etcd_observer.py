@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from isek_operator.cluster.etcd import EtcdAdmin
 
 BUSY_SECONDS = 1.0
+IDLE_SECONDS = 15.0
+"""At most, where something is on its way and nothing happens."""
 QUIET_SECONDS = 30.0
 SECRET_SECONDS = 60.0
 """How long a Secret is believed that no watch tells of."""
@@ -35,6 +37,8 @@ class _Followed:
     access: EtcdAccess
     asking: asyncio.Task[None]
     due: asyncio.Event = field(default_factory=asyncio.Event)
+    at_once: bool = False
+    """Whether it is due though it was asked a moment ago: it is to be asked otherwise than it was."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +46,13 @@ class _Read:
     version: str | None
     at: float
     data: dict[str, bytes]
+
+
+def next_pause(last: float, *, is_news: bool, settled: bool) -> float:
+    """Seconds until an etcd is asked again, if nothing happens meanwhile: longer and longer while it has no news."""
+    if settled:
+        return QUIET_SECONDS
+    return BUSY_SECONDS if is_news or last > IDLE_SECONDS else min(last * 2, IDLE_SECONDS)
 
 
 class EtcdObserver:
@@ -65,32 +76,38 @@ class EtcdObserver:
         self._room = asyncio.Semaphore(AT_A_TIME)
 
     def follow(self, mesh: Key, access: EtcdAccess | None) -> None:
-        """Ask this etcd from now on, at once where it is to be asked otherwise than before; None: no more."""
+        """Ask this etcd from now on; None: no more.
+
+        While something is on its way, at once where it is to be asked otherwise than before, else as soon as it was
+        not asked for a second: whoever says this has seen something happen.
+        """
         followed = self._followed.get(mesh)
         if access is None:
             self._forget(mesh)
         elif followed is None:
             asking = asyncio.create_task(self._keep_asking(mesh), name=f"etcd-of-{mesh}")
             self._followed[mesh] = _Followed(access, asking)
-        elif followed.access != access:
+        else:
+            followed.at_once |= followed.access != access
             followed.access = access
             if not access.settled:
                 followed.due.set()
 
-    async def ask(self, mesh: Key) -> None:
-        """Ask now, and remember what was said."""
+    async def ask(self, mesh: Key) -> bool:
+        """Ask now, and remember what was said; whether it was news."""
         followed = self._followed.get(mesh)
         if followed is None:
-            return
+            return False
         async with self._room:
             view = await self._look(mesh, followed.access)
         if view is None or self._followed.get(mesh) is not followed:
-            return
+            return False
         before = self._store.etcd(mesh.namespace, mesh.name)
         self._store.put_etcd(mesh.namespace, mesh.name, view)
         self._measure(mesh, view)
-        if news(before) != news(view):
+        if is_news := news(before) != news(view):
             self._due(mesh)
+        return is_news
 
     async def admin(self, mesh: Key, access: EtcdAccess) -> "EtcdAdmin":
         """Connections to the members. Raises the errors of the API client, and EtcdError."""
@@ -121,15 +138,20 @@ class EtcdObserver:
 
     async def _keep_asking(self, mesh: Key) -> None:
         with about(mesh):
+            pause = BUSY_SECONDS
             while (followed := self._followed.get(mesh)) is not None:
                 followed.due.clear()
+                followed.at_once, is_news, asked_at = False, False, time.monotonic()
                 try:
-                    await self.ask(mesh)
+                    is_news = await self.ask(mesh)
                 except Exception:
                     logger.exception("a fault of the operator; please report it")
+                pause = next_pause(pause, is_news=is_news, settled=followed.access.settled)
                 with suppress(TimeoutError):
-                    wait = QUIET_SECONDS if followed.access.settled else BUSY_SECONDS
-                    await asyncio.wait_for(followed.due.wait(), wait)
+                    await asyncio.wait_for(followed.due.wait(), pause)
+                    pause = BUSY_SECONDS
+                    if not followed.at_once:
+                        await asyncio.sleep(asked_at + BUSY_SECONDS - time.monotonic())
 
     async def _look(self, mesh: Key, access: EtcdAccess) -> EtcdView | None:
         if not access.endpoints:

@@ -1,6 +1,7 @@
 """Takes the steps that a decision asks for with an etcd: each once more decided by what etcd says right then."""
 
 import logging
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
@@ -10,6 +11,7 @@ from isek_operator.cluster.client import Client
 from isek_operator.cluster.errors import ConflictError, NotFoundError
 from isek_operator.cluster.events import Recorder
 from isek_operator.decide.etcd.steps import (
+    Action,
     AddLearner,
     Compact,
     Defragment,
@@ -32,7 +34,7 @@ from isek_operator.store import Store
 REFUSED_SECONDS = 2.0
 """Until a step is tried again that etcd refused: a member that has just started counts after five seconds only."""
 UPKEEP_SECONDS = 60.0
-"""Until upkeep is tried again that made no difference; one that did makes the mesh due at once."""
+"""Until the same upkeep is tried again, whether it failed or made no difference: a member answers nobody meanwhile."""
 
 logger = logging.getLogger(__name__)
 
@@ -51,6 +53,8 @@ class EtcdSteps:
 
     def __init__(self, client: Client, store: Store, recorder: Recorder, observer: EtcdObserver) -> None:
         self._client, self._store, self._recorder, self._observer = client, store, recorder, observer
+        self._upkeep: dict[Key, dict[Action, float]] = {}
+        """When each was last tried, on the clock that only goes on."""
 
     async def tend(self, mesh: Resource, outcome: Outcome, decide: Callable[[], Outcome]) -> Tended:
         """Ask etcd, decide anew, and take the step if it is still the one to take.
@@ -61,6 +65,8 @@ class EtcdSteps:
         self._observer.follow(key, outcome.etcd)
         if outcome.etcd is None or outcome.etcd_step is None:
             return Tended(outcome)
+        if (rest := self._rest(key, outcome.etcd_step.action)) > 0:
+            return Tended(outcome, rest)
         await self._observer.ask(key)
         again = decide()
         if again.etcd_step != outcome.etcd_step or again.etcd is None:
@@ -71,15 +77,21 @@ class EtcdSteps:
             await self._take(key, again.etcd, outcome.etcd_step)
         except EtcdError as error:
             logger.info("not done yet: %s: %s", outcome.etcd_step.note, error)
-            return Tended(_refused(again, str(error)), REFUSED_SECONDS)
+            return Tended(_refused(again, str(error)), self._rest(key, outcome.etcd_step.action) or REFUSED_SECONDS)
         logger.info("done: %s", outcome.etcd_step.note)
         self._recorder.record(mesh, News("Normal", outcome.etcd_step.reason, outcome.etcd_step.note))
         await self._observer.ask(key)
-        return Tended(again, UPKEEP_SECONDS if isinstance(outcome.etcd_step.action, Compact | Defragment) else 0.0)
+        return Tended(again, self._rest(key, outcome.etcd_step.action))
 
     def forget(self, mesh: Key) -> None:
         """The mesh is gone: ask its etcd no more."""
         self._observer.follow(mesh, None)
+        self._upkeep.pop(mesh, None)
+
+    def _rest(self, mesh: Key, action: Action) -> float:
+        """Seconds for which an action is to be left alone."""
+        tried = self._upkeep.get(mesh, {}).get(action)
+        return 0.0 if tried is None else max(tried + UPKEEP_SECONDS - time.monotonic(), 0.0)
 
     async def _take(self, mesh: Key, access: EtcdAccess, step: EtcdStep) -> None:
         if isinstance(step.action, DeletePod):
@@ -89,6 +101,8 @@ class EtcdSteps:
             except (NotFoundError, ConflictError):
                 return  # it is another one already
             return
+        if isinstance(step.action, Compact | Defragment):
+            self._upkeep.setdefault(mesh, {})[step.action] = time.monotonic()
         view = self._store.etcd(mesh.namespace, mesh.name)
         names = {each.id: each.name for each in view.members} if view else {}
         async with await self._observer.admin(mesh, access) as admin:

@@ -1,9 +1,15 @@
 """The administrator's client against real etcds that speak TLS."""
 
+import asyncio
+import socket
+from contextlib import AsyncExitStack
+
 import grpc
 import pytest
 from aetcd import rpc
+from isek_operator.cluster import etcd_view
 from isek_operator.cluster.etcd import EtcdAdmin, EtcdError, EtcdRefusedError, EtcdUnavailableError
+from isek_operator.decide.etcd.view import EtcdAccess
 
 from tests.support.tls_etcd import TlsEtcd
 from tests.support.waiting import until
@@ -123,3 +129,20 @@ async def test_whoever_shows_the_certificate_of_another_authority_is_told_so_in_
             with pytest.raises(EtcdUnavailableError) as refused:
                 await stranger.members()
         assert "\n" not in str(refused.value)
+
+
+async def test_a_look_at_members_that_all_hang_ends_soon_and_says_that_nobody_answers(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(etcd_view, "STAGE_SECONDS", 1)
+    async with TlsEtcd() as etcd, AsyncExitStack() as stack:
+        endpoints = {}
+        for number in range(9):
+            silent = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
+            endpoints[f"m{number}"] = f"127.0.0.1:{silent.getsockname()[1]}"
+        access = EtcdAccess(tuple(endpoints.items()), secret="root")
+
+        async with asyncio.timeout(15), EtcdAdmin(endpoints, etcd.tls("root")) as admin:
+            view = await etcd_view.look(admin, access, 7.0)
+
+    assert (view.quorum, view.members, view.error) == (False, (), "no member answered within 1 s")
