@@ -67,6 +67,8 @@ class Etcd(Model):
     """Members. When it changes they come and go one at a time, and nothing is lost."""
     image: ImageName = "registry.k8s.io/etcd:3.6.8-0"
     """Image of the members: etcd 3.6."""
+    image_pull_secrets: Annotated[tuple[SecretName, ...], Field(max_length=16)] | None = None
+    """Secrets to pull the members' images with: that of etcd, and the operator's, which guards their start."""
     storage: EtcdStorage = EtcdStorage()
     """The volume of each member."""
     tls: EtcdTls = EtcdTls()

@@ -240,7 +240,8 @@ class EtcdAdmin:
             return await call
         except grpc.aio.AioRpcError as error:
             said = " ".join((error.details() or error.code().name).split())
-            message = f"{name} at {self._endpoints[name]}: {said}"
+            endpoint = self._endpoints[name]
+            message = f"{name if name == endpoint else f'{name} at {endpoint}'}: {said}"
             if error.code() in UNAVAILABLE:
                 raise EtcdUnavailableError(message) from None
             raise EtcdRefusedError(message) from None

@@ -34,9 +34,15 @@ def patch(old: Manifest, new: Manifest) -> Manifest | None:
 
 
 def overridden(findings: Sequence[Finding], reason: Reason, message: str) -> tuple[Finding, ...]:
-    """The findings, with Ready=False and Stalled=True for a reason that only applying them has shown."""
-    others = [finding for finding in findings if finding.type not in {"Ready", *WHILE_TRUE}]
-    return (Finding("Ready", False, reason, message), Finding("Stalled", True, reason, message), *others)
+    """The findings, with Ready=False and Stalled=True for a reason that only applying them has shown.
+
+    Where it is about something that is referred to, with ResolvedRefs=False as well.
+    """
+    shown = [Finding("Ready", False, reason, message), Finding("Stalled", True, reason, message)]
+    if "ResolvedRefs" in reason.conditions:
+        shown.append(Finding("ResolvedRefs", False, reason, message))
+    replaced = {"Ready", *WHILE_TRUE, *(each.type for each in shown)}
+    return (*shown, *(finding for finding in findings if finding.type not in replaced))
 
 
 def waiting(findings: Sequence[Finding], message: str) -> tuple[Finding, ...]:

@@ -154,7 +154,7 @@ def judge_managed(observed: ObservedMesh, settings: OperatorSettings) -> Outcome
     verdict = _verdict(observed, planned, problems, image, refused)
     if verdict.ready and its_turn.upgrade is Upgrade.WAITS:
         verdict = replace(verdict, message=verdict.message + OUTDATED)
-    available = _unavailable(observed) if recreating else _available(observed)
+    available = _unavailable(observed) if recreating else managed_available(situation, observed.ready_members)
     return Outcome(
         findings=(*verdict_findings(verdict), available, resolved_references(problems)),
         status={
@@ -258,11 +258,6 @@ def _verdict(
     if (status.get("observedGeneration") or 0) < generation:
         return Verdict.moving(Reason.ROLLING_OUT, "the StatefulSet is about to follow the latest specification")
     return Verdict.stuck(refused) if refused else planned.verdict
-
-
-def _available(observed: ObservedMesh) -> Finding:
-    selector = ",".join(f"{key}={value}" for key, value in etcd_selector(observed.mesh).items())
-    return managed_available(observed.situation, observed.ready_members, f"see kubectl describe pods -l {selector}")
 
 
 def _unavailable(observed: ObservedMesh) -> Finding:

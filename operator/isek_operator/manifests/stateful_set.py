@@ -78,7 +78,7 @@ def etcd_stateful_set(
                     "annotations": {
                         TRUST_ANNOTATION: trust,
                         CLUSTER_ANNOTATION: membership.token,
-                        USER_PART: _user_part(image),
+                        USER_PART: _user_part(mesh, image),
                     },
                 },
                 "spec": _pod_spec(mesh, settings, image),
@@ -88,12 +88,18 @@ def etcd_stateful_set(
     }
 
 
-def _user_part(image: str) -> str:
-    return hashlib.sha256(json.dumps([image]).encode()).hexdigest()[:16]
+def _user_part(mesh: IsekMesh, image: str) -> str:
+    return hashlib.sha256(json.dumps([image, _pull_secrets(mesh)]).encode()).hexdigest()[:16]
+
+
+def _pull_secrets(mesh: IsekMesh) -> list[dict[str, Any]]:
+    return [each.to_manifest() for each in mesh.spec.etcd.image_pull_secrets or ()]
 
 
 def _pod_spec(mesh: IsekMesh, settings: OperatorSettings, image: str) -> dict[str, Any]:
+    pull_secrets = _pull_secrets(mesh)
     return {
+        **({"imagePullSecrets": pull_secrets} if pull_secrets else {}),
         "serviceAccountName": etcd_name(mesh),
         "automountServiceAccountToken": False,
         "enableServiceLinks": False,

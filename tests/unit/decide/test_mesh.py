@@ -278,6 +278,18 @@ def test_a_lost_quorum_is_given_up_after_five_minutes_and_looked_at_again_until_
     assert lost.wish[-1]["spec"]["replicas"] == 1
 
 
+def test_a_mesh_that_is_past_its_five_minutes_and_not_given_up_is_not_looked_at_all_the_time() -> None:
+    scene = settled(replicas=3)
+    scene.bring_about("IsekMesh", "default", readyReplicas=1)
+    scene.put(with_status(scene.manifest("IsekMesh", "default"), scene.decide("IsekMesh", "default")))
+
+    scene.now += timedelta(seconds=600)
+    waiting = scene.decide("IsekMesh", "default")
+
+    assert finding(waiting, "Ready").reason is Reason.ETCD_UNREACHABLE
+    assert waiting.look_again_after is None or waiting.look_again_after > 60
+
+
 def test_a_config_map_deleted_by_somebody_is_made_again_as_it_was() -> None:
     scene = settled(replicas=3)
     before = membership(scene.decide("IsekMesh", "default"))

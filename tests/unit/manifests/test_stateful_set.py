@@ -1,7 +1,7 @@
 import pytest
 from isek_operator.decide.outcome import Manifest
 from isek_operator.manifests.etcd import etcd_shape
-from isek_operator.manifests.stateful_set import SHAPE_ANNOTATION, TRUST_ANNOTATION
+from isek_operator.manifests.stateful_set import SHAPE_ANNOTATION, TRUST_ANNOTATION, USER_PART
 
 from tests.unit.manifests.samples import ETCD_IMAGE, SETTINGS, a_mesh, an_etcd, breaches_of_restricted, valid
 
@@ -43,6 +43,13 @@ def test_the_guard_looks_at_the_volume_before_etcd_does() -> None:
     assert etcd["image"] == ETCD_IMAGE
     assert etcd["command"] == ["etcd"], "the image has no shell"
     assert etcd["args"] == ["--config-file=/etc/etcd/$(POD_NAME).json"]
+
+
+def test_images_are_pulled_with_the_secrets_of_the_mesh() -> None:
+    pods = [each["spec"]["template"] for each in (built(), built(imagePullSecrets=[{"name": "registry"}]))]
+
+    assert [pod["spec"].get("imagePullSecrets") for pod in pods] == [None, [{"name": "registry"}]]
+    assert pods[0]["metadata"]["annotations"][USER_PART] != pods[1]["metadata"]["annotations"][USER_PART]
 
 
 def test_pods_say_whom_they_trust_since_that_is_read_at_start() -> None:

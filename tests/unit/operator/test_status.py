@@ -72,6 +72,18 @@ def test_a_child_that_cannot_be_applied_outweighs_what_was_decided() -> None:
     ]
 
 
+def test_what_only_the_use_of_a_secret_shows_is_told_of_the_reference_too() -> None:
+    resolved = Finding("ResolvedRefs", True, Reason.REFERENCES_RESOLVED, "all found")
+    findings = overridden((READY, resolved), Reason.SECRET_INVALID, "Secret 'ca': the key belongs to another")
+
+    told = [(finding.type, finding.status, finding.reason) for finding in findings]
+    assert told == [
+        ("Ready", False, Reason.SECRET_INVALID),
+        ("Stalled", True, Reason.SECRET_INVALID),
+        ("ResolvedRefs", False, Reason.SECRET_INVALID),
+    ]
+
+
 def test_waiting_for_a_deletion_is_no_standstill() -> None:
     told = [(finding.type, finding.status) for finding in waiting((READY,), "StatefulSet is being deleted")]
     assert told == [("Ready", False), ("Reconciling", True)]

@@ -7,7 +7,7 @@ from isek_operator.decide.outcome import Finding
 from isek_operator.decide.reasons import Reason
 
 
-def managed_available(situation: Situation, ready: int, see: str) -> Finding:
+def managed_available(situation: Situation, ready: int) -> Finding:
     """EtcdAvailable of an etcd of our own.
 
     The kubelets' word counts too, since a member is ready when it reads through the quorum: nodes may well reach what
@@ -15,7 +15,6 @@ def managed_available(situation: Situation, ready: int, see: str) -> Finding:
 
     Args:
         ready: members that are ready, as the kubelets see it.
-        see: where to look for what is wrong.
     """
     members = len(situation.membership.members)
     needed = quorum(members)
@@ -24,7 +23,7 @@ def managed_available(situation: Situation, ready: int, see: str) -> Finding:
     message = f"{min(answering, members)} of {members} etcd members answer, {needed} are needed for a quorum"
     if available:
         return Finding("EtcdAvailable", True, Reason.QUORUM_AVAILABLE, message)
-    return Finding("EtcdAvailable", False, Reason.QUORUM_MISSING, f"{message}; {see}")
+    return Finding("EtcdAvailable", False, Reason.QUORUM_MISSING, f"{message}; {situation.see}")
 
 
 def external_available(view: EtcdView | None) -> Finding:

@@ -38,6 +38,7 @@ def gather_situation(
     """All that the next step depends on."""
     return Situation(
         name=etcd_name(mesh),
+        see=f"see kubectl describe pods -l {_selector_text(mesh)}",
         wanted=mesh.spec.etcd.replicas,
         membership=membership,
         peer_urls=tuple(etcd_peer_url(mesh, ordinal) for ordinal in range(MOST_MEMBERS)),
@@ -74,6 +75,10 @@ def external_access(mesh: IsekMesh) -> EtcdAccess:
         secret=etcd_client_secret_name(mesh),
         key=registry_prefix(mesh),
     )
+
+
+def _selector_text(mesh: IsekMesh) -> str:
+    return ",".join(f"{key}={value}" for key, value in etcd_selector(mesh).items())
 
 
 def _pods(mesh: IsekMesh, world: World) -> Iterator[tuple[int, Manifest]]:

@@ -29,8 +29,8 @@ def follow_the_learner(situation: Situation) -> Plan | None:
         return delete_pod(situation, ordinal, Reason.MEMBER_REPLACED, f"starting {pod} with an empty volume")
     if joined and ordinal in situation.answering:
         return step(situation, Promote(learner.id), Reason.MEMBER_JOINING, f"{pod} has caught up and gets its vote")
-    trouble = f" ({live.trouble})" if live and live.trouble else ""
-    return moving(situation, Reason.MEMBER_JOINING, f"member {pod} is a learner and catches up{trouble}")
+    message = f"member {situation.pod_text(ordinal)} is a learner and catches up"
+    return moving(situation, Reason.MEMBER_JOINING, message, see=bool(live and live.trouble))
 
 
 def add_one(situation: Situation) -> Plan | None:

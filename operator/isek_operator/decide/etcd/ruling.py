@@ -33,9 +33,10 @@ def wait(situation: Situation, verdict: Verdict) -> Plan:
     return Plan(situation.membership, None, verdict)
 
 
-def moving(situation: Situation, reason: Reason, message: str) -> Plan:
-    """Do nothing yet; it needs nobody."""
-    return wait(situation, Verdict.moving(reason, f"{message}; {situation.answer_text()}"))
+def moving(situation: Situation, reason: Reason, message: str, *, see: bool = False) -> Plan:
+    """Do nothing yet; it needs nobody. ``see``: say where to look if it lasts."""
+    where = f"; {situation.see}" if see else ""
+    return wait(situation, Verdict.moving(reason, f"{message}; {situation.answer_text()}{where}"))
 
 
 def step(situation: Situation, action: Action, reason: Reason, note: str) -> Plan:

@@ -35,6 +35,8 @@ class Situation:
 
     name: str
     """The pods are called by it and their ordinal."""
+    see: str
+    """Where a person looks for what is wrong with the pods."""
     wanted: int
     """How many members there are to be."""
     membership: Membership
@@ -59,6 +61,11 @@ class Situation:
     def pod_name(self, ordinal: int) -> str:
         """The member's pod."""
         return f"{self.name}-{ordinal}"
+
+    def pod_text(self, ordinal: int) -> str:
+        """The member's pod, with what keeps it from running."""
+        pod = self.pods.get(ordinal)
+        return f"{self.pod_name(ordinal)} ({pod.trouble})" if pod and pod.trouble else self.pod_name(ordinal)
 
     @property
     def quorum(self) -> bool:

@@ -321,6 +321,7 @@ class World:
         return plan(
             Situation(
                 name="p",
+                see="see the pods",
                 wanted=self.wanted,
                 membership=membership,
                 peer_urls=URLS,

@@ -56,6 +56,7 @@ def situation(*members: MemberView, wanted: int, quorum: bool = True, view: Any 
     known = {"auth_enabled": True, "granted": frozenset({"/"}), **dict(view)}
     fields = {
         "name": "default-etcd",
+        "see": "see the pods",
         "membership": Membership(TOKEN, joined(*range(len(members)))),
         "peer_urls": URLS,
         "pods": {ordinal: running(ordinal) for ordinal in range(len(members))},
@@ -244,7 +245,19 @@ def test_an_etcd_is_not_given_up_for_less(changes: dict[str, Any]) -> None:
 
 def test_a_missing_quorum_says_how_many_are_needed_and_what_is_wrong() -> None:
     assert plan(lost(unavailable_seconds=10.0)).verdict.message == (
-        "etcd has no quorum, 2 members are needed (default-etcd-1: Pending); 0 of 3 etcd members answer"
+        "etcd has no quorum, 2 members are needed: default-etcd-1 (Pending); 0 of 3 etcd members answer; see the pods"
+    )
+
+
+def test_a_member_that_is_waited_for_is_named_once_with_what_is_wrong_and_where_to_look() -> None:
+    pods = {0: running(0), 1: running(1), 2: running(2, ready=False, trouble="ErrImagePull")}
+    silent_third = silent(voter(2))
+
+    assert plan(situation(voter(0), voter(1), silent_third, wanted=3, pods=pods)).verdict.message == (
+        "waiting for default-etcd-2 (ErrImagePull); 2 of 3 etcd members answer; see the pods"
+    )
+    assert plan(situation(voter(0), voter(1), voter(2), wanted=3, pods=pods)).verdict.message == (
+        "waiting for default-etcd-2 (ErrImagePull) to be ready; 3 of 3 etcd members answer; see the pods"
     )
 
 
