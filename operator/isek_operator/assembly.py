@@ -2,13 +2,10 @@
 
 import asyncio
 import logging
-import signal
 import time
 from collections.abc import Callable, Iterable
 from contextlib import AsyncExitStack
-from typing import Any
 
-import aiohttp
 import kopf
 from isek.api import Resource
 from prometheus_client import ProcessCollector
@@ -34,6 +31,7 @@ from isek_operator.reconcile.etcd_observer import EtcdObserver
 from isek_operator.reconcile.etcd_steps import EtcdSteps
 from isek_operator.reconcile.synchroniser import Synchroniser
 from isek_operator.settings import PREFIX, OperatorSettings
+from isek_operator.signals import end_on_signals
 from isek_operator.store import Store
 from isek_operator.turns import Turns
 
@@ -63,7 +61,7 @@ async def run(
         LeadershipDeniedError: the Lease cannot be used.
         LeadershipLostError: another operator is, or may be, the active one now.
     """
-    _end_on_signals()
+    end_on_signals()
     metrics, store = Metrics(), Store()
     metrics.registry.register(Census(store))
     ProcessCollector(registry=metrics.registry)
@@ -146,33 +144,12 @@ async def _watch(settings: OperatorSettings, registry: kopf.OperatorRegistry) ->
         clusterwide=not settings.watch_namespaces,
         namespaces=settings.watch_namespaces,
     )
-    _end_on_signals()
+    end_on_signals()
     await kopf.run_tasks(watching, ignored=ours)
 
 
 async def _stop(queue: WorkQueue, leadership: Elected) -> None:
     await queue.stop(grace=GRACE_SECONDS if leadership.held else 0)
-
-
-def _end_on_signals() -> None:
-    """Cancel the whole operator on SIGTERM and SIGINT.
-
-    The first process of a container gets no default handling of signals; and Kopf's own, which it installs when it
-    starts, waits five seconds for what its watches leave behind.
-    """
-    task, loop = asyncio.current_task(), asyncio.get_running_loop()
-    assert task is not None  # noqa: S101
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, task.cancel)
-    loop.set_exception_handler(_pass_over_strays)
-
-
-def _pass_over_strays(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-    """Pass over what Kopf leaves behind: generators of a watch that is cancelled while it hands over an event,
-    requests that nobody waits for any more when their connection breaks, and what a closed connection still sends."""
-    is_stray = isinstance(context.get("exception"), (aiohttp.ClientError, OSError)) or "protocol" in context
-    if "asyncgen" not in context and not is_stray:
-        loop.default_exception_handler(context)
 
 
 async def _serve(
