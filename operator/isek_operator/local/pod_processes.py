@@ -20,7 +20,8 @@ DRAIN_SECONDS = 10
 """For what runs when the mesh is stopped."""
 STOP_SECONDS = DRAIN_SECONDS + 7
 READY_POLL_SECONDS = 0.05
-PATIENCE_SECONDS = 30
+PATIENCE_SECONDS = 90
+"""A start takes two seconds, and half a minute where the processors are busy with other things."""
 HOPELESS_DEATHS = 2
 
 
@@ -97,13 +98,17 @@ class PodProcesses:
             self._sidecar.kill()
 
     async def until_ready(self) -> bool:
-        """Wait until the node is registered and can be asked; false: it keeps dying, or takes too long."""
+        """Wait until the node is registered and can be asked; false: one of the two keeps dying, or takes too long."""
         deadline = time.monotonic() + PATIENCE_SECONDS
         while not await asyncio.to_thread(_is_ready, self._port):
-            if self._node.deaths >= HOPELESS_DEATHS or time.monotonic() > deadline:
+            if self._deaths >= HOPELESS_DEATHS or time.monotonic() > deadline:
                 return False
             await asyncio.sleep(READY_POLL_SECONDS)
         return True
+
+    @property
+    def _deaths(self) -> int:
+        return max(self._node.deaths, self._sidecar.deaths if self._sidecar else 0)
 
 
 def _is_ready(port: int) -> bool:

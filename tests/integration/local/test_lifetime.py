@@ -65,6 +65,14 @@ async def test_nothing_outlives_a_supervisor_that_is_killed(home: Home, folder: 
     assert "no local mesh 'local' is running" in (await home.isek("ask", "--local", "greeter", "?")).err
 
 
+async def test_a_node_whose_sidecar_keeps_dying_is_named_at_once(home: Home, folder: Path) -> None:
+    broken = Home(home.folder, (("NODE_OPTIONS", "--no-such-option"),))
+    async with RunningUp(broken, "-f", folder, ready=False) as up:
+        await up.until_said("greeter-agent-0 does not become ready; its lines above say why", within=60)
+
+        assert any("--no-such-option" in line for line in up.lines)
+
+
 async def test_down_stops_a_mesh_that_runs_elsewhere(home: Home, folder: Path) -> None:
     async with RunningUp(home, "-f", folder) as up:
         stopped = await home.isek("down")
