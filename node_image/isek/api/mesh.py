@@ -13,11 +13,11 @@ class EtcdStorage(Model):
     """The volume of each etcd member."""
 
     size: Quantity = "1Gi"
-    """Its size."""
+    """Its size. With another the etcd is made anew, empty, and nodes register again."""
     class_name: ObjectName | None = None
-    """Its StorageClass; default: the cluster's."""
+    """Its StorageClass; default: the cluster's. With another the etcd is made anew, too."""
     when_deleted: Literal["Delete", "Retain"] = "Delete"
-    """What becomes of the volumes when the mesh is deleted."""
+    """What becomes of the volumes when the mesh is deleted, and when they are to be others."""
 
 
 class SecretName(Model):
@@ -66,7 +66,8 @@ class Etcd(Model):
     replicas: Literal[1, 3, 5] = 1
     """Members. When it changes they come and go one at a time, and nothing is lost."""
     image: ImageName = "registry.k8s.io/etcd:3.6.8-0"
-    """Image of the members: etcd 3.6."""
+    """Image of the members: etcd 3.6 or later. An etcd that runs takes another patch release or the next minor version,
+    by the tag, and no other; a tag without a version, such as latest, is taken as it is."""
     image_pull_secrets: Annotated[tuple[SecretName, ...], Field(max_length=16)] | None = None
     """Secrets to pull the members' images with: that of etcd, and the operator's, which guards their start."""
     storage: EtcdStorage = EtcdStorage()

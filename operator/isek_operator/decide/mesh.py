@@ -22,6 +22,7 @@ from isek_operator.decide.etcd.situation import Situation
 from isek_operator.decide.etcd.versions import lowest_version
 from isek_operator.decide.etcd.versions import refusal as image_refusal
 from isek_operator.decide.etcd.view import EtcdAccess
+from isek_operator.decide.etcd.volumes import Volumes, about_volumes, shape, volumes, with_the_volumes_of
 from isek_operator.decide.grants import refusal
 from isek_operator.decide.outcome import Doomed, Finding, GeneratedSecret, Manifest, Outcome, OwnFate, Upgrade
 from isek_operator.decide.problem import Problem
@@ -40,10 +41,12 @@ from isek_operator.manifests.pod_disruption_budget import etcd_disruption_budget
 from isek_operator.manifests.secret import private_network_secret
 from isek_operator.manifests.service import etcd_client_service, etcd_peer_service
 from isek_operator.manifests.service_account import etcd_service_account
-from isek_operator.manifests.stateful_set import SHAPE_ANNOTATION, TRUST_ANNOTATION, etcd_stateful_set
+from isek_operator.manifests.stateful_set import TRUST_ANNOTATION, etcd_stateful_set
 from isek_operator.settings import OperatorSettings
 
 LOOK_FOR_REMAINS_SECONDS = 1.0
+LEFT_BEHIND = ("Pod", "PersistentVolumeClaim")
+"""What a StatefulSet leaves behind for a while."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +54,8 @@ class ObservedMesh:
     """All that a decision about an IsekMesh depends on."""
 
     mesh: IsekMesh
+    """As it is asked for; with the volumes that its etcd has as long as they cannot be others."""
+    volumes: Volumes
     users: int
     """IsekNodes, IsekAgents and IsekTeams that have pods of their own in it."""
     spec_managers: frozenset[str]
@@ -67,7 +72,7 @@ class ObservedMesh:
     @property
     def misshapen(self) -> bool:
         """Whether the StatefulSet is there and was made for another specification that it cannot be changed to."""
-        return self.stateful_set is not None and not _is_of_shape(self.stateful_set, self.mesh)
+        return self.volumes is Volumes.OTHERS
 
     @property
     def ready_members(self) -> int:
@@ -79,9 +84,13 @@ def gather_mesh(mesh: IsekMesh, world: World, settings: OperatorSettings) -> Obs
     """Look up all that a decision about ``mesh`` depends on."""
     children = tuple(world.children(mesh.metadata.uid))
     stateful_set = child(children, "StatefulSet", etcd_name(mesh))
+    stand = volumes(mesh, stateful_set, _labelled(mesh, world, "PersistentVolumeClaim"))
+    if stateful_set is not None and stand in {Volumes.KEPT, Volumes.LEAVING}:
+        mesh = with_the_volumes_of(stateful_set, mesh)
     membership = _membership(mesh, world, child(children, "ConfigMap", etcd_name(mesh)), stateful_set)
     return ObservedMesh(
         mesh=mesh,
+        volumes=stand,
         users=sum(1 for user in mesh_users(MeshName.of(mesh), world) if not refusal(mesh, user.namespace, world)),
         spec_managers=world.spec_managers("IsekMesh", mesh.namespace, mesh.name),
         stateful_set=stateful_set,
@@ -152,6 +161,8 @@ def judge_managed(observed: ObservedMesh, settings: OperatorSettings) -> Outcome
     image = (refused and _image(observed.stateful_set)) or mesh.spec.etcd.image
     its_turn = NO_UPGRADE if recreating else _turn(observed, settings)
     verdict = _verdict(observed, planned, problems, image, refused)
+    if verdict.ready:
+        verdict = about_volumes(observed.volumes) or verdict
     if verdict.ready and its_turn.upgrade is Upgrade.WAITS:
         verdict = replace(verdict, message=verdict.message + OUTDATED)
     available = _unavailable(observed) if recreating else managed_available(situation, observed.ready_members)
@@ -180,14 +191,10 @@ def _membership(mesh: IsekMesh, world: World, config_map: Manifest | None, state
     """Who has been written down; an empty cluster takes the place of one whose StatefulSet goes, or went with all."""
     second = Membership.of(stateful_set)
     known = Membership.of(config_map) or second or Membership.first(f"{mesh.metadata.uid}-1")
-    goes = second is not None and second.token == known.token and not _is_of_shape(stateful_set, mesh)
-    went = stateful_set is None and not known.untouched and not any(_labelled(mesh, world))
+    is_other = stateful_set is not None and shape(stateful_set) != etcd_shape(mesh)
+    goes = is_other and second is not None and second.token == known.token
+    went = stateful_set is None and not known.untouched and not any(_labelled(mesh, world, *LEFT_BEHIND))
     return known.successor() if goes or went else known
-
-
-def _is_of_shape(stateful_set: Manifest | None, mesh: IsekMesh) -> bool:
-    annotations = (stateful_set or {}).get("metadata", {}).get("annotations") or {}
-    return annotations.get(SHAPE_ANNOTATION) == etcd_shape(mesh)
 
 
 def _network_key(mesh: IsekMesh) -> tuple[GeneratedSecret, ...]:
@@ -293,15 +300,15 @@ def _doomed(stateful_set: Manifest) -> Doomed:
 
 
 def _remains(mesh: IsekMesh, world: World) -> Iterable[str]:
-    for each in _labelled(mesh, world):
+    for each in _labelled(mesh, world, *LEFT_BEHIND):
         metadata = each["metadata"]
         # one that nobody owns any more (kubectl delete --cascade=orphan) is taken over by the new StatefulSet
         if metadata.get("deletionTimestamp") or metadata.get("ownerReferences"):
             yield f"{each['kind']} {metadata['name']}"
 
 
-def _labelled(mesh: IsekMesh, world: World) -> Iterable[Manifest]:
-    """The pods and volume claims of the members."""
+def _labelled(mesh: IsekMesh, world: World, *kinds: str) -> Iterable[Manifest]:
+    """The members' objects of these kinds."""
     ((label, value),) = etcd_selector(mesh).items()
-    for kind in ("Pod", "PersistentVolumeClaim"):
+    for kind in kinds:
         yield from world.labelled(kind, mesh.namespace, label, value)

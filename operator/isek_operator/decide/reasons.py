@@ -271,6 +271,14 @@ class Reason(StrEnum):
         (MESH,),
         STUCK,
     )
+    VOLUMES_KEPT = Entry(
+        "VolumesKept",
+        "The etcd is to have other volumes, and `spec.etcd.storage.whenDeleted` keeps those that it has: a new etcd "
+        "would take them over as they are. It goes on with them.",
+        "Set `spec.etcd.storage.whenDeleted` to `Delete` to have the etcd made anew, or set `spec.etcd.storage` back.",
+        (MESH,),
+        STUCK,
+    )
     SPACE_EXHAUSTED = Entry(
         "SpaceExhausted",
         "The database of the etcd has reached its quota, and nodes cannot register. Room is made: history is "

@@ -8,6 +8,8 @@ from isek_operator.manifests.quantity import canonical_quantity
 CLIENT_PORT = 2379
 PEER_PORT = 2380
 METRICS_PORT = 2381
+TLS = "tls"
+"""In the shape of an etcd: it speaks TLS."""
 
 
 def etcd_name(mesh: IsekMesh) -> str:
@@ -61,4 +63,4 @@ def etcd_endpoints(mesh: IsekMesh) -> tuple[str, ...]:
 def etcd_shape(mesh: IsekMesh) -> str:
     """What cannot change about a running etcd: its members' volumes, and that they speak TLS."""
     storage = mesh.spec.etcd.storage
-    return "/".join(filter(None, ("tls", canonical_quantity(storage.size), storage.class_name)))
+    return "/".join(filter(None, (TLS, canonical_quantity(storage.size), storage.class_name)))

@@ -15,6 +15,7 @@ from isek_operator.manifests.etcd import (
     PEER_PORT,
     etcd_name,
     etcd_peers_name,
+    etcd_pod_name,
     etcd_selector,
     etcd_shape,
 )
@@ -40,7 +41,13 @@ USER_PART = "isek.io/user-part"
 are comes from the operator, and takes turns."""
 
 CONFIG = PurePosixPath("/etc/etcd")
+VOLUME = "data"
 POD_NAME = {"name": "POD_NAME", "valueFrom": {"fieldRef": {"apiVersion": "v1", "fieldPath": "metadata.name"}}}
+
+
+def volume_claim_name(mesh: IsekMesh, ordinal: int) -> str:
+    """The volume claim of a member (StatefulSet, volumeClaimTemplates)."""
+    return f"{VOLUME}-{etcd_pod_name(mesh, ordinal)}"
 
 
 def etcd_stateful_set(
@@ -134,7 +141,7 @@ def _guard(settings: OperatorSettings) -> dict[str, Any]:
         "env": [POD_NAME],
         "resources": {"requests": {"cpu": "10m", "memory": "16Mi"}, "limits": {"memory": "64Mi"}},
         "securityContext": container_security_context(),
-        "volumeMounts": [_mount("config", CONFIG), {"name": "data", "mountPath": str(DATA)}],
+        "volumeMounts": [_mount("config", CONFIG), {"name": VOLUME, "mountPath": str(DATA)}],
     }
 
 
@@ -158,7 +165,7 @@ def _etcd(image: str) -> dict[str, Any]:
         "livenessProbe": probes.alive("/livez", "metrics"),
         "resources": {"requests": {"cpu": "50m", "memory": "64Mi"}, "limits": {"memory": "512Mi"}},
         "securityContext": container_security_context(),
-        "volumeMounts": [_mount("config", CONFIG), _mount("tls", TLS), {"name": "data", "mountPath": str(DATA)}],
+        "volumeMounts": [_mount("config", CONFIG), _mount("tls", TLS), {"name": VOLUME, "mountPath": str(DATA)}],
     }
 
 
@@ -177,6 +184,6 @@ def _volume_claim(mesh: IsekMesh) -> Manifest:
     return {
         "apiVersion": "v1",
         "kind": "PersistentVolumeClaim",
-        "metadata": {"name": "data", "labels": child_labels(mesh)},
+        "metadata": {"name": VOLUME, "labels": child_labels(mesh)},
         "spec": spec,
     }

@@ -7,6 +7,7 @@ import pytest
 from isek.registry import Registry
 
 from tests.integration.operator.etcd_mesh import EtcdMesh
+from tests.support.waiting import until
 
 KILLS = 3
 pytestmark = pytest.mark.timeout(300)  # with the start of control plane and members
@@ -48,3 +49,21 @@ async def test_an_operator_that_is_killed_again_and_again_changes_members_all_th
 
 def names(registry: Registry) -> set[str]:
     return {record.node_id for record in registry.peers()}
+
+
+async def test_an_etcd_gets_other_volumes_once_those_it_has_need_not_be_kept(etcd: EtcdMesh) -> None:
+    await etcd.has_members(1, storage={"whenDeleted": "Retain"})
+    before = await etcd.pods()
+
+    await etcd.apply(storage={"whenDeleted": "Retain", "size": "2Gi"})
+    await etcd.kube.until_condition("IsekMesh", "default", "Stalled", reason="VolumesKept")
+    assert await etcd.pods() == before
+
+    await etcd.apply(storage={"whenDeleted": "Delete", "size": "2Gi"})
+    await until(lambda: asked_for(etcd, "2Gi"), within=60, what="the volume is another")
+    await etcd.until_settled(1)
+
+
+async def asked_for(etcd: EtcdMesh, size: str) -> bool:
+    claims = await etcd.kube.list("PersistentVolumeClaim")
+    return [each["spec"]["resources"]["requests"]["storage"] for each in claims] == [size]

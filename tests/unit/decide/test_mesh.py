@@ -11,6 +11,7 @@ from isek_operator.decide.outcome import Manifest, Outcome, OwnFate
 from isek_operator.decide.reasons import Reason
 from isek_operator.keys import Key
 from isek_operator.manifests.isek_mesh import MADE_BY_DEFAULT
+from isek_operator.manifests.stateful_set import SHAPE_ANNOTATION
 
 from tests.unit.decide.scene import Scene, finding, kinds, types, with_status
 from tests.unit.manifests.samples import agent, mesh, node, team
@@ -131,6 +132,57 @@ def test_other_volumes_make_the_etcd_anew_once_nothing_of_the_former_one_is_left
     outcome = scene.decide("IsekMesh", "default")
     assert kinds(outcome.wish) == ALL
     assert outcome.look_again_after != 1.0
+
+
+def claim(*, owned: bool) -> Manifest:
+    return remnant("PersistentVolumeClaim", "data-default-etcd-0", owned=owned)
+
+
+def keeping(size: str, when_deleted: str) -> Manifest:
+    return mesh(etcd={"storage": {"size": size, "whenDeleted": when_deleted}})
+
+
+def test_volumes_that_are_kept_are_not_taken_over_by_an_etcd_that_asks_for_others() -> None:
+    scene = Scene(keeping("1Gi", "Retain"))
+    before = scene.bring_about("IsekMesh", "default")
+    scene.put(keeping("2Gi", "Retain"), claim(owned=False))
+
+    outcome = scene.decide("IsekMesh", "default")
+
+    assert outcome.doomed == ()
+    assert outcome.wish == before.wish
+    assert finding(outcome, "Stalled").reason is Reason.VOLUMES_KEPT
+    assert "set spec.etcd.storage.whenDeleted to Delete" in finding(outcome, "Stalled").message
+    assert finding(outcome, "EtcdAvailable").status
+
+
+def test_an_etcd_that_speaks_no_tls_goes_though_its_volumes_stay() -> None:
+    scene = Scene(keeping("1Gi", "Retain"))
+    wish = scene.bring_about("IsekMesh", "default").wish or ()
+    metadata = {**wish[-1]["metadata"], "annotations": {SHAPE_ANNOTATION: "1Gi"}, "uid": "uid-of-plain"}
+
+    outcome = scene.put({**wish[-1], "metadata": metadata}).decide("IsekMesh", "default")
+
+    assert [each.uid for each in outcome.doomed] == ["uid-of-plain"]
+
+
+def test_volumes_that_were_kept_are_given_up_before_the_etcd_that_has_them_goes() -> None:
+    scene = Scene(keeping("1Gi", "Retain"))
+    scene.bring_about("IsekMesh", "default")
+    scene.put(keeping("2Gi", "Delete"), claim(owned=False))
+
+    giving_up = scene.decide("IsekMesh", "default")
+    assert giving_up.doomed == ()
+    assert giving_up.wish is not None
+    spec = giving_up.wish[-1]["spec"]
+    assert spec["persistentVolumeClaimRetentionPolicy"]["whenDeleted"] == "Delete"
+    assert spec["volumeClaimTemplates"][0]["spec"]["resources"] == {"requests": {"storage": "1Gi"}}
+    assert finding(giving_up, "Ready").reason is Reason.RECREATING
+
+    scene.bring_about("IsekMesh", "default")
+    assert scene.decide("IsekMesh", "default").doomed == (), "the claim is not yet the StatefulSet's"
+    scene.put(claim(owned=True))
+    assert [each.kind for each in scene.decide("IsekMesh", "default").doomed] == ["StatefulSet"]
 
 
 def test_an_etcd_scaled_by_hand_is_put_back_and_not_made_anew() -> None:
