@@ -1,5 +1,6 @@
 """What the operator counts, for Prometheus."""
 
+from collections.abc import Mapping
 from importlib.metadata import version
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
@@ -95,6 +96,12 @@ class Metrics:
         self.sweep_seconds = Gauge(
             "isek_operator_sweep_duration_seconds", "Time of the last comparison with lists.", registry=registry
         )
+
+    def certificates_expire(self, namespace: str, mesh: str, expiries: Mapping[str, float]) -> None:
+        """Say when the certificates of a mesh expire, by their Secrets, and nothing about others that it had."""
+        self.certificate_expiry.remove_by_labels({"namespace": namespace, "mesh": mesh})
+        for secret, expires in expiries.items():
+            self.certificate_expiry.labels(namespace, mesh, secret).set(expires)
 
     def forget_mesh(self, namespace: str, mesh: str) -> None:
         """Say nothing more about a mesh that is gone."""

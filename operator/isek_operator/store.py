@@ -256,6 +256,8 @@ class Store:
     def _unlink(self, key: Key, entry: _Entry) -> None:
         order = self._order[key.kind, key.namespace]
         del order[bisect_left(order, entry.age, key=_age)]
+        if not order:
+            del self._order[key.kind, key.namespace]
         if (controller := controller_of(entry.manifest)) is not None:
             _leave(self._children, controller["uid"], key)
         if (resource := entry.live()) is not None:

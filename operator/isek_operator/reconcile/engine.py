@@ -164,8 +164,8 @@ class Engine:
                 outcome = self._decide(resource, self._store)  # what is said is to be about what is there now
             if done != (outcome.wish, outcome.secrets):
                 follows = 0.0  # what was written opens the way for more
-        for secret, expires in outcome.certificates.items():
-            self._metrics.certificate_expiry.labels(key.namespace, key.name, secret).set(expires)
+        if key.kind == "IsekMesh":
+            self._metrics.certificates_expire(key.namespace, key.name, outcome.certificates)
         if follows is None and applied.problem is None and not applied.waiting_for:
             tended = await self._etcds.tend(resource, outcome, lambda: self._decide(resource, self._store))
             outcome, follows = tended.outcome, tended.look_again_after

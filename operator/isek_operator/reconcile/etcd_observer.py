@@ -32,6 +32,14 @@ AT_A_TIME = 16
 logger = logging.getLogger(__name__)
 
 
+@dataclass(frozen=True)
+class _Read:
+    secret: Key
+    version: str | None
+    at: float
+    data: dict[str, bytes]
+
+
 @dataclass
 class _Followed:
     access: EtcdAccess
@@ -39,13 +47,8 @@ class _Followed:
     due: asyncio.Event = field(default_factory=asyncio.Event)
     at_once: bool = False
     """Whether it is due though it was asked a moment ago: it is to be asked otherwise than it was."""
-
-
-@dataclass(frozen=True)
-class _Read:
-    version: str | None
-    at: float
-    data: dict[str, bytes]
+    read: _Read | None = None
+    """Its Secret, kept no longer than the etcd is followed and asked with it."""
 
 
 def next_pause(last: float, *, is_news: bool, settled: bool) -> float:
@@ -72,7 +75,6 @@ class EtcdObserver:
     ) -> None:
         self._client, self._store, self._metrics, self._due, self._now = client, store, metrics, due, now
         self._followed: dict[Key, _Followed] = {}
-        self._secrets: dict[Key, _Read] = {}
         self._room = asyncio.Semaphore(AT_A_TIME)
 
     def follow(self, mesh: Key, access: EtcdAccess | None) -> None:
@@ -114,7 +116,7 @@ class EtcdObserver:
         from isek_operator.cluster.etcd import EtcdAdmin, EtcdError, Tls  # noqa: PLC0415
 
         key = Key("Secret", mesh.namespace, access.secret)
-        data = await self._secret(key)
+        data = await self._secret(mesh, key)
         try:
             tls = Tls(data["tls.crt"], data["tls.key"], data["ca.crt"], access.server_name)
         except KeyError as missing:
@@ -132,7 +134,6 @@ class EtcdObserver:
     def _forget(self, mesh: Key) -> None:
         if (followed := self._followed.pop(mesh, None)) is not None:
             followed.asking.cancel()
-            self._secrets.pop(Key("Secret", mesh.namespace, followed.access.secret), None)
             self._metrics.forget_mesh(mesh.namespace, mesh.name)
             self._store.put_etcd(mesh.namespace, mesh.name, None)
 
@@ -168,14 +169,16 @@ class EtcdObserver:
             logger.debug("cannot read the certificate for etcd: %s", error)
             return None
 
-    async def _secret(self, key: Key) -> dict[str, bytes]:
-        watched, read = self._store.get(key), self._secrets.get(key)
+    async def _secret(self, mesh: Key, key: Key) -> dict[str, bytes]:
+        followed, watched = self._followed.get(mesh), self._store.get(key)
         version = watched["metadata"]["resourceVersion"] if watched else None
+        read = followed.read if followed and followed.read and followed.read.secret == key else None
         if read is not None and read.version == version and (watched or self._now() < read.at + SECRET_SECONDS):
             return read.data
         found = await self._client.get(SECRET, key.namespace, key.name)
         data = {name: b64decode(value) for name, value in ((found or {}).get("data") or {}).items()}
-        self._secrets[key] = _Read(version, self._now(), data)
+        if followed is not None:
+            followed.read = _Read(key, version, self._now(), data)
         return data
 
     def _measure(self, mesh: Key, view: EtcdView) -> None:

@@ -204,8 +204,9 @@ async def test_who_is_not_let_in_comes_back_within_seconds() -> None:
 
 async def test_it_is_counted_when_a_certificate_expires() -> None:
     run = Run()
+    run.store.put({**agent(1), "kind": "IsekMesh", "spec": {}})
 
-    await run.engine.reconcile(WRITER)
+    await run.engine.reconcile(Key("IsekMesh", "newsroom", "writer"))
 
     expires = run.metrics.registry.get_sample_value(
         "isek_operator_certificate_expiry_timestamp_seconds",

@@ -23,6 +23,18 @@ def test_nothing_is_said_about_a_mesh_that_is_gone() -> None:
     assert exposed.count('mesh="other"') == 3
 
 
+def test_nothing_is_said_about_a_certificate_that_a_mesh_has_no_more() -> None:
+    metrics = Metrics()
+    metrics.certificates_expire("newsroom", "other", {"other-etcd-ca": 1})
+    metrics.certificates_expire("newsroom", "ground", {"ground-etcd-ca": 1, "ground-etcd-client": 2})
+
+    metrics.certificates_expire("newsroom", "ground", {})  # somebody else runs its etcd now
+
+    exposed = generate_latest(metrics.registry).decode()
+    assert 'mesh="ground"' not in exposed
+    assert 'secret="other-etcd-ca"' in exposed
+
+
 def test_resources_are_counted_by_kind_and_by_the_status_of_each_condition() -> None:
     scene = Scene(mesh(), agent("writer"), agent("editor"))
     scene.settle("IsekMesh", "default")

@@ -221,3 +221,19 @@ def test_one_that_refers_twice_to_the_same_and_goes_is_forgotten() -> None:
     store.drop(Key("IsekAgent", "newsroom", "writer"), version=2)
 
     assert list(store.referrers("IsekAgent", "newsroom", "a")) == []
+
+
+def test_what_has_come_and_gone_leaves_no_more_than_the_version_at_which_it_went() -> None:
+    store = Store()
+    agents = [agent(metadata={"namespace": f"guest-{number}"}) for number in range(3)]
+    for each in agents:
+        store.put(each)
+        store.put(config_map(version=2, owner=each["metadata"]["uid"]))
+    for each in agents:
+        store.drop(Key("IsekAgent", each["metadata"]["namespace"], "writer"), version=3)
+    store.drop(KEY, version=3)
+
+    assert {name for name, table in vars(store).items() if table} == {"_clock", "_gone"}
+    for kind in ("IsekAgent", "ConfigMap"):
+        store.absent(kind, [], version=4, namespaces=())
+    assert not store._gone
