@@ -1,6 +1,7 @@
 """One control plane for all runs; each run has a namespace and an operator of its own."""
 
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,19 @@ CRDS = Path(__file__).parents[2] / "crds"
 
 @pytest.fixture(scope="session")
 async def ground(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Ground]:
+    async with fresh_ground(tmp_path_factory.mktemp("faults")) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+async def own_ground(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Ground]:
+    """For an operator that looks after all namespaces: nobody else has left anything there."""
+    async with fresh_ground(tmp_path_factory.mktemp("faults")) as made:
+        yield made
+
+
+@asynccontextmanager
+async def fresh_ground(folder: Path) -> AsyncIterator[Ground]:
     definitions = [yaml.safe_load(path.read_text()) for path in sorted(CRDS.glob("*.yaml"))]
     roles = [document for document in render() if document["kind"] == "ClusterRole"]
     [role] = [role for role in roles if not role["metadata"]["name"].endswith(("-view", "-edit"))]
@@ -32,7 +46,7 @@ async def ground(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Grou
         user = await control_plane.restricted_user("isek-operator", role["rules"])
         kinds = [kind for kind in await control_plane.kube.listed_kinds() if kind not in NEWS]
         with Nursery() as nursery:
-            yield Ground(control_plane, user, nursery, tmp_path_factory.mktemp("faults"), kinds)
+            yield Ground(control_plane, user, nursery, folder, kinds)
 
 
 async def _served(kube: KubeClient) -> bool:

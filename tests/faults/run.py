@@ -43,7 +43,8 @@ class Ground:
 class Run:
     """An operator that is started again whenever it ends, as a kubelet would."""
 
-    def __init__(self, ground: Ground, name: str) -> None:
+    def __init__(self, ground: Ground, name: str, *, everywhere: bool = False, **environment: str) -> None:
+        """``everywhere``: it looks after all namespaces, not only its own. ``environment``: more of its variables."""
         self.namespace = f"{name}-{secrets.token_hex(4)}"
         self.kube: KubeClient = ground.control_plane.kube.in_namespace(self.namespace)
         self.deaths: list[str] = []
@@ -51,6 +52,7 @@ class Run:
         self.lives = 0
         self._ground = ground
         self._killed = False
+        self._watched, self._environment = "" if everywhere else self.namespace, environment
         self._log = ground.folder / f"{self.namespace}.log"
         self.proxy = FaultProxy(ground.control_plane.direct_url, ground.control_plane.ca, self._kill)
         self.operator: OperatorProcess
@@ -61,8 +63,9 @@ class Run:
         admin = self._ground.control_plane.kube
         await admin.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": self.namespace}})
         async with self.proxy:
-            self.operator = OperatorProcess(self._kubeconfig(), self._log, watch_namespaces=self.namespace)
-            environment = {**self.operator.environment, STEPS_TOLD_TO: f"http://127.0.0.1:{self.proxy.port}"}
+            self.operator = OperatorProcess(self._kubeconfig(), self._log, watch_namespaces=self._watched)
+            own = {**self.operator.environment, **self._environment}
+            environment = {**own, STEPS_TOLD_TO: f"http://127.0.0.1:{self.proxy.port}"}
             self.operator.process = self._ground.nursery.process(environment, self._log)
             await self.operator.start()
             keeper = asyncio.create_task(self._keep_alive())

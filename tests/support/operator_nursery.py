@@ -16,6 +16,7 @@ from typing import Any, Self, cast
 
 from kubernetes.config import kube_config
 
+from tests.support import operator_insight
 from tests.support.control_plane_process import ServerProcess
 
 PR_SET_PDEATHSIG = 1
@@ -137,6 +138,7 @@ def _live(environment: Mapping[str, str], log: str, main: Callable[[], int]) -> 
         os.dup2(target, number)
     os.environ.update(environment)
     kube_config.KUBE_CONFIG_DEFAULT_LOCATION = environment["KUBECONFIG"]  # it was read when that was imported
+    operator_insight.install()
     code = 1
     try:
         code = main()
