@@ -18,6 +18,7 @@ UPGRADE = "isek.io/upgrade"
 """On the Deployment or StatefulSet: for which version of the operator it is rolled out. It counts among the few until
 it is done once."""
 DONE = "Done"
+"""The mark of a StatefulSet that is done, which has no condition to tell so when it fails later."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,7 @@ def turn(live: Manifest | None, wished: Manifest, under_way: Mapping[str, int], 
     if live is None or _mark(live, USER_PART) not in {None, _mark(wished, USER_PART)}:
         return NO_UPGRADE
     if config_hash(live) == config_hash(wished):
-        return Turn(Upgrade.NONE, _standing(live))
+        return Turn(Upgrade.NONE, _mark(live, UPGRADE))
     if upgrading_to(live) == revision(settings):
         return Turn(Upgrade.BEGINS, revision(settings))  # it counts already
     return _next(under_way, settings, works=is_complete(live))
@@ -62,7 +63,7 @@ def etcd_turn(live: Manifest, under_way: Mapping[str, int], settings: OperatorSe
         outdated: whether there are pods that only the operator's version tells from the template.
     """
     if not outdated or upgrading_to(live) == revision(settings):
-        return Turn(Upgrade.NONE, _standing(live))
+        return Turn(Upgrade.NONE, DONE if _mark(live, UPGRADE) and upgrading_to(live) is None else _mark(live, UPGRADE))
     return _next(under_way, settings, works=_answers(live))
 
 
@@ -77,7 +78,7 @@ def marked(workload: Manifest, mark: str | None) -> Manifest:
 def upgrading_to(workload: Manifest) -> str | None:
     """The version of the operator that it is on its way to; None: it was there once, or was never sent."""
     mark = _mark(workload, UPGRADE)
-    return None if mark in {None, DONE} or is_complete(workload) else mark
+    return None if mark in {None, DONE} or is_complete(workload) or _was_complete(workload) else mark
 
 
 def is_complete(workload: Manifest) -> bool:
@@ -85,7 +86,7 @@ def is_complete(workload: Manifest) -> bool:
     wanted: int = workload["spec"].get("replicas", 1)
     status: dict[str, int] = workload.get("status") or {}
     return (
-        (status.get("observedGeneration") or 0) >= workload["metadata"].get("generation", 0)
+        _is_observed(workload)
         and (status.get("updatedReplicas") or 0) == (status.get("replicas") or 0) == wanted
         and _answers(workload)
     )
@@ -112,9 +113,17 @@ def _next(under_way: Mapping[str, int], settings: OperatorSettings, *, works: bo
     return Turn(Upgrade.BEGINS, ours if works else None)
 
 
-def _standing(live: Manifest) -> str | None:
-    """The mark that it keeps: whoever was done once and fails later is not on its way any more."""
-    return DONE if _mark(live, UPGRADE) and upgrading_to(live) is None else _mark(live, UPGRADE)
+def _is_observed(workload: Manifest) -> bool:
+    observed: int = (workload.get("status") or {}).get("observedGeneration") or 0
+    generation: int = workload["metadata"].get("generation", 0)
+    return observed >= generation
+
+
+def _was_complete(workload: Manifest) -> bool:
+    """Whether all pods of a Deployment's own specification have answered once, as its condition Progressing says."""
+    conditions = (workload.get("status") or {}).get("conditions") or ()
+    reasons = {each.get("reason") for each in conditions if each.get("type") == "Progressing"}
+    return _is_observed(workload) and "NewReplicaSetAvailable" in reasons
 
 
 def _answers(workload: Manifest) -> bool:

@@ -6,7 +6,7 @@ from isek_operator.decide.upgrade import DONE, UPGRADE, revision, upgrading_to
 from isek_operator.settings import OperatorSettings
 
 from tests.unit.decide.running_etcd import Rolling
-from tests.unit.decide.scene import Scene, finding, live
+from tests.unit.decide.scene import Scene, finding, live, progressing
 from tests.unit.manifests.samples import NAMESPACE, SETTINGS, agent, mesh, node
 
 NEXT = SETTINGS.model_copy(update={"node_image": "isek/node:next", "max_concurrent_upgrades": 2})
@@ -159,13 +159,14 @@ def test_a_workload_that_was_rolled_out_and_fails_later_is_not_on_its_way_any_mo
     scene = world()
     wished = deployment(roll_out(scene, "agent-0", NEXT))
     assert upgrading_to(live(wished, **UNFINISHED)) == revision(NEXT)
-    done = deployment(roll_out(scene, "agent-0", NEXT))
-    assert done["metadata"]["annotations"][UPGRADE] == DONE
+    rolling = live(wished, **progressing("NewReplicaSetAvailable"))
+    rolling["metadata"]["generation"] = 2
+    assert upgrading_to(rolling) == revision(NEXT), "the condition is about the specification before"
 
-    scene.put(live(done, readyReplicas=0))
+    scene.put(live(wished, readyReplicas=0, **progressing("NewReplicaSetAvailable")))
 
-    assert not scene.store.upgrades()
-    assert deployment(scene.decide("IsekAgent", "agent-0", settings=NEXT)) == done, "and is not written again"
+    assert not any(scene.store.upgrades().values())
+    assert deployment(scene.decide("IsekAgent", "agent-0", settings=NEXT)) == wished, "and is not written again"
 
 
 def etcds(*names: str, rolling: Rolling = Rolling.OPERATOR) -> Scene:
@@ -196,6 +197,20 @@ def test_members_of_an_etcd_are_replaced_when_its_turn_has_come_and_was_written_
     assert step is not None
     assert step.note == "pod default-etcd-2 is replaced by one of the latest specification"
     assert scene.store.upgrades() == {revision(NEXT): 1}
+
+
+def test_an_etcd_that_is_done_and_fails_later_is_not_on_its_way_any_more() -> None:
+    scene = etcds("default")
+    begin(scene, "default", NEXT)
+    found = scene.resource("IsekMesh", "default")
+    assert isinstance(found, IsekMesh)
+    scene.etcd(found).run()
+    wish = scene.decide("IsekMesh", "default", settings=NEXT).wish or ()
+    assert wish[-1]["metadata"]["annotations"][UPGRADE] == DONE
+
+    scene.put(live(wish[-1], readyReplicas=0))
+
+    assert not any(scene.store.upgrades().values())
 
 
 def test_an_etcd_waits_for_its_turn_ready_and_says_so() -> None:
