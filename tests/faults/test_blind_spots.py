@@ -90,6 +90,21 @@ async def test_a_list_that_is_refused_as_a_watch_begins_anew_is_asked_for_again(
         await run.rests()
 
 
+@pytest.mark.parametrize("status", [404, 410])
+async def test_an_operator_that_is_not_told_what_is_served_asks_again(ground: Ground, status: int) -> None:
+    async with Run(ground, "discovery").running() as run:
+        await run.kube.apply(node("shared"))
+        await run.settled()
+
+        discovery = Once(lambda call: call.verb == "list" and "/namespaces/" not in call.path, Answer(status))
+        run.proxy.schedule = discovery
+        await run.restart()
+
+        assert "/apis" in discovery.paths
+        await run.operator.until_reconciled(2)
+        await run.rests()
+
+
 @pytest.mark.parametrize("verb", ["create", "delete"])
 async def test_a_conflict_is_not_believed_before_it_is_looked_up(ground: Ground, verb: str) -> None:
     """``create``: of the default mesh, which nobody else has made. ``delete``: of a child, which has no successor."""

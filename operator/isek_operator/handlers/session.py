@@ -77,8 +77,9 @@ class Wire:
             answer.content = _Watch(answer.content, self._sink, refused)  # type: ignore[assignment]
         elif refused:
             answer.close()
-            # a page that has expired is not asked for again: the list begins anew
-            kind = aiohttp.ClientPayloadError if answer.status == 410 else aiohttp.ClientConnectionError
+            # a page that has expired is not asked for again: the list begins anew; all else is, also what is served
+            expired = answer.status == 410 and "continue" in request.url.query
+            kind = aiohttp.ClientPayloadError if expired else aiohttp.ClientConnectionError
             raise kind(f"the API server answered {answer.status}")
         return answer
 

@@ -140,12 +140,13 @@ async def test_other_answers_are_left_as_they_are(talk: Talk, path: str, status:
     assert talk.told == []
 
 
-@pytest.mark.parametrize("status", [400, 404, 409])
-async def test_a_refused_list_is_tried_again_as_one_that_nobody_answered(talk: Talk, status: int) -> None:
+@pytest.mark.parametrize("path", [AGENTS, "/apis"], ids=["a list", "what is served"])
+@pytest.mark.parametrize("status", [400, 404, 409, 410])
+async def test_what_is_refused_is_tried_again_as_if_nobody_had_answered(talk: Talk, path: str, status: int) -> None:
     talk.status = status
 
     with pytest.raises(aiohttp.ClientConnectionError, match=str(status)):
-        await talk.get(AGENTS)
+        await talk.get(path)
 
 
 async def test_a_list_whose_pages_have_expired_begins_anew(talk: Talk) -> None:
