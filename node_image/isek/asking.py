@@ -2,11 +2,16 @@
 (``isek.protocol``)."""
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from isek.errors import CallError
-from isek.trace import Trace
+from isek.events import Event
+from isek.loop_result import LoopResult
+
+if TYPE_CHECKING:
+    from isek.trace import Trace
 
 MAX_CALL_DEPTH = 16
 """Agents that ask agents, at most this deep: calls in circles end here."""
@@ -17,7 +22,7 @@ class Answer:
     """What an agent answered."""
 
     text: str
-    trace: Trace | None = None
+    trace: "Trace | None" = None
     """The asked agent's own part, with its children below."""
 
 
@@ -28,13 +33,23 @@ class CallContext:
     deadline: float
     """On the clock of ``time.monotonic()``, seconds."""
     session_id: str | None = None
+    """The conversation that the message belongs to; None: one of its own, of which nothing is kept."""
+    user_id: str = "default"
+    """Whose memories may be used; never an identity."""
     depth: int = 0
     traceparent: str | None = None
     """W3C trace context of the caller."""
     peer_id: str | None = None
     """The libp2p peer that called in, when its sidecar vouches for it."""
-    children: list[Trace] = field(default_factory=list)
+    children: "list[Trace]" = field(default_factory=list)
     """Filled by whoever asks on behalf of this run; becomes the trace's children."""
+    on_event: Callable[[Event], None] | None = None
+    """Is told of each step as it happens; with it, models are asked to answer piece by piece."""
+
+    def tell(self, event: Event) -> None:
+        """Say what happens."""
+        if self.on_event is not None:
+            self.on_event(event)
 
     def remaining_seconds(self) -> float:
         """Seconds until the deadline, never below 0."""
@@ -68,4 +83,27 @@ class Asks(Protocol):
             CallError: the agent is not known, cannot be reached, or did not answer by the deadline.
             RunError: it was asked and failed; the code is its own.
         """
+        ...
+
+
+@runtime_checkable
+class Runner(Protocol):
+    """Answers messages: an agent, a team, or an adapter to something else."""
+
+    @property
+    def name(self) -> str:
+        """What it is called."""
+        ...
+
+    @property
+    def description(self) -> str:
+        """What it is good for, in a sentence."""
+        ...
+
+    async def respond(self, message: str, context: CallContext) -> LoopResult:
+        """Work on ``message`` within the runner's limits and the context's deadline. Never raises an ``IsekError``."""
+        ...
+
+    async def aclose(self) -> None:
+        """Let go of connections."""
         ...

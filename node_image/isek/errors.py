@@ -7,16 +7,17 @@
     ``retryable`` tells that nothing has happened yet, so that another replica may be tried
 """
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from isek.trace import Trace
+if TYPE_CHECKING:  # it needs pydantic, which takes a tenth of a second to import
+    from isek.trace import Trace
 
 
 class IsekError(Exception):
     """An error that a caller gets as ``{"error": {"code", "message", "hint"}}``."""
 
     def __init__(
-        self, code: str, message: str, *, hint: str = "", status: int = 500, trace: Trace | None = None
+        self, code: str, message: str, *, hint: str = "", status: int = 500, trace: "Trace | None" = None
     ) -> None:
         super().__init__(f"{code}: {message}")
         self.code = code
@@ -45,7 +46,7 @@ class CallError(IsekError):
         *,
         hint: str = "",
         status: int = 502,
-        trace: Trace | None = None,
+        trace: "Trace | None" = None,
         retryable: bool = False,
     ) -> None:
         super().__init__(code, message, hint=hint, status=status, trace=trace)

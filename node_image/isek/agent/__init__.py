@@ -1,6 +1,6 @@
 """One agent at work: the loop between its model and its tools."""
 
-from isek.agent.run import LoopExit, LoopObserver, LoopResult, Runner
-from isek.agent.runner import AgentRunner
+from isek.agent.agent import IsekAgent
+from isek.agent.limits import Budget, Guardrails, Limits
 
-__all__ = ["AgentRunner", "LoopExit", "LoopObserver", "LoopResult", "Runner"]
+__all__ = ["Budget", "Guardrails", "IsekAgent", "Limits"]

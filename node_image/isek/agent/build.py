@@ -1,25 +1,31 @@
-"""From an IsekAgent to what runs it."""
+"""From an IsekAgent resource to the agent."""
 
+from collections.abc import Iterable
 from pathlib import Path
 
-from isek.agent.run import LoopObserver
-from isek.agent.runner import AgentRunner
-from isek.api import IsekAgent
+from isek.agent.agent import IsekAgent
+from isek.agent.limits import Limits
+from isek.agent.run import Hook
+from isek.api import IsekAgent as Resource
 from isek.asking import Asks
 from isek.models.build import build_model
 from isek.tools.build import build_tools
 
 
-def build_agent(agent: IsekAgent, asks: Asks, secrets_dir: Path, observer: LoopObserver | None = None) -> AgentRunner:
-    """The runner of ``agent``; ``asks`` carries what its agent tools ask.
+def build_agent(resource: Resource, asks: Asks, secrets_dir: Path, hooks: Iterable[Hook] = ()) -> IsekAgent:
+    """The agent that ``resource`` describes; ``asks`` carries what its agent tools ask.
 
     Raises:
         ValueError: its specification does not work out; the message names the field.
     """
-    return AgentRunner(
-        build_model(agent.spec.model, secrets_dir),
-        instructions=agent.spec.instructions,
-        tools=build_tools(agent.spec.tools, asks),
-        limits=agent.spec.limits,
-        observer=observer,
+    spec = resource.spec
+    return IsekAgent(
+        resource.name,
+        agent_id=f"{resource.name}.{resource.namespace}",
+        model=build_model(spec.model, secrets_dir),
+        tools=build_tools(spec.tools, asks),
+        description=spec.description,
+        instructions=spec.instructions,
+        limits=Limits(max_iterations=spec.limits.max_iterations, timeout_seconds=spec.limits.timeout_seconds),
+        hooks=hooks,
     )

@@ -4,47 +4,19 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
-from enum import StrEnum
-from typing import Protocol
+from typing import Any
 
 from isek.asking import CallContext
 from isek.errors import IsekError, RunError
+from isek.events import Event, RunEnded, RunStarted
+from isek.loop_result import Handoff, LoopExit, LoopResult
 
+Hook = Callable[[Event], Awaitable[None] | None]
+"""Is told of each step before the loop goes on. Raises ``ToolError`` at ``ToolStarted`` to refuse a call, an
+``IsekError`` to end the run."""
 
-class LoopExit(StrEnum):
-    """How a run ended."""
-
-    SATISFIED = "satisfied"
-    """With an answer."""
-    MAX_ITERS = "max_iters"
-    """The model was called as often as the limits allow, and still asked for tools."""
-    ERROR = "error"
-    """Without an answer."""
-
-
-@dataclass(frozen=True)
-class LoopResult:
-    """What came of a run."""
-
-    exit: LoopExit
-    payload: str = ""
-    """The answer."""
-    iterations: int = 0
-    """Calls of the model; of a team, members that answered."""
-    total_tokens: int = 0
-    tool_calls: int = 0
-    errors: tuple[IsekError, ...] = ()
-    """Why there is no answer."""
-
-    def answer(self) -> str:
-        """The answer.
-
-        Raises:
-            IsekError: the first of ``errors``, when there is none.
-        """
-        if self.exit is not LoopExit.SATISFIED:
-            raise self.errors[0]
-        return self.payload
+EXITS = {"MaxIterationsReached": LoopExit.MAX_ITERS, "GuardrailBlocked": LoopExit.GUARDRAIL_BLOCK}
+"""The ways to end that have a name of their own, by the code of their error."""
 
 
 @dataclass
@@ -56,44 +28,34 @@ class Tally:
     tool_calls: int = 0
 
 
-class Runner(Protocol):
-    """Answers messages: an agent or a team."""
-
-    async def run(self, message: str, context: CallContext) -> LoopResult:
-        """Work on ``message`` within the runner's limits and the context's deadline. Never raises an ``IsekError``."""
-        ...
-
-    async def aclose(self) -> None:
-        """Let go of connections."""
-        ...
+Work = Callable[[CallContext, Tally], Awaitable[Any]]
+"""Returns the answer, or a ``Handoff``."""
 
 
-class LoopObserver:
-    """Is told of each step of a loop. This one does not care."""
-
-    def model_called(self, seconds: float, error: str | None) -> None:
-        """The model was called; ``error`` is the code when it failed."""
-
-    def tool_called(self, tool: str, seconds: float, *, failed: bool) -> None:
-        """A tool was called."""
-
-
-Work = Callable[[CallContext, Tally], Awaitable[str]]
-
-
-async def run_within(timeout_seconds: float, context: CallContext, work: Work) -> LoopResult:
+async def run_within(
+    work: Work,
+    *,
+    name: str,
+    message: str,
+    timeout_seconds: float,
+    context: CallContext,
+    hooks: tuple[Hook, ...] = (),
+) -> LoopResult:
     """Do ``work`` until the timeout or the context's deadline, whichever comes first, and say what came of it."""
     tally = Tally()
     bounded = replace(context, deadline=min(context.deadline, time.monotonic() + timeout_seconds))
-    exit_, payload, errors = LoopExit.SATISFIED, "", ()  # type: tuple[LoopExit, str, tuple[IsekError, ...]]
+    payload: Any = ""
+    exit_, errors = LoopExit.SATISFIED, ()  # type: tuple[LoopExit, tuple[IsekError, ...]]
     limit = asyncio.timeout(bounded.remaining_seconds())
     begun = time.monotonic()
     try:
         async with limit:
+            await tell(RunStarted(name, message), context, hooks)
             payload = await work(bounded, tally)
+        if isinstance(payload, Handoff):
+            exit_ = LoopExit.HANDOFF
     except IsekError as error:
-        exit_ = LoopExit.MAX_ITERS if error.code == "MaxIterationsReached" else LoopExit.ERROR
-        errors = (error,)
+        exit_, errors = EXITS.get(error.code, LoopExit.ERROR), (error,)
     except TimeoutError:
         if not limit.expired():
             raise
@@ -106,4 +68,15 @@ async def run_within(timeout_seconds: float, context: CallContext, work: Work) -
                 status=504,
             ),
         )
-    return LoopResult(exit_, payload, tally.iterations, tally.total_tokens, tally.tool_calls, errors)
+    result = LoopResult(exit_, payload, tally.iterations, tally.total_tokens, tally.tool_calls, errors)
+    await tell(RunEnded(name, result), context, hooks)
+    return result
+
+
+async def tell(event: Event, context: CallContext, hooks: tuple[Hook, ...]) -> None:
+    """Say what happens to who watches the call and to the agent's hooks."""
+    context.tell(event)
+    for hook in hooks:
+        waiting = hook(event)
+        if waiting is not None:
+            await waiting

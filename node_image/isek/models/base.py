@@ -1,7 +1,7 @@
 """The interface of a language model: a conversation in, one reply out."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -18,6 +18,17 @@ class ToolCall:
 
 
 @dataclass(frozen=True)
+class Image:
+    """A picture that goes with a message: its content, or where it is."""
+
+    url: str = ""
+    """``https://…``; empty beside ``content``."""
+    content: bytes = b""
+    media_type: str = "image/png"
+    """Of ``content``."""
+
+
+@dataclass(frozen=True)
 class Message:
     """One message of a conversation."""
 
@@ -27,6 +38,8 @@ class Message:
     """What an assistant message asks for."""
     tool_call_id: str = ""
     """The call that a tool message answers."""
+    images: tuple[Image, ...] = ()
+    """What a user message shows."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +50,15 @@ class ToolSchema:
     description: str
     parameters: dict[str, Any]
     """JSON schema of the arguments, an object."""
+
+
+@dataclass(frozen=True)
+class OutputSchema:
+    """The form that an answer has to have."""
+
+    name: str
+    schema: dict[str, Any]
+    """JSON schema."""
 
 
 @dataclass(frozen=True)
@@ -62,15 +84,47 @@ class ModelReply:
 
 
 class Model(ABC):
-    """A language model. It holds no conversation: the same object serves any number of runs at a time."""
+    """A language model. It holds no conversation: the same object serves any number of runs at a time.
+
+    A model of one's own is a subclass with ``invoke``; the rest has a default.
+    """
+
+    name: str = ""
+    """What its provider calls it."""
+    context_window: int | None = None
+    """Tokens that a conversation may have; None: not known."""
 
     @abstractmethod
-    async def invoke(self, messages: Sequence[Message], tools: Sequence[ToolSchema] = ()) -> ModelReply:
-        """The reply to the conversation so far.
+    async def invoke(
+        self, messages: Sequence[Message], tools: Sequence[ToolSchema] = (), *, output: OutputSchema | None = None
+    ) -> ModelReply:
+        """The reply to the conversation so far, in the form ``output`` if one is asked for.
 
         Raises:
-            RunError: ``ModelError``, ``ModelTimeout``, ``ModelRateLimited`` or ``ModelAuthenticationFailed``.
+            ModelError: there is none.
         """
+
+    async def invoke_streaming(
+        self, messages: Sequence[Message], tools: Sequence[ToolSchema] = (), *, output: OutputSchema | None = None
+    ) -> AsyncIterator[str | ModelReply]:
+        """The reply's text as it comes, piece by piece; the whole reply last.
+
+        Raises:
+            ModelError: there is none, or it broke off.
+        """
+        reply = await self.invoke(messages, tools, output=output)
+        if reply.text:
+            yield reply.text
+        yield reply
+
+    def count_tokens(self, messages: Sequence[Message], tools: Sequence[ToolSchema] = ()) -> int:
+        """How many tokens a conversation has, about: four characters are one. The exact number comes with the reply."""
+        characters = sum(
+            len(message.content) + sum(len(call.name) + len(call.arguments) for call in message.tool_calls)
+            for message in messages
+        )
+        described = sum(len(tool.description) + len(str(tool.parameters)) for tool in tools)
+        return (characters + described) // 4 + 4 * len(messages)
 
     async def aclose(self) -> None:  # noqa: B027  (most models hold nothing open)
         """Let go of connections."""

@@ -8,7 +8,7 @@ import openai
 from pydantic import BaseModel, Field, ValidationError
 
 from isek.errors import RunError
-from isek.models.base import Message, Model, ModelReply, ToolCall, ToolSchema, Usage
+from isek.models.base import Message, Model, ModelReply, OutputSchema, ToolCall, ToolSchema, Usage
 
 API_KEY_VARIABLE = "OPENAI_API_KEY"
 
@@ -79,7 +79,9 @@ class OpenAIModel(Model):
             max_retries=max_retries,
         )
 
-    async def invoke(self, messages: Sequence[Message], tools: Sequence[ToolSchema] = ()) -> ModelReply:
+    async def invoke(
+        self, messages: Sequence[Message], tools: Sequence[ToolSchema] = (), *, output: OutputSchema | None = None
+    ) -> ModelReply:
         """One chat completion."""
         request: dict[str, Any] = {"model": self._name, "messages": [_to_wire(message) for message in messages]}
         if tools:

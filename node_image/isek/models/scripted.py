@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from isek.api.agent import ScriptTurn
 from isek.errors import RunError
-from isek.models.base import Message, Model, ModelReply, ToolCall, ToolSchema, latest_input
+from isek.models.base import Message, Model, ModelReply, OutputSchema, ToolCall, ToolSchema, latest_input
 
 
 class ScriptedModel(Model):
@@ -30,7 +30,9 @@ class ScriptedModel(Model):
         if script[-1].delay_milliseconds is not None:
             self._steps.append((delay, None))
 
-    async def invoke(self, messages: Sequence[Message], tools: Sequence[ToolSchema] = ()) -> ModelReply:
+    async def invoke(
+        self, messages: Sequence[Message], tools: Sequence[ToolSchema] = (), *, output: OutputSchema | None = None
+    ) -> ModelReply:
         """What the script says next."""
         place = _replies_since_input(messages)
         delay, turn = self._steps[min(place, len(self._steps) - 1)]

@@ -150,7 +150,7 @@ class Host:
             )
         self._count(hosted, +1)
         try:
-            return (await hosted.runner.run(message, context)).answer()
+            return str((await hosted.runner.respond(message, context)).answer())
         finally:
             self._count(hosted, -1)
 

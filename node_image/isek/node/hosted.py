@@ -8,10 +8,9 @@ from typing import Literal
 
 from isek import __version__
 from isek.agent.build import build_agent
-from isek.agent.run import Runner
 from isek.api import IsekAgent, IsekTeam
 from isek.api.documents import DocumentError, load
-from isek.asking import Asks
+from isek.asking import Asks, Runner
 from isek.node.metrics import Metrics
 from isek.team.runner import build_team
 
@@ -93,7 +92,7 @@ def build_hosted(
     for resource in resources:
         try:
             runner: Runner = (
-                build_agent(resource, asks, secrets_dir, metrics.observer(resource.name))
+                build_agent(resource, asks, secrets_dir, [metrics.observer(resource.name)])
                 if isinstance(resource, IsekAgent)
                 else build_team(resource, asks)
             )

@@ -1,10 +1,12 @@
 """What a node counts, for Prometheus."""
 
+from collections.abc import Callable
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics
 from prometheus_client.exposition import generate_latest
 from prometheus_client.process_collector import ProcessCollector
 
-from isek.agent import LoopObserver
+from isek.events import Event, ModelReplied, ToolEnded
 
 disable_created_metrics()  # type: ignore[no-untyped-call]  # they double the series and say little
 
@@ -53,20 +55,16 @@ class Metrics:
         """All of it in Prometheus' text format."""
         return generate_latest(self._registry)
 
-    def observer(self, agent: str) -> LoopObserver:
+    def observer(self, agent: str) -> Callable[[Event], None]:
         """Counts the steps of one agent."""
-        return _CountingObserver(self, agent)
+        duration = self.model_durations.labels(agent)
 
+        def count(event: Event) -> None:
+            if isinstance(event, ModelReplied):
+                self.model_calls.labels(agent, event.error or OK).inc()
+                duration.observe(event.seconds)
+            elif isinstance(event, ToolEnded):
+                tool = event.tool if event.known else "unknown"
+                self.tool_calls.labels(agent, tool, "ToolError" if event.failed else OK).inc()
 
-class _CountingObserver(LoopObserver):
-    def __init__(self, metrics: Metrics, agent: str) -> None:
-        self._metrics = metrics
-        self._agent = agent
-        self._duration = metrics.model_durations.labels(agent)
-
-    def model_called(self, seconds: float, error: str | None) -> None:
-        self._metrics.model_calls.labels(self._agent, error or OK).inc()
-        self._duration.observe(seconds)
-
-    def tool_called(self, tool: str, seconds: float, *, failed: bool) -> None:
-        self._metrics.tool_calls.labels(self._agent, tool, "ToolError" if failed else OK).inc()
+        return count

@@ -2,11 +2,12 @@
 
 from collections.abc import Sequence
 
-from isek.agent.run import LoopResult, Tally, run_within
+from isek.agent.run import Tally, run_within
 from isek.api import IsekTeam
 from isek.api.workload import Limits
 from isek.asking import Asks, CallContext
 from isek.errors import IsekError, RunError
+from isek.loop_result import LoopResult
 
 
 class TeamRunner:
@@ -17,18 +18,30 @@ class TeamRunner:
         asks: what carries the messages, wherever the members live.
     """
 
-    def __init__(self, members: Sequence[str], asks: Asks, *, limits: Limits | None = None) -> None:
+    def __init__(
+        self,
+        members: Sequence[str],
+        asks: Asks,
+        *,
+        name: str = "team",
+        description: str = "",
+        limits: Limits | None = None,
+    ) -> None:
+        self.name = name
+        self.description = description
         self._members = tuple(members)
         self._asks = asks
         self._limits = limits or Limits()
 
-    async def run(self, message: str, context: CallContext) -> LoopResult:
+    async def respond(self, message: str, context: CallContext) -> LoopResult:
         """Answer ``message``. A run that fails is a result too."""
 
         async def work(bounded: CallContext, tally: Tally) -> str:
             return await self._one_after_the_other(message, bounded, tally)
 
-        return await run_within(self._limits.timeout_seconds, context, work)
+        return await run_within(
+            work, name=self.name, message=message, timeout_seconds=self._limits.timeout_seconds, context=context
+        )
 
     async def aclose(self) -> None:
         """Nothing: what carries the messages is not the team's own."""
@@ -50,4 +63,10 @@ class TeamRunner:
 
 def build_team(team: IsekTeam, asks: Asks) -> TeamRunner:
     """The runner of ``team``."""
-    return TeamRunner([member.reference.address for member in team.spec.members], asks, limits=team.spec.limits)
+    return TeamRunner(
+        [member.reference.address for member in team.spec.members],
+        asks,
+        name=team.name,
+        description=team.spec.description,
+        limits=team.spec.limits,
+    )

@@ -5,13 +5,13 @@ from typing import Any
 from isek.asking import Asks, CallContext
 from isek.errors import IsekError
 from isek.models.base import ToolSchema
-from isek.tools.base import ToolError, text_argument
+from isek.tools.base import Tool, ToolError, text_argument
 
 MAX_TOOL_NAME = 64
 """Characters that OpenAI's API takes (Function calling, ``name``)."""
 
 
-class AskAgent:
+class AskAgent(Tool):
     """Asks an agent or a team by its address, over the mesh.
 
     Args:

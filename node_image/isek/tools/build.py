@@ -9,8 +9,8 @@ from isek.tools.base import Tool
 from isek.tools.calculator import Calculator
 
 
-def build_tools(specs: Iterable[ToolSpec], asks: Asks) -> dict[str, Tool]:
-    """The tools by their names.
+def build_tools(specs: Iterable[ToolSpec], asks: Asks) -> list[Tool]:
+    """The tools.
 
     Raises:
         ValueError: two have the same name.
@@ -21,4 +21,4 @@ def build_tools(specs: Iterable[ToolSpec], asks: Asks) -> dict[str, Tool]:
         if tool.schema.name in tools:
             raise ValueError(f"spec.tools[{number}]: there is a tool called {tool.schema.name!r} already")
         tools[tool.schema.name] = tool
-    return tools
+    return list(tools.values())

@@ -8,7 +8,7 @@ from typing import Any
 
 from isek.asking import CallContext
 from isek.models.base import ToolSchema
-from isek.tools.base import ToolError, text_argument
+from isek.tools.base import Tool, ToolError, text_argument
 
 MAX_EXPRESSION_LENGTH = 500
 MAX_DIGITS = 1000
@@ -18,7 +18,7 @@ MAX_MAGNITUDE = 10**MAX_DIGITS
 Number = int | float
 
 
-class Calculator:
+class Calculator(Tool):
     """Works out an arithmetic expression. Nothing is executed: the expression's syntax tree is walked."""
 
     schema = ToolSchema(

@@ -5,10 +5,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from isek.agent import LoopResult
 from isek.api import IsekAgent
 from isek.asking import CallContext
 from isek.errors import CallError, RunError
+from isek.loop_result import LoopResult
 from isek.node.host import Host
 from isek.node.hosted import Hosted, build_hosted
 from isek.node.metrics import Metrics
@@ -21,10 +21,13 @@ from tests.support.waiting import until
 class Gate:
     """A runner that ends when it is let go."""
 
+    name = "gate"
+    description = ""
+
     def __init__(self) -> None:
         self.open = asyncio.Event()
 
-    async def run(self, message: str, context: CallContext) -> LoopResult:
+    async def respond(self, message: str, context: CallContext) -> LoopResult:
         await self.open.wait()
         raise KeyError("an inner matter")
 

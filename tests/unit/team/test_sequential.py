@@ -1,9 +1,9 @@
 import asyncio
 
-from isek.agent import LoopExit
 from isek.api.workload import Limits
 from isek.asking import Answer, CallContext
 from isek.errors import RunError
+from isek.loop_result import LoopExit
 from isek.team import TeamRunner
 
 from tests.support.asking import Directory, context
@@ -13,7 +13,7 @@ async def test_each_answer_is_the_next_ones_message_and_the_last_is_the_teams() 
     directory = Directory({"researcher": "facts on {message}", "writer": "a text from {message}"})
     call = context()
 
-    result = await TeamRunner(["researcher", "writer"], directory).run("tea", call)
+    result = await TeamRunner(["researcher", "writer"], directory).respond("tea", call)
 
     assert result.answer() == "a text from facts on tea"
     assert directory.asked == [("researcher", "tea"), ("writer", "facts on tea")]
@@ -26,7 +26,7 @@ async def test_a_member_that_fails_ends_the_run_and_is_named_with_its_code() -> 
     )
     call = context()
 
-    result = await TeamRunner(["researcher", "critic", "writer"], directory).run("tea", call)
+    result = await TeamRunner(["researcher", "critic", "writer"], directory).respond("tea", call)
 
     error = result.errors[0]
     assert (result.exit, error.code, error.hint) == (LoopExit.ERROR, "MemberFailed", "wait")
@@ -41,7 +41,7 @@ async def test_a_member_that_hangs_is_cut_off_by_the_teams_limit() -> None:
             await asyncio.Event().wait()
             raise AssertionError
 
-    result = await TeamRunner(["sleeper"], Hanging(), limits=Limits(timeout_seconds=1)).run("tea", context())
+    result = await TeamRunner(["sleeper"], Hanging(), limits=Limits(timeout_seconds=1)).respond("tea", context())
 
     assert result.errors[0].code == "DeadlineExceeded"
 
@@ -49,4 +49,4 @@ async def test_a_member_that_hangs_is_cut_off_by_the_teams_limit() -> None:
 async def test_a_member_may_be_asked_twice() -> None:
     directory = Directory({"editor": "<{message}>"})
 
-    assert (await TeamRunner(["editor", "editor"], directory).run("x", context())).payload == "<<x>>"
+    assert (await TeamRunner(["editor", "editor"], directory).respond("x", context())).payload == "<<x>>"

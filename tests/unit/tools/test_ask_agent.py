@@ -37,7 +37,7 @@ def test_the_name_of_a_tool_is_no_longer_than_models_take() -> None:
 def test_tools_are_known_by_their_names() -> None:
     specs = [Tool(builtin="calculator"), Tool(agent=Reference(name="writer"))]
 
-    assert list(build_tools(specs, Directory({}))) == ["calculator", "writer"]
+    assert [tool.schema.name for tool in build_tools(specs, Directory({}))] == ["calculator", "writer"]
 
 
 def test_two_tools_of_one_name_are_refused() -> None:

@@ -5,12 +5,14 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
-from isek.agent import AgentRunner, LoopExit, LoopObserver
+from isek.agent import IsekAgent, Limits
 from isek.api.agent import ScriptTurn
-from isek.api.workload import Limits
 from isek.asking import CallContext
 from isek.errors import CallError, RunError
+from isek.events import Event, ModelReplied, ToolEnded
+from isek.loop_result import LoopExit
 from isek.models import EchoModel, Message, Model, ModelReply, ScriptedModel, ToolCall, ToolSchema, Usage
+from isek.models.base import OutputSchema
 from isek.tools.ask_agent import AskAgent
 from isek.tools.base import Tool
 from isek.tools.calculator import Calculator
@@ -26,13 +28,15 @@ class Recording(Model):
         self.conversations: list[list[Message]] = []
         self.offered: list[str] = []
 
-    async def invoke(self, messages: Sequence[Message], tools: Sequence[ToolSchema] = ()) -> ModelReply:
+    async def invoke(
+        self, messages: Sequence[Message], tools: Sequence[ToolSchema] = (), *, output: OutputSchema | None = None
+    ) -> ModelReply:
         self.conversations.append(list(messages))
         self.offered = [tool.name for tool in tools]
         return self._replies.pop(0)
 
 
-class Slow:
+class Slow(Tool):
     """A tool that takes its time."""
 
     schema = ToolSchema("slow", "", {})
@@ -50,7 +54,7 @@ class Slow:
         return "done"
 
 
-class Broken:
+class Broken(Tool):
     """A tool with a bug."""
 
     schema = ToolSchema("broken", "", {})
@@ -66,14 +70,10 @@ def calls(*named: tuple[str, str], tokens: int = 0) -> ModelReply:
     )
 
 
-def tools(*several: Tool) -> dict[str, Tool]:
-    return {tool.schema.name: tool for tool in several}
-
-
 async def test_a_model_that_answers_at_once_satisfies() -> None:
     model = Recording(ModelReply("hello", usage=Usage(5, 2)))
 
-    result = await AgentRunner(model, instructions="be brief").run("hi", context())
+    result = await IsekAgent(model=model, instructions="be brief").respond("hi", context())
 
     assert (result.exit, result.answer(), result.iterations, result.total_tokens) == ("satisfied", "hello", 1, 7)
     assert model.conversations == [[Message("system", "be brief"), Message("user", "hi")]]
@@ -83,7 +83,7 @@ async def test_tools_are_called_and_their_answers_go_back_to_the_model() -> None
     asked = calls(("calculator", '{"expression": "6*7"}'))
     model = Recording(asked, ModelReply("it is 42"))
 
-    result = await AgentRunner(model, tools=tools(Calculator())).run("6*7?", context())
+    result = await IsekAgent(model=model, tools=[Calculator()]).respond("6*7?", context())
 
     assert (result.payload, result.iterations, result.tool_calls) == ("it is 42", 2, 1)
     assert model.offered == ["calculator"]
@@ -97,7 +97,7 @@ async def test_several_tool_calls_run_at_the_same_time_and_are_answered_in_their
     model = Recording(calls(("slow", "{}"), ("calculator", '{"expression": "1"}'), ("slow", "{}")), ModelReply("ok"))
     begun = time.monotonic()
 
-    await AgentRunner(model, tools=tools(Slow(0.2), Calculator())).run("go", context())
+    await IsekAgent(model=model, tools=[Slow(0.2), Calculator()]).respond("go", context())
 
     assert time.monotonic() - begun < 0.35
     assert [(answer.tool_call_id, answer.content) for answer in model.conversations[1][2:]] == [
@@ -122,9 +122,9 @@ async def test_several_tool_calls_run_at_the_same_time_and_are_answered_in_their
 async def test_what_goes_wrong_in_a_tool_is_told_to_the_model(name: str, arguments: str, told: str) -> None:
     model = Recording(calls((name, arguments)), ModelReply("I could not"))
     directory = Directory({"writer": CallError("AgentUnreachable", "it is away")})
-    runner = AgentRunner(model, tools=tools(Calculator(), Broken(), AskAgent("writer", directory)))
+    runner = IsekAgent(model=model, tools=[Calculator(), Broken(), AskAgent("writer", directory)])
 
-    result = await runner.run("go", context())
+    result = await runner.respond("go", context())
 
     assert result.exit is LoopExit.SATISFIED
     assert model.conversations[1][-1].content == told
@@ -134,23 +134,23 @@ async def test_agents_that_are_asked_become_children_of_the_run() -> None:
     model = Recording(calls(*[("writer", json.dumps({"message": "x"}))] * 2), ModelReply("ok"))
     call = context()
 
-    await AgentRunner(model, tools=tools(AskAgent("writer", Directory({"writer": "y"})))).run("go", call)
+    await IsekAgent(model=model, tools=[AskAgent("writer", Directory({"writer": "y"}))]).respond("go", call)
 
     assert [child.agent for child in call.children] == ["writer.default"] * 2
 
 
 async def test_a_model_that_never_stops_asking_for_tools_ends_at_the_limit() -> None:
     turn = ScriptTurn.model_validate({"toolCalls": [{"name": "calculator", "arguments": {"expression": "1"}}]})
-    runner = AgentRunner(ScriptedModel([turn]), tools=tools(Calculator()), limits=Limits(max_iterations=3))
+    runner = IsekAgent(model=ScriptedModel([turn]), tools=[Calculator()], limits=Limits(max_iterations=3))
 
-    result = await runner.run("go", context())
+    result = await runner.respond("go", context())
 
     assert (result.exit, result.iterations, result.tool_calls) == (LoopExit.MAX_ITERS, 3, 3)
     assert result.errors[0].code == "MaxIterationsReached"
 
 
 async def test_a_model_that_fails_ends_the_run_with_its_code() -> None:
-    result = await AgentRunner(ScriptedModel([ScriptTurn(error="out of order")])).run("go", context())
+    result = await IsekAgent(model=ScriptedModel([ScriptTurn(error="out of order")])).respond("go", context())
 
     assert result.exit is LoopExit.ERROR
     with pytest.raises(RunError, match="ModelError: out of order"):
@@ -159,9 +159,9 @@ async def test_a_model_that_fails_ends_the_run_with_its_code() -> None:
 
 async def test_the_callers_deadline_ends_the_run_and_its_tools() -> None:
     slow = Slow(30)
-    runner = AgentRunner(Recording(calls(("slow", "{}"), tokens=9)), tools=tools(slow))
+    runner = IsekAgent(model=Recording(calls(("slow", "{}"), tokens=9)), tools=[slow])
 
-    result = await runner.run("go", context(seconds=0.1))
+    result = await runner.respond("go", context(seconds=0.1))
 
     assert (result.exit, result.errors[0].code, result.total_tokens) == (LoopExit.ERROR, "DeadlineExceeded", 9)
     assert slow.cancelled
@@ -170,43 +170,44 @@ async def test_the_callers_deadline_ends_the_run_and_its_tools() -> None:
 async def test_the_limit_on_time_holds_also_when_the_caller_has_more() -> None:
     turn = ScriptTurn(delay_milliseconds=60000)
 
-    result = await AgentRunner(ScriptedModel([turn]), limits=Limits(timeout_seconds=1)).run("go", context())
+    result = await IsekAgent(model=ScriptedModel([turn]), limits=Limits(timeout_seconds=1)).respond("go", context())
 
     assert result.errors[0].code == "DeadlineExceeded"
 
 
 async def test_a_timeout_inside_a_model_is_not_taken_for_the_deadline() -> None:
     class Timing(Model):
-        async def invoke(self, messages: Sequence[Message], tools: Sequence[ToolSchema] = ()) -> ModelReply:
+        async def invoke(
+            self, messages: Sequence[Message], tools: Sequence[ToolSchema] = (), *, output: OutputSchema | None = None
+        ) -> ModelReply:
             raise TimeoutError
 
     with pytest.raises(TimeoutError):
-        await AgentRunner(Timing()).run("go", context())
+        await IsekAgent(model=Timing()).respond("go", context())
 
 
 async def test_whoever_watches_is_told_of_each_step() -> None:
-    steps: list[tuple[str, ...]] = []
+    steps: list[tuple[str, str]] = []
 
-    class Watching(LoopObserver):
-        def model_called(self, seconds: float, error: str | None) -> None:
-            steps.append(("model", error or "OK"))
-
-        def tool_called(self, tool: str, seconds: float, *, failed: bool) -> None:
-            steps.append((tool, "failed" if failed else "OK"))
+    def watch(event: Event) -> None:
+        if isinstance(event, ModelReplied):
+            steps.append(("model", event.error or "OK"))
+        elif isinstance(event, ToolEnded):
+            steps.append((event.tool, "failed" if event.failed else "OK"))
 
     turns = [
         {"toolCalls": [{"name": "calculator", "arguments": {"expression": "1"}}, {"name": "oracle"}]},
         {"error": "out of order"},
     ]
     model = ScriptedModel([ScriptTurn.model_validate(turn) for turn in turns])
-    await AgentRunner(model, tools=tools(Calculator()), observer=Watching()).run("go", context())
+    await IsekAgent(model=model, tools=[Calculator()], hooks=[watch]).respond("go", context())
 
-    assert steps == [("model", "OK"), ("calculator", "OK"), ("unknown", "failed"), ("model", "ModelError")]
+    assert steps == [("model", "OK"), ("calculator", "OK"), ("oracle", "failed"), ("model", "ModelError")]
 
 
 async def test_runs_of_one_agent_share_nothing() -> None:
-    runner = AgentRunner(EchoModel())
+    runner = IsekAgent(model=EchoModel())
 
-    results = await asyncio.gather(*(runner.run(f"message {number}", context()) for number in range(50)))
+    results = await asyncio.gather(*(runner.respond(f"message {number}", context()) for number in range(50)))
 
     assert [result.payload for result in results] == [f"message {number}" for number in range(50)]

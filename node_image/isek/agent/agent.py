@@ -1,0 +1,239 @@
+"""The agent."""
+
+import asyncio
+import inspect
+import sys
+import uuid
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from typing import Any
+
+from isek.agent.guard import PatternGuard, RateLimit
+from isek.agent.limits import Budget, Guardrails, Limits
+from isek.agent.loop import Loop
+from isek.agent.output import Output
+from isek.agent.run import Hook, Tally, run_within
+from isek.agent.setup import Confirm, Setup
+from isek.agent.step_log import log_step
+from isek.agent.streaming import events_of
+from isek.asking import CallContext, Runner
+from isek.events import Event, RunEnded, TextDelta
+from isek.loop_result import LoopResult
+from isek.memory.memory import Memory, Session
+from isek.models.base import Image, Message, Model
+from isek.sync import wait_for
+from isek.tools.handoff import HandoffTool
+from isek.tools.opening import Given, Opened, open_tools
+
+Instructions = str | Sequence[str] | Callable[..., str | Awaitable[str]]
+"""The system prompt: a text, several points, or a function that makes it, of the ``CallContext`` or of nothing."""
+
+
+class IsekAgent:
+    """An agent: instructions, a model that thinks for it, and tools that it may use.
+
+    The same object answers in a script, on a node and in the cluster, any number of runs at a time.
+
+    Args:
+        name: how others call it.
+        agent_id: what its memories are kept under; default: the name.
+        model: what thinks.
+        memory: what it remembers of its conversations; None: nothing.
+        tools: tools, toolkits, other agents and teams, plain functions.
+        description: what it is good for, in a sentence; others read it.
+        success_criteria: what an answer has to meet; the model judges, and tries once more.
+        instructions: the system prompt.
+        debug_mode: logs each step.
+        output_type: what answers are to be: a pydantic model, a dataclass, or what else pydantic validates.
+        handoffs: who may answer in its place: agents, teams, or addresses in the mesh.
+        limits: what a run may take.
+        budget: what the agent may spend.
+        guardrails: what is not let through.
+        hooks: are told of each step, and may refuse it.
+        confirm: is asked before a tool is called that is riskier than the guardrails allow.
+
+    Raises:
+        ValueError: there is no model, or a guardrail's pattern is none.
+    """
+
+    def __init__(  # noqa: PLR0917  (the classic order)
+        self,
+        name: str = "agent",
+        agent_id: str | None = None,
+        model: Model | None = None,
+        memory: Memory | None = None,
+        tools: Iterable[Given] = (),
+        description: str = "",
+        success_criteria: str = "",
+        instructions: Instructions = "",
+        debug_mode: bool = False,
+        *,
+        output_type: Any = None,
+        handoffs: Iterable[Runner | str] = (),
+        limits: Limits = Limits(),  # noqa: B008  (immutable)
+        budget: Budget = Budget(),  # noqa: B008
+        guardrails: Guardrails = Guardrails(),  # noqa: B008
+        hooks: Iterable[Hook] = (),
+        confirm: Confirm | None = None,
+    ) -> None:
+        if model is None:
+            raise ValueError(f"agent {name!r} has no model: give it one, such as model=OpenAIModel('gpt-5-mini')")
+        self.name = name
+        self.agent_id = agent_id or name
+        self.model = model
+        self.memory = memory
+        self.tools = tuple(tools)
+        self.description = description
+        self.success_criteria = success_criteria
+        self.instructions = instructions
+        self.debug_mode = debug_mode
+        self.output_type = output_type
+        self.handoffs = tuple(handoffs)
+        self.limits = limits
+        self.budget = budget
+        self.guardrails = guardrails
+        self.hooks = tuple(hooks)
+        self.confirm = confirm
+        self._guard = PatternGuard(guardrails)
+        self._rate = RateLimit(budget.max_tool_calls_per_minute)
+        self._session_id = ""
+        self._setup: Setup | None = None
+        self._opening = asyncio.Lock()
+
+    def run(
+        self, message: str, user_id: str = "default", session_id: str | None = None, *, images: Sequence[Image] = ()
+    ) -> LoopResult:
+        """Answer ``message``; printed, the result is the answer. See :meth:`arun`.
+
+        Raises:
+            RuntimeError: the caller is asynchronous itself.
+        """
+        return wait_for(self.arun(message, user_id, session_id, images=images))
+
+    async def arun(
+        self, message: str, user_id: str = "default", session_id: str | None = None, *, images: Sequence[Image] = ()
+    ) -> LoopResult:
+        """Answer ``message``. A run that fails is a result too: its ``exit`` says how it ended.
+
+        Args:
+            message: what to do.
+            user_id: whose memories may be used.
+            session_id: the conversation that the message goes on with; default: the one of this object.
+            images: what the message shows.
+        """
+        return await self.respond(Message("user", message, images=tuple(images)), self._context(user_id, session_id))
+
+    async def stream(
+        self, message: str, user_id: str = "default", session_id: str | None = None, *, images: Sequence[Image] = ()
+    ) -> AsyncIterator[Event]:
+        """What happens while the agent answers, step by step; ``RunEnded`` with the result is the last. Whoever stops
+        listening ends the run."""
+        asked = Message("user", message, images=tuple(images))
+        async for event in events_of(lambda context: self.respond(asked, context), self._context(user_id, session_id)):
+            yield event
+
+    def print_response(self, message: str, user_id: str = "default", session_id: str | None = None) -> LoopResult:
+        """Print the answer as it comes."""
+        return wait_for(self._print(message, user_id, session_id))
+
+    def get_agent_card(self) -> dict[str, Any]:
+        """What others get to know: ``name``, ``description``, ``capabilities``, ``tools`` and ``model_type``."""
+        tools = [
+            {"name": tool.schema.name, "description": tool.schema.description, "parameters": tool.schema.parameters}
+            for tool in wait_for(self._open()).tools.values()
+        ]
+        able = {"memory": self.memory, "tools": tools}
+        return {
+            "name": self.name,
+            "description": self.description,
+            "capabilities": [what for what, there in able.items() if there],
+            "tools": tools,
+            "model_type": type(self.model).__name__,
+        }
+
+    async def respond(self, message: str | Message, context: CallContext) -> LoopResult:
+        """Answer within ``context``; what a node calls. Never raises an ``IsekError``."""
+        asked = Message("user", message) if isinstance(message, str) else message
+
+        async def work(bounded: CallContext, tally: Tally) -> Any:
+            loop = Loop(await self._open(), self._guard, self._rate, bounded, tally)
+            return await loop.run(asked, self._session(bounded))
+
+        return await run_within(
+            work,
+            name=self.name,
+            message=asked.content,
+            timeout_seconds=self.limits.timeout_seconds,
+            context=context,
+            hooks=self.hooks,
+        )
+
+    async def aclose(self) -> None:
+        """Let go of what the model, the memory and the tools hold open."""
+        await self.model.aclose()
+        if self.memory is not None:
+            await self.memory.aclose()
+        for tool in self.tools:
+            if not callable(tool):
+                await tool.aclose()
+
+    def _context(self, user_id: str, session_id: str | None) -> CallContext:
+        if session_id is None and self.memory is not None:
+            self._session_id = session_id = self._session_id or uuid.uuid4().hex
+        return CallContext(deadline=float("inf"), session_id=session_id, user_id=user_id)
+
+    def _session(self, context: CallContext) -> Session | None:
+        if self.memory is None or context.session_id is None:
+            return None
+        return Session(self.agent_id, context.user_id, context.session_id)
+
+    async def _open(self) -> Setup:
+        async with self._opening:
+            if self._setup is None:
+                self._setup = await self._set_up()
+            return self._setup
+
+    async def _set_up(self) -> Setup:
+        handoffs = [
+            HandoffTool(each) if isinstance(each, str) else HandoffTool(each.name, each.description)
+            for each in self.handoffs
+        ]
+        opened = await open_tools([*self.tools, *handoffs])
+        return Setup(
+            name=self.name,
+            model=self.model,
+            instructions=_instructions(self.instructions, opened),
+            tools=opened.tools,
+            limits=self.limits,
+            budget=self.budget,
+            guardrails=self.guardrails,
+            success_criteria=self.success_criteria,
+            output=None if self.output_type is None else Output(self.output_type),
+            memory=self.memory,
+            hooks=(*self.hooks, log_step) if self.debug_mode else self.hooks,
+            confirm=self.confirm,
+        )
+
+    async def _print(self, message: str, user_id: str, session_id: str | None) -> LoopResult:
+        written = False
+        async for event in self.stream(message, user_id, session_id):
+            if isinstance(event, TextDelta):
+                sys.stdout.write(event.text)
+                sys.stdout.flush()
+                written = True
+            elif isinstance(event, RunEnded):
+                result = event.result
+        sys.stdout.write("\n" if written and not result.errors else f"{result}\n")
+        return result
+
+
+def _instructions(given: Instructions, opened: Opened) -> Callable[[CallContext], Awaitable[str]]:
+    async def written(context: CallContext) -> str:
+        text = given
+        if callable(text):
+            made = text(context) if inspect.signature(text).parameters else text()
+            text = await made if inspect.isawaitable(made) else made
+        if not isinstance(text, str):
+            text = "\n".join(f"- {point}" for point in text)
+        return "\n\n".join(part for part in (text, *opened.instructions) if part)
+
+    return written

@@ -1,0 +1,191 @@
+"""The loop of an agent: ask the model, call the tools it wants, until it answers."""
+
+import asyncio
+import json
+import time
+from collections.abc import Awaitable
+from typing import Any
+
+from isek.agent import criteria
+from isek.agent.guard import PatternGuard, RateLimit
+from isek.agent.run import Tally, tell
+from isek.agent.setup import Setup
+from isek.agent.tool_calls import ToolCalls
+from isek.asking import CallContext
+from isek.errors import IsekError, RunError
+from isek.events import ModelReplied, TextDelta
+from isek.loop_result import Handoff
+from isek.memory.memory import Session
+from isek.models.base import Message, ModelReply, OutputSchema, ToolCall, ToolSchema
+from isek.tools.handoff import HandoffTool
+
+OUTPUT_RETRIES = 2
+CRITERIA_RETRIES = 1
+
+
+class Loop:
+    """One run of an agent."""
+
+    def __init__(self, setup: Setup, guard: PatternGuard, rate: RateLimit, context: CallContext, tally: Tally) -> None:
+        self._setup = setup
+        self._guard = guard
+        self._context = context
+        self._tally = tally
+        self._tools = ToolCalls(setup, rate, context, tally)
+        self._schemas = tuple(tool.schema for tool in setup.tools.values())
+        self._output_retries = OUTPUT_RETRIES
+        self._criteria_retries = CRITERIA_RETRIES
+        self._reviewed = bool(guard or setup.output or setup.success_criteria)
+        """Whether an answer may turn out to be none: then it is told only once it is accepted."""
+
+    async def run(self, message: Message, session: Session | None) -> Any:
+        """The answer to ``message``, or who is to answer instead.
+
+        Raises:
+            RunError: there is none.
+        """
+        self._guard.check(message.content, "message")
+        before = await self._before(session)
+        said = [message]
+        limits = self._setup.limits
+        while self._tally.iterations < limits.max_iterations:
+            self._tally.iterations += 1
+            self._check_budget()
+            reply = await self._ask_model([*before, *said])
+            said.append(Message("assistant", reply.text, tool_calls=reply.tool_calls))
+            if not reply.tool_calls:
+                answer, objection = await self._review(message.content, reply.text)
+                if objection is None:
+                    if session is not None and self._setup.memory is not None:
+                        await self._setup.memory.record(session, said)
+                    return answer
+                said.append(Message("user", objection))
+                continue
+            if (handoff := self._handoff(reply, message.content)) is not None:
+                return handoff
+            said += await self._tools.answer_all(reply.tool_calls)
+        raise RunError(
+            "MaxIterationsReached",
+            f"the model still had no answer after {self._tally.iterations} calls",
+            hint="raise limits.maxIterations, or make the instructions clearer",
+        )
+
+    async def _before(self, session: Session | None) -> list[Message]:
+        """All that stands before the run's message."""
+        setup = self._setup
+        parts = [await setup.instructions(self._context)]
+        if setup.success_criteria:
+            parts.append(f"Your answer must meet these criteria: {setup.success_criteria}")
+        if setup.output is not None:
+            parts.append(setup.output.instructions)
+        messages: tuple[Message, ...] = ()
+        if session is not None and setup.memory is not None:
+            known = await setup.memory.recall(session, setup.model)
+            if known.facts:
+                parts.append("What you know of the user:\n" + "\n".join(f"- {fact}" for fact in known.facts))
+            if known.summary:
+                parts.append(f"What was said before: {known.summary}")
+            messages = known.messages
+        system = "\n\n".join(part for part in parts if part)
+        return [*([Message("system", system)] if system else []), *messages]
+
+    async def _ask_model(self, conversation: list[Message]) -> ModelReply:
+        """What the model says to the conversation; it may call tools."""
+        output = self._setup.output.schema if self._setup.output else None
+        return await self._count(self._reply(conversation, self._schemas, output))
+
+    async def _reply(
+        self, conversation: list[Message], tools: tuple[ToolSchema, ...], output: OutputSchema | None
+    ) -> ModelReply:
+        model = self._setup.model
+        form = {} if output is None else {"output": output}
+        if self._context.on_event is None:
+            return await model.invoke(conversation, tools, **form)
+        reply = None
+        async for piece in model.invoke_streaming(conversation, tools, **form):
+            if isinstance(piece, ModelReply):
+                reply = piece
+            elif not self._reviewed:
+                self._context.tell(TextDelta(self._setup.name, piece))
+        if reply is None:
+            raise RunError("ModelError", "the model's answer broke off", hint="ask again", status=502)
+        return reply
+
+    async def _count(self, asking: Awaitable[ModelReply]) -> ModelReply:
+        """What the model says, its cost noted."""
+        begun, error_code, usage = time.monotonic(), None, None
+        try:
+            reply = await asking
+            usage = reply.usage
+        except IsekError as error:
+            error_code = error.code
+            raise
+        except asyncio.CancelledError:
+            error_code = "Cancelled"
+            raise
+        finally:
+            replied = ModelReplied(self._setup.name, time.monotonic() - begun, usage, error_code)
+            await tell(replied, self._context, self._setup.hooks)
+        self._tally.total_tokens += usage.total_tokens
+        return reply
+
+    async def _review(self, asked: str, text: str) -> tuple[Any, str | None]:
+        """The answer, or else what is to be said against it.
+
+        Raises:
+            RunError: it has been objected to often enough.
+        """
+        self._guard.check(text, "answer")
+        answer: Any = text
+        if self._setup.output is not None:
+            try:
+                answer = self._setup.output.read(text)
+            except ValueError as error:
+                self._output_retries -= 1
+                if self._output_retries < 0:
+                    raise RunError(
+                        "OutputInvalid",
+                        f"the model's answer does not fit the wanted form: {error}",
+                        hint="describe the form in the instructions, or take a model that knows structured output",
+                    ) from None
+                return None, f"That does not fit the wanted form: {error}. Answer again with JSON alone."
+        if self._setup.success_criteria:
+            question = criteria.question(self._setup.success_criteria, asked, text)
+            judged = await self._count(self._setup.model.invoke(question))
+            verdict = criteria.verdict(judged.text)
+            if not verdict.satisfied:
+                self._criteria_retries -= 1
+                if self._criteria_retries < 0:
+                    raise RunError(
+                        "SuccessCriteriaNotMet",
+                        f"the answer does not meet the success criteria: {verdict.reason}",
+                        hint="make the criteria or the instructions clearer",
+                    )
+                return None, f"That does not meet the criteria yet: {verdict.reason}. Answer again."
+        if self._reviewed:
+            self._context.tell(TextDelta(self._setup.name, text))
+        return answer, None
+
+    def _check_budget(self) -> None:
+        most = self._setup.budget.max_tokens_per_run
+        if most is not None and self._tally.total_tokens >= most:
+            raise RunError(
+                "TokenBudgetExceeded",
+                f"the run has used {self._tally.total_tokens} tokens of {most}, and has no answer yet",
+                hint="raise budget.maxTokensPerRun",
+            )
+
+    def _handoff(self, reply: ModelReply, asked: str) -> Handoff | None:
+        for call in reply.tool_calls:
+            tool = self._setup.tools.get(call.name)
+            if isinstance(tool, HandoffTool):
+                return Handoff(tool.target, _message_of(call) or asked)
+        return None
+
+
+def _message_of(call: ToolCall) -> str:
+    try:
+        arguments = json.loads(call.arguments)
+    except ValueError:
+        return ""
+    return str(arguments.get("message", "")) if isinstance(arguments, dict) else ""

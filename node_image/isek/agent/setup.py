@@ -1,0 +1,34 @@
+"""What an agent is made of, ready to run."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+
+from isek.agent.limits import Budget, Guardrails, Limits
+from isek.agent.output import Output
+from isek.agent.run import Hook
+from isek.asking import CallContext
+from isek.memory.memory import Memory
+from isek.models.base import Model, ToolCall
+from isek.tools.base import Tool
+
+Confirm = Callable[[Tool, ToolCall], bool | Awaitable[bool]]
+"""Whether a risky tool may be called."""
+Instructions = Callable[[CallContext], Awaitable[str]]
+
+
+@dataclass(frozen=True)
+class Setup:
+    """All that a run needs to know of its agent."""
+
+    name: str
+    model: Model
+    instructions: Instructions
+    tools: Mapping[str, Tool]
+    limits: Limits
+    budget: Budget
+    guardrails: Guardrails
+    success_criteria: str = ""
+    output: Output | None = None
+    memory: Memory | None = None
+    hooks: tuple[Hook, ...] = ()
+    confirm: Confirm | None = None

@@ -1,0 +1,62 @@
+"""How a run ended."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from isek.errors import IsekError
+
+
+class LoopExit(StrEnum):
+    """The ways in which a run ends."""
+
+    SATISFIED = "satisfied"
+    """With an answer."""
+    MAX_ITERS = "max_iters"
+    """The model was called as often as the limits allow, and still asked for tools."""
+    ERROR = "error"
+    """Without an answer."""
+    GUARDRAIL_BLOCK = "guardrail_block"
+    """A guardrail forbids the message or the answer."""
+    HANDOFF = "handoff"
+    """Somebody else is to answer."""
+
+
+@dataclass(frozen=True)
+class Handoff:
+    """Who is to go on, and with what."""
+
+    target: str
+    """A name among the agent's ``handoffs``."""
+    message: str
+
+
+@dataclass(frozen=True)
+class LoopResult:
+    """What came of a run. Printed, it is the answer."""
+
+    exit: LoopExit
+    payload: Any = ""
+    """The answer: text, an object of the agent's ``output_type``, or a ``Handoff``."""
+    iterations: int = 0
+    """Calls of the model; of a team, members that answered."""
+    total_tokens: int = 0
+    tool_calls: int = 0
+    errors: tuple[IsekError, ...] = ()
+    """Why there is no answer."""
+
+    def answer(self) -> Any:
+        """The answer.
+
+        Raises:
+            IsekError: the first of ``errors``, when there is none.
+        """
+        if self.errors:
+            raise self.errors[0]
+        return self.payload
+
+    def __str__(self) -> str:
+        if not self.errors:
+            return str(self.payload)
+        error = self.errors[0]
+        return f"{error}\n{error.hint}" if error.hint else str(error)
