@@ -4,19 +4,30 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from isek.agent.agent import IsekAgent
-    from isek.agent.limits import Budget, Guardrails, Limits
-    from isek.asking import CallContext
-    from isek.errors import CallError, IsekError, RunError
-    from isek.loop_result import Handoff, LoopExit, LoopResult
-    from isek.memory.memory import Memory
-    from isek.models.base import Image, Message, Model, ModelReply
-    from isek.models.echo import EchoModel
-    from isek.models.openai import OpenAIModel
-    from isek.models.scripted import ScriptedModel
-    from isek.tools.base import RiskLevel, Tool, ToolError
-    from isek.tools.function import FunctionTool
-    from isek.tools.toolkit import Toolkit
+    from isek.agent.agent import IsekAgent as IsekAgent
+    from isek.agent.limits import Budget as Budget
+    from isek.agent.limits import Guardrails as Guardrails
+    from isek.agent.limits import Limits as Limits
+    from isek.asking import CallContext as CallContext
+    from isek.errors import CallError as CallError
+    from isek.errors import IsekError as IsekError
+    from isek.errors import RunError as RunError
+    from isek.loop_result import Handoff as Handoff
+    from isek.loop_result import LoopExit as LoopExit
+    from isek.loop_result import LoopResult as LoopResult
+    from isek.memory.memory import Memory as Memory
+    from isek.models.base import Image as Image
+    from isek.models.base import Message as Message
+    from isek.models.base import Model as Model
+    from isek.models.base import ModelReply as ModelReply
+    from isek.models.echo import EchoModel as EchoModel
+    from isek.models.openai import OpenAIModel as OpenAIModel
+    from isek.models.scripted import ScriptedModel as ScriptedModel
+    from isek.tools.base import RiskLevel as RiskLevel
+    from isek.tools.base import Tool as Tool
+    from isek.tools.base import ToolError as ToolError
+    from isek.tools.function import FunctionTool as FunctionTool
+    from isek.tools.toolkit import Toolkit as Toolkit
 
 WHERE = {
     "Budget": "isek.agent.limits",

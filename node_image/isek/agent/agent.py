@@ -4,7 +4,7 @@ import asyncio
 import inspect
 import sys
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Sequence
 from typing import Any
 
 from isek.agent.guard import PatternGuard, RateLimit
@@ -122,14 +122,13 @@ class IsekAgent:
         """
         return await self.respond(Message("user", message, images=tuple(images)), self._context(user_id, session_id))
 
-    async def stream(
+    def stream(
         self, message: str, user_id: str = "default", session_id: str | None = None, *, images: Sequence[Image] = ()
-    ) -> AsyncIterator[Event]:
+    ) -> AsyncGenerator[Event]:
         """What happens while the agent answers, step by step; ``RunEnded`` with the result is the last. Whoever stops
         listening ends the run."""
         asked = Message("user", message, images=tuple(images))
-        async for event in events_of(lambda context: self.respond(asked, context), self._context(user_id, session_id)):
-            yield event
+        return events_of(lambda context: self.respond(asked, context), self._context(user_id, session_id))
 
     def print_response(self, message: str, user_id: str = "default", session_id: str | None = None) -> LoopResult:
         """Print the answer as it comes."""

@@ -1,7 +1,7 @@
 """A run as a stream of its events."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncGenerator, Callable, Coroutine
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any
@@ -13,7 +13,7 @@ from isek.loop_result import LoopResult
 
 async def events_of(
     respond: Callable[[CallContext], Coroutine[Any, Any, LoopResult]], context: CallContext
-) -> AsyncIterator[Event]:
+) -> AsyncGenerator[Event]:
     """What happens while a run responds; its ``RunEnded`` is the last. Whoever stops listening ends the run.
 
     Events of those that it asks in this process come along, under their own names.

@@ -1,5 +1,1 @@
-"""What an agent's model may call."""
-
-from isek.tools.base import Tool, ToolError
-
-__all__ = ["Tool", "ToolError"]
+"""What an agent's model may call. ``isek`` offers it by name."""

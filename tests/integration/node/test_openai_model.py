@@ -10,8 +10,7 @@ from typing import Any
 import pytest
 from isek.api.agent import ModelSpec
 from isek.errors import RunError
-from isek.models import Message, Model, ToolSchema
-from isek.models.base import ToolCall
+from isek.models.base import Message, Model, ToolCall, ToolSchema
 from isek.models.build import build_model
 
 from tests.support.openai_server import OpenAIServer, Turn

@@ -5,35 +5,19 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
-from isek.agent import IsekAgent, Limits
+from isek import EchoModel, IsekAgent, Limits, ScriptedModel
 from isek.api.agent import ScriptTurn
 from isek.asking import CallContext
 from isek.errors import CallError, RunError
 from isek.events import Event, ModelReplied, ToolEnded
 from isek.loop_result import LoopExit
-from isek.models import EchoModel, Message, Model, ModelReply, ScriptedModel, ToolCall, ToolSchema, Usage
-from isek.models.base import OutputSchema
+from isek.models.base import Message, Model, ModelReply, OutputSchema, ToolSchema, Usage
 from isek.tools.ask_agent import AskAgent
 from isek.tools.base import Tool
 from isek.tools.calculator import Calculator
 
 from tests.support.asking import Directory, context
-
-
-class Recording(Model):
-    """Hands out replies, and keeps what it was sent."""
-
-    def __init__(self, *replies: ModelReply) -> None:
-        self._replies = list(replies)
-        self.conversations: list[list[Message]] = []
-        self.offered: list[str] = []
-
-    async def invoke(
-        self, messages: Sequence[Message], tools: Sequence[ToolSchema] = (), *, output: OutputSchema | None = None
-    ) -> ModelReply:
-        self.conversations.append(list(messages))
-        self.offered = [tool.name for tool in tools]
-        return self._replies.pop(0)
+from tests.support.recording_model import RecordingModel, calls
 
 
 class Slow(Tool):
@@ -63,15 +47,8 @@ class Broken(Tool):
         raise KeyError("an inner matter")
 
 
-def calls(*named: tuple[str, str], tokens: int = 0) -> ModelReply:
-    return ModelReply(
-        tool_calls=tuple(ToolCall(f"c{number}", name, arguments) for number, (name, arguments) in enumerate(named)),
-        usage=Usage(tokens, 0),
-    )
-
-
 async def test_a_model_that_answers_at_once_satisfies() -> None:
-    model = Recording(ModelReply("hello", usage=Usage(5, 2)))
+    model = RecordingModel(ModelReply("hello", usage=Usage(5, 2)))
 
     result = await IsekAgent(model=model, instructions="be brief").respond("hi", context())
 
@@ -81,7 +58,7 @@ async def test_a_model_that_answers_at_once_satisfies() -> None:
 
 async def test_tools_are_called_and_their_answers_go_back_to_the_model() -> None:
     asked = calls(("calculator", '{"expression": "6*7"}'))
-    model = Recording(asked, ModelReply("it is 42"))
+    model = RecordingModel(asked, ModelReply("it is 42"))
 
     result = await IsekAgent(model=model, tools=[Calculator()]).respond("6*7?", context())
 
@@ -94,7 +71,9 @@ async def test_tools_are_called_and_their_answers_go_back_to_the_model() -> None
 
 
 async def test_several_tool_calls_run_at_the_same_time_and_are_answered_in_their_order() -> None:
-    model = Recording(calls(("slow", "{}"), ("calculator", '{"expression": "1"}'), ("slow", "{}")), ModelReply("ok"))
+    model = RecordingModel(
+        calls(("slow", "{}"), ("calculator", '{"expression": "1"}'), ("slow", "{}")), ModelReply("ok")
+    )
     begun = time.monotonic()
 
     await IsekAgent(model=model, tools=[Slow(0.2), Calculator()]).respond("go", context())
@@ -120,7 +99,7 @@ async def test_several_tool_calls_run_at_the_same_time_and_are_answered_in_their
     ],
 )
 async def test_what_goes_wrong_in_a_tool_is_told_to_the_model(name: str, arguments: str, told: str) -> None:
-    model = Recording(calls((name, arguments)), ModelReply("I could not"))
+    model = RecordingModel(calls((name, arguments)), ModelReply("I could not"))
     directory = Directory({"writer": CallError("AgentUnreachable", "it is away")})
     runner = IsekAgent(model=model, tools=[Calculator(), Broken(), AskAgent("writer", directory)])
 
@@ -131,7 +110,7 @@ async def test_what_goes_wrong_in_a_tool_is_told_to_the_model(name: str, argumen
 
 
 async def test_agents_that_are_asked_become_children_of_the_run() -> None:
-    model = Recording(calls(*[("writer", json.dumps({"message": "x"}))] * 2), ModelReply("ok"))
+    model = RecordingModel(calls(*[("writer", json.dumps({"message": "x"}))] * 2), ModelReply("ok"))
     call = context()
 
     await IsekAgent(model=model, tools=[AskAgent("writer", Directory({"writer": "y"}))]).respond("go", call)
@@ -159,7 +138,7 @@ async def test_a_model_that_fails_ends_the_run_with_its_code() -> None:
 
 async def test_the_callers_deadline_ends_the_run_and_its_tools() -> None:
     slow = Slow(30)
-    runner = IsekAgent(model=Recording(calls(("slow", "{}"), tokens=9)), tools=[slow])
+    runner = IsekAgent(model=RecordingModel(calls(("slow", "{}"), tokens=9)), tools=[slow])
 
     result = await runner.respond("go", context(seconds=0.1))
 

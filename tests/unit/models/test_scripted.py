@@ -3,10 +3,10 @@ import json
 import time
 
 import pytest
+from isek import EchoModel, ScriptedModel
 from isek.api.agent import ScriptTurn
 from isek.errors import RunError
-from isek.models import EchoModel, Message, Model, ScriptedModel
-from isek.models.base import ModelReply
+from isek.models.base import Message, Model, ModelReply
 
 USER = Message("user", "tea")
 

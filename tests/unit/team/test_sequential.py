@@ -4,7 +4,7 @@ from isek.api.workload import Limits
 from isek.asking import Answer, CallContext
 from isek.errors import RunError
 from isek.loop_result import LoopExit
-from isek.team import TeamRunner
+from isek.team.runner import TeamRunner
 
 from tests.support.asking import Directory, context
 

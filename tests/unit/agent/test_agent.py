@@ -1,0 +1,231 @@
+"""What a developer does with an agent."""
+
+import asyncio
+from dataclasses import dataclass
+
+import pytest
+from isek import EchoModel, Handoff, IsekAgent, Memory, Message, ToolError, Toolkit
+from isek.asking import CallContext
+from isek.events import AskEnded, AskStarted, Event, RunEnded, RunStarted, TextDelta, ToolEnded, ToolStarted
+from isek.loop_result import LoopExit
+from pydantic import BaseModel
+
+from tests.support.asking import context
+from tests.support.recording_model import RecordingModel, calls
+
+
+def add(a: int, b: int) -> int:
+    """Add two numbers."""
+    return a + b
+
+
+def test_the_result_of_a_run_prints_as_its_answer() -> None:
+    assert str(IsekAgent(model=EchoModel()).run("hello")) == "hello"
+
+
+def test_an_agent_without_a_model_is_refused() -> None:
+    with pytest.raises(ValueError, match="agent 'writer' has no model"):
+        IsekAgent("writer")
+
+
+async def test_the_synchronous_form_says_what_to_do_inside_a_loop() -> None:
+    with pytest.raises(RuntimeError, match=r"agent\.arun\(\)"):
+        IsekAgent(model=EchoModel()).run("hello")
+
+
+def test_an_agent_goes_on_with_its_own_conversation() -> None:
+    model = RecordingModel("hello Ada", "Ada")
+    agent = IsekAgent(model=model, memory=Memory())
+
+    agent.run("I am Ada")
+    agent.run("who am I?")
+
+    assert model.conversations[1] == [
+        Message("user", "I am Ada"),
+        Message("assistant", "hello Ada"),
+        Message("user", "who am I?"),
+    ]
+
+
+async def test_conversations_and_users_do_not_mix() -> None:
+    who = [(user, session) for user in ("ada", "bob") for session in ("1", "2")]
+    model = RecordingModel(*["ok"] * 2 * len(who))
+    agent = IsekAgent(model=model, memory=Memory())
+
+    await asyncio.gather(*(agent.arun(f"{user}{session}", user, session) for user, session in who))
+    await asyncio.gather(*(agent.arun("again", user, session) for user, session in who))
+
+    seen = [[message.content for message in conversation] for conversation in model.conversations[len(who) :]]
+    assert sorted(seen) == sorted([f"{user}{session}", "ok", "again"] for user, session in who)
+
+
+async def test_a_call_without_a_session_is_not_remembered() -> None:
+    model, memory = RecordingModel("a", "b"), Memory()
+    agent = IsekAgent(model=model, memory=memory)
+
+    await agent.respond("one", context())
+    await agent.respond("two", context())
+
+    assert model.conversations[1] == [Message("user", "two")]
+
+
+def test_instructions_may_be_several_points() -> None:
+    model = RecordingModel("ok")
+
+    IsekAgent(model=model, instructions=["Be brief.", "Be kind."]).run("hi")
+
+    assert model.conversations[0][0] == Message("system", "- Be brief.\n- Be kind.")
+
+
+def test_instructions_may_be_made_for_each_call() -> None:
+    model = RecordingModel("ok")
+
+    def for_user(call: CallContext) -> str:
+        return f"You talk to {call.user_id}."
+
+    IsekAgent(model=model, instructions=for_user).run("hi", "ada")
+
+    assert model.conversations[0][0] == Message("system", "You talk to ada.")
+
+
+def test_a_toolkit_says_how_its_tools_are_used() -> None:
+    model = RecordingModel("ok")
+
+    IsekAgent(model=model, tools=[Toolkit("sums", [add], instructions="Add in your head where you can.")]).run("hi")
+
+    assert model.offered == ["add"]
+    assert model.conversations[0][0] == Message("system", "Add in your head where you can.")
+
+
+class City(BaseModel):
+    name: str
+    people: int
+
+
+def test_an_answer_is_an_object_of_the_wanted_type() -> None:
+    model = RecordingModel('```json\n{"name": "Graz", "people": 300000}\n```')
+
+    result = IsekAgent(model=model, output_type=City).run("a city")
+
+    assert result.answer() == City(name="Graz", people=300000)
+    assert model.output is not None
+    assert model.output.name == "City"
+
+
+def test_an_answer_that_does_not_fit_is_asked_for_again() -> None:
+    model = RecordingModel("Graz", '{"name": "Graz"}', '{"name": "Graz", "people": 300000}')
+
+    result = IsekAgent(model=model, output_type=City).run("a city")
+
+    assert (result.answer().people, result.iterations) == (300000, 3)
+    assert "people" in model.conversations[2][-1].content
+
+
+def test_a_model_that_never_finds_the_form_ends_the_run() -> None:
+    result = IsekAgent(model=RecordingModel(*["Graz"] * 3), output_type=City).run("a city")
+
+    assert (result.exit, result.errors[0].code) == (LoopExit.ERROR, "OutputInvalid")
+
+
+def test_an_answer_that_misses_the_criteria_is_asked_for_once_more() -> None:
+    model = RecordingModel(
+        "Rain.", '{"satisfied": false, "reason": "no source"}', "Rain, says the Times.", '{"satisfied": true}'
+    )
+
+    result = IsekAgent(model=model, success_criteria="names its source").run("weather?")
+
+    assert str(result) == "Rain, says the Times."
+    assert "no source" in model.conversations[2][-1].content
+
+
+def test_an_answer_that_misses_the_criteria_twice_is_none() -> None:
+    judged = '{"satisfied": false, "reason": "no source"}'
+
+    result = IsekAgent(model=RecordingModel("Rain.", judged, "Rain!", judged), success_criteria="a source").run("?")
+
+    assert (result.exit, result.errors[0].code) == (LoopExit.ERROR, "SuccessCriteriaNotMet")
+
+
+async def test_the_steps_of_a_run_can_be_followed() -> None:
+    agent = IsekAgent("sums", model=RecordingModel(calls(("add", '{"a": 1, "b": 2}')), "3"), tools=[add])
+
+    events = [event async for event in agent.stream("1+2?")]
+
+    steps = [event for event in events if not hasattr(event, "seconds")]
+    assert steps[:2] == [RunStarted("sums", "1+2?"), ToolStarted("sums", "c0", "add", '{"a": 1, "b": 2}')]
+    assert [event.content for event in events if isinstance(event, ToolEnded)] == ["3"]
+    assert steps[2] == TextDelta("sums", "3")
+    assert isinstance(steps[3], RunEnded)
+    assert str(steps[3].result) == "3"
+
+
+async def test_whoever_stops_listening_ends_the_run() -> None:
+    begun, cancelled = asyncio.Event(), asyncio.Event()
+
+    async def wait() -> None:
+        """Wait."""
+        begun.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            cancelled.set()
+
+    stream = IsekAgent(model=RecordingModel(calls(("wait", "{}"))), tools=[wait]).stream("go")
+    while not isinstance(await anext(stream), ToolStarted):
+        pass
+    await begun.wait()
+    await stream.aclose()
+
+    assert cancelled.is_set()
+
+
+async def test_another_agent_is_a_tool_and_its_steps_are_seen() -> None:
+    writer = IsekAgent("writer", model=RecordingModel("a poem"), description="Writes.")
+    editor = IsekAgent(
+        "editor", model=RecordingModel(calls(("writer", '{"message": "write"}')), "done"), tools=[writer]
+    )
+
+    events = [event async for event in editor.stream("a poem please")]
+
+    assert AskStarted("writer", "write") in events
+    assert [event.agent for event in events if isinstance(event, AskEnded)] == ["writer"]
+    assert TextDelta("writer", "a poem") in events
+
+
+def test_a_task_can_be_given_away() -> None:
+    writer = IsekAgent("writer", model=EchoModel())
+    asked = calls(("handoff_to_writer", '{"message": "a poem on tea"}'))
+
+    result = IsekAgent(model=RecordingModel(asked), handoffs=[writer]).run("tea")
+
+    assert (result.exit, result.payload) == (LoopExit.HANDOFF, Handoff("writer", "a poem on tea"))
+
+
+def test_a_hook_may_refuse_a_tool() -> None:
+    def no_sums(event: Event) -> None:
+        if isinstance(event, ToolStarted):
+            raise ToolError("not today")
+
+    model = RecordingModel(calls(("add", '{"a": 1, "b": 2}')), "I may not")
+
+    IsekAgent(model=model, tools=[add], hooks=[no_sums]).run("1+2?")
+
+    assert model.conversations[1][-1].content == "error: not today"
+
+
+def test_instances_do_not_need_a_loop() -> None:
+    async def twice(agent: IsekAgent) -> str:
+        return str(await agent.arun("hi"))
+
+    agent = IsekAgent(model=EchoModel())
+
+    assert asyncio.run(twice(agent)) == asyncio.run(twice(agent)) == "hi"
+
+
+@dataclass
+class Point:
+    x: int
+
+
+def test_output_may_be_a_dataclass_or_a_list() -> None:
+    assert IsekAgent(model=RecordingModel('[{"x": 1}]'), output_type=list[Point]).run("?").answer() == [Point(1)]
