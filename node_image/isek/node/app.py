@@ -61,7 +61,7 @@ def create_app(settings: NodeSettings, host: Host, membership: Membership, metri
         hosted = host.find(name)
         # As the caller reached the node, be it by a Service, a port-forward or the pod's address.
         url = f"{request.base_url}agents/{hosted.name}"
-        return await a2a.agent_card(hosted.name, hosted.resource.spec.description, hosted.capabilities, url)
+        return await a2a.agent_card(hosted.name, hosted.runner.description, hosted.capabilities, url)
 
     @app.get("/isek/peers/{peer_id}")
     async def peer(request: Request, peer_id: str) -> dict[str, str]:

@@ -139,7 +139,7 @@ class Host:
             raise CallError(
                 "Draining", f"node {self._node_id} is shutting down", hint="ask again", status=503, retryable=True
             )
-        limit = hosted.resource.spec.limits.max_concurrent_tasks
+        limit = hosted.max_concurrent_tasks
         if hosted.running >= limit:
             raise CallError(
                 "TooManyTasks",

@@ -10,6 +10,7 @@ from isek import __version__
 from isek.agent.build import build_agent
 from isek.api import IsekAgent, IsekTeam
 from isek.api.documents import DocumentError, load
+from isek.api.workload import Limits
 from isek.asking import Asks, Runner
 from isek.node.metrics import Metrics
 from isek.team.runner import build_team
@@ -21,35 +22,38 @@ Hostable = IsekAgent | IsekTeam
 class Hosted:
     """An agent or a team on this node."""
 
-    resource: Hostable
+    name: str
+    """The name, without the namespace."""
+    namespace: str
+    kind: Literal["Agent", "Team"]
     runner: Runner
+    capabilities: tuple[str, ...] = ()
+    """What others may ask it for."""
+    max_concurrent_tasks: int = Limits().max_concurrent_tasks
     running: int = 0
     """Runs right now."""
 
-    @property
-    def name(self) -> str:
-        """The name, without the namespace."""
-        return self.resource.name
+    @classmethod
+    def of(cls, resource: Hostable, runner: Runner) -> "Hosted":
+        """What ``resource`` describes."""
+        return cls(
+            name=resource.name,
+            namespace=resource.namespace,
+            kind="Agent" if isinstance(resource, IsekAgent) else "Team",
+            runner=runner,
+            capabilities=resource.spec.capabilities if isinstance(resource, IsekAgent) else (),
+            max_concurrent_tasks=resource.spec.limits.max_concurrent_tasks,
+        )
 
     @property
     def address(self) -> str:
         """``<agent>.<namespace>``."""
-        return f"{self.resource.name}.{self.resource.namespace}"
-
-    @property
-    def kind(self) -> Literal["Agent", "Team"]:
-        """What it is."""
-        return "Agent" if isinstance(self.resource, IsekAgent) else "Team"
-
-    @property
-    def capabilities(self) -> tuple[str, ...]:
-        """What others may ask it for."""
-        return self.resource.spec.capabilities if isinstance(self.resource, IsekAgent) else ()
+        return f"{self.name}.{self.namespace}"
 
     @property
     def card_hash(self) -> str:
         """Tells whether the agent's card has changed; where the agent answers makes no difference."""
-        on_card = [__version__, self.name, self.resource.spec.description, *self.capabilities]
+        on_card = [__version__, self.name, self.runner.description, *self.capabilities]
         return hashlib.sha256(json.dumps(on_card).encode()).hexdigest()[:12]
 
 
@@ -99,7 +103,7 @@ def build_hosted(
         except ValueError as error:
             problems.append(f"{source}: {resource.kind} {resource.name}: {error}")
             continue
-        hosted.append(Hosted(resource, runner))
+        hosted.append(Hosted.of(resource, runner))
     if problems:
         raise DocumentError("\n".join(problems))
     return hosted

@@ -47,7 +47,7 @@ def host_of(*resources: IsekAgent, metrics: Metrics | None = None) -> Host:
 
 def busy_host(**spec: Any) -> tuple[Host, Gate]:
     gate, host = Gate(), Host("pod-1.default", Metrics())
-    host.take_in([Hosted(resource(**spec), gate)])
+    host.take_in([Hosted.of(resource(**spec), gate)])
     return host, gate
 
 
