@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from isek.models.echo import EchoModel as EchoModel
     from isek.models.openai import OpenAIModel as OpenAIModel
     from isek.models.scripted import ScriptedModel as ScriptedModel
+    from isek.team.retries import Retries as Retries
+    from isek.team.team import IsekTeam as IsekTeam
     from isek.tools.base import RiskLevel as RiskLevel
     from isek.tools.base import Tool as Tool
     from isek.tools.base import ToolError as ToolError
@@ -40,6 +42,7 @@ WHERE = {
     "Image": "isek.models.base",
     "IsekAgent": "isek.agent.agent",
     "IsekError": "isek.errors",
+    "IsekTeam": "isek.team.team",
     "Limits": "isek.agent.limits",
     "LoopExit": "isek.loop_result",
     "LoopResult": "isek.loop_result",
@@ -48,6 +51,7 @@ WHERE = {
     "Model": "isek.models.base",
     "ModelReply": "isek.models.base",
     "OpenAIModel": "isek.models.openai",
+    "Retries": "isek.team.retries",
     "RiskLevel": "isek.tools.base",
     "RunError": "isek.errors",
     "ScriptedModel": "isek.models.scripted",

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Protocol, runtime_checkable
 from isek.errors import CallError
 from isek.events import Event
 from isek.loop_result import LoopResult
+from isek.models.base import Message
 
 if TYPE_CHECKING:
     from isek.trace import Trace
@@ -100,7 +101,7 @@ class Runner(Protocol):
         """What it is good for, in a sentence."""
         ...
 
-    async def respond(self, message: str, context: CallContext) -> LoopResult:
+    async def respond(self, message: str | Message, context: CallContext) -> LoopResult:
         """Work on ``message`` within the runner's limits and the context's deadline. Never raises an ``IsekError``."""
         ...
 

@@ -13,6 +13,12 @@ if TYPE_CHECKING:  # it needs pydantic, which takes a tenth of a second to impor
     from isek.trace import Trace
 
 
+TRANSIENT = frozenset(
+    {"AgentUnreachable", "Draining", "ModelRateLimited", "ModelTimeout", "ModelUnavailable", "TooManyTasks"}
+)
+"""The codes of errors that may be gone when the same is asked again."""
+
+
 class IsekError(Exception):
     """An error that a caller gets as ``{"error": {"code", "message", "hint"}}``."""
 
@@ -26,6 +32,11 @@ class IsekError(Exception):
         self.status = status
         self.trace = trace
         """What had been asked until then, where it is known."""
+
+    @property
+    def transient(self) -> bool:
+        """Whether it may be gone when the same is asked again."""
+        return self.code in TRANSIENT
 
     def to_json(self) -> dict[str, Any]:
         """The one shape of errors."""

@@ -1,10 +1,13 @@
 """How a run ended."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from isek.errors import IsekError
+
+if TYPE_CHECKING:
+    from isek.asking import Runner
 
 
 class LoopExit(StrEnum):
@@ -27,8 +30,10 @@ class Handoff:
     """Who is to go on, and with what."""
 
     target: str
-    """A name among the agent's ``handoffs``."""
+    """A name or an address among the agent's ``handoffs``."""
     message: str
+    runner: "Runner | None" = field(default=None, repr=False, compare=False)
+    """Who it is, when they live in this process."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +48,12 @@ class LoopResult:
     total_tokens: int = 0
     tool_calls: int = 0
     errors: tuple[IsekError, ...] = ()
-    """Why there is no answer."""
+    """Why there is no answer; beside one, what went wrong on the way to it."""
+
+    @property
+    def failed(self) -> bool:
+        """Whether there is no answer."""
+        return self.exit not in {LoopExit.SATISFIED, LoopExit.HANDOFF}
 
     def answer(self) -> Any:
         """The answer.
@@ -51,12 +61,12 @@ class LoopResult:
         Raises:
             IsekError: the first of ``errors``, when there is none.
         """
-        if self.errors:
+        if self.failed:
             raise self.errors[0]
         return self.payload
 
     def __str__(self) -> str:
-        if not self.errors:
+        if not self.failed:
             return str(self.payload)
         error = self.errors[0]
         return f"{error}\n{error.hint}" if error.hint else str(error)

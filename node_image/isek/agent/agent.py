@@ -2,9 +2,7 @@
 
 import asyncio
 import inspect
-import sys
-import uuid
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Any
 
 from isek.agent.guard import PatternGuard, RateLimit
@@ -14,12 +12,11 @@ from isek.agent.output import Output
 from isek.agent.run import Hook, Tally, run_within
 from isek.agent.setup import Confirm, Setup
 from isek.agent.step_log import log_step
-from isek.agent.streaming import events_of
+from isek.answering import Answering
 from isek.asking import CallContext, Runner
-from isek.events import Event, RunEnded, TextDelta
 from isek.loop_result import LoopResult
 from isek.memory.memory import Memory, Session
-from isek.models.base import Image, Message, Model
+from isek.models.base import Message, Model
 from isek.sync import wait_for
 from isek.tools.handoff import HandoffTool
 from isek.tools.opening import Given, Opened, open_tools
@@ -28,7 +25,7 @@ Instructions = str | Sequence[str] | Callable[..., str | Awaitable[str]]
 """The system prompt: a text, several points, or a function that makes it, of the ``CallContext`` or of nothing."""
 
 
-class IsekAgent:
+class IsekAgent(Answering):
     """An agent: instructions, a model that thinks for it, and tools that it may use.
 
     The same object answers in a script, on a node and in the cluster, any number of runs at a time.
@@ -77,12 +74,11 @@ class IsekAgent:
     ) -> None:
         if model is None:
             raise ValueError(f"agent {name!r} has no model: give it one, such as model=OpenAIModel('gpt-5-mini')")
-        self.name = name
+        super().__init__(name, description)
         self.agent_id = agent_id or name
         self.model = model
         self.memory = memory
         self.tools = tuple(tools)
-        self.description = description
         self.success_criteria = success_criteria
         self.instructions = instructions
         self.debug_mode = debug_mode
@@ -95,44 +91,8 @@ class IsekAgent:
         self.confirm = confirm
         self._guard = PatternGuard(guardrails)
         self._rate = RateLimit(budget.max_tool_calls_per_minute)
-        self._session_id = ""
         self._setup: Setup | None = None
         self._opening = asyncio.Lock()
-
-    def run(
-        self, message: str, user_id: str = "default", session_id: str | None = None, *, images: Sequence[Image] = ()
-    ) -> LoopResult:
-        """Answer ``message``; printed, the result is the answer. See :meth:`arun`.
-
-        Raises:
-            RuntimeError: the caller is asynchronous itself.
-        """
-        return wait_for(self.arun(message, user_id, session_id, images=images))
-
-    async def arun(
-        self, message: str, user_id: str = "default", session_id: str | None = None, *, images: Sequence[Image] = ()
-    ) -> LoopResult:
-        """Answer ``message``. A run that fails is a result too: its ``exit`` says how it ended.
-
-        Args:
-            message: what to do.
-            user_id: whose memories may be used.
-            session_id: the conversation that the message goes on with; default: the one of this object.
-            images: what the message shows.
-        """
-        return await self.respond(Message("user", message, images=tuple(images)), self._context(user_id, session_id))
-
-    def stream(
-        self, message: str, user_id: str = "default", session_id: str | None = None, *, images: Sequence[Image] = ()
-    ) -> AsyncGenerator[Event]:
-        """What happens while the agent answers, step by step; ``RunEnded`` with the result is the last. Whoever stops
-        listening ends the run."""
-        asked = Message("user", message, images=tuple(images))
-        return events_of(lambda context: self.respond(asked, context), self._context(user_id, session_id))
-
-    def print_response(self, message: str, user_id: str = "default", session_id: str | None = None) -> LoopResult:
-        """Print the answer as it comes."""
-        return wait_for(self._print(message, user_id, session_id))
 
     def get_agent_card(self) -> dict[str, Any]:
         """What others get to know: ``name``, ``description``, ``capabilities``, ``tools`` and ``model_type``."""
@@ -175,11 +135,6 @@ class IsekAgent:
             if not callable(tool):
                 await tool.aclose()
 
-    def _context(self, user_id: str, session_id: str | None) -> CallContext:
-        if session_id is None and self.memory is not None:
-            self._session_id = session_id = self._session_id or uuid.uuid4().hex
-        return CallContext(deadline=float("inf"), session_id=session_id, user_id=user_id)
-
     def _session(self, context: CallContext) -> Session | None:
         if self.memory is None or context.session_id is None:
             return None
@@ -192,11 +147,7 @@ class IsekAgent:
             return self._setup
 
     async def _set_up(self) -> Setup:
-        handoffs = [
-            HandoffTool(each) if isinstance(each, str) else HandoffTool(each.name, each.description)
-            for each in self.handoffs
-        ]
-        opened = await open_tools([*self.tools, *handoffs])
+        opened = await open_tools([*self.tools, *map(HandoffTool, self.handoffs)])
         return Setup(
             name=self.name,
             model=self.model,
@@ -211,18 +162,6 @@ class IsekAgent:
             hooks=(*self.hooks, log_step) if self.debug_mode else self.hooks,
             confirm=self.confirm,
         )
-
-    async def _print(self, message: str, user_id: str, session_id: str | None) -> LoopResult:
-        written = False
-        async for event in self.stream(message, user_id, session_id):
-            if isinstance(event, TextDelta):
-                sys.stdout.write(event.text)
-                sys.stdout.flush()
-                written = True
-            elif isinstance(event, RunEnded):
-                result = event.result
-        sys.stdout.write("\n" if written and not result.errors else f"{result}\n")
-        return result
 
 
 def _instructions(given: Instructions, opened: Opened) -> Callable[[CallContext], Awaitable[str]]:

@@ -179,7 +179,7 @@ class Loop:
         for call in reply.tool_calls:
             tool = self._setup.tools.get(call.name)
             if isinstance(tool, HandoffTool):
-                return Handoff(tool.target, _message_of(call) or asked)
+                return Handoff(tool.target, _message_of(call) or asked, tool.runner)
         return None
 
 

@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from isek.asking import CallContext
@@ -26,6 +26,8 @@ class Tally:
     iterations: int = 0
     total_tokens: int = 0
     tool_calls: int = 0
+    errors: list[IsekError] = field(default_factory=list)
+    """What went wrong without ending the run."""
 
 
 Work = Callable[[CallContext, Tally], Awaitable[Any]]
@@ -68,7 +70,9 @@ async def run_within(
                 status=504,
             ),
         )
-    result = LoopResult(exit_, payload, tally.iterations, tally.total_tokens, tally.tool_calls, errors)
+    result = LoopResult(
+        exit_, payload, tally.iterations, tally.total_tokens, tally.tool_calls, (*errors, *tally.errors)
+    )
     await tell(RunEnded(name, result), context, hooks)
     return result
 

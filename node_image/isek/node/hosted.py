@@ -13,7 +13,7 @@ from isek.api.documents import DocumentError, load
 from isek.api.workload import Limits
 from isek.asking import Asks, Runner
 from isek.node.metrics import Metrics
-from isek.team.runner import build_team
+from isek.team.build import build_team
 
 Hostable = IsekAgent | IsekTeam
 

@@ -4,7 +4,8 @@ from collections.abc import Iterable
 
 from isek.api.agent import Tool as ToolSpec
 from isek.asking import Asks
-from isek.tools.ask_agent import AskAgent
+from isek.colleague import Far
+from isek.tools.ask import AskTool
 from isek.tools.base import Tool
 from isek.tools.calculator import Calculator
 
@@ -17,7 +18,7 @@ def build_tools(specs: Iterable[ToolSpec], asks: Asks) -> list[Tool]:
     """
     tools: dict[str, Tool] = {}
     for number, spec in enumerate(specs):
-        tool: Tool = AskAgent(spec.agent.address, asks) if spec.agent else Calculator()
+        tool: Tool = AskTool(Far(spec.agent.address, asks)) if spec.agent else Calculator()
         if tool.schema.name in tools:
             raise ValueError(f"spec.tools[{number}]: there is a tool called {tool.schema.name!r} already")
         tools[tool.schema.name] = tool

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from isek.asking import Runner
+from isek.colleague import Near
+from isek.tools.ask import AskTool
 from isek.tools.base import Tool
 from isek.tools.function import FunctionTool
-from isek.tools.runner_tool import RunnerTool
 from isek.tools.toolkit import Toolkit
 
 Given = Tool | Toolkit | Runner | Callable[..., Any]
@@ -51,5 +52,5 @@ def _tool(given: Tool | Runner | Callable[..., Any]) -> Tool:
     if isinstance(given, Tool):
         return given
     if isinstance(given, Runner):
-        return RunnerTool(given)
+        return AskTool(Near(given))
     return FunctionTool(given)

@@ -8,11 +8,12 @@ import pytest
 from isek import EchoModel, IsekAgent, Limits, ScriptedModel
 from isek.api.agent import ScriptTurn
 from isek.asking import CallContext
+from isek.colleague import Far
 from isek.errors import CallError, RunError
 from isek.events import Event, ModelReplied, ToolEnded
 from isek.loop_result import LoopExit
 from isek.models.base import Message, Model, ModelReply, OutputSchema, ToolSchema, Usage
-from isek.tools.ask_agent import AskAgent
+from isek.tools.ask import AskTool
 from isek.tools.base import Tool
 from isek.tools.calculator import Calculator
 
@@ -101,7 +102,7 @@ async def test_several_tool_calls_run_at_the_same_time_and_are_answered_in_their
 async def test_what_goes_wrong_in_a_tool_is_told_to_the_model(name: str, arguments: str, told: str) -> None:
     model = RecordingModel(calls((name, arguments)), ModelReply("I could not"))
     directory = Directory({"writer": CallError("AgentUnreachable", "it is away")})
-    runner = IsekAgent(model=model, tools=[Calculator(), Broken(), AskAgent("writer", directory)])
+    runner = IsekAgent(model=model, tools=[Calculator(), Broken(), AskTool(Far("writer", directory))])
 
     result = await runner.respond("go", context())
 
@@ -113,7 +114,7 @@ async def test_agents_that_are_asked_become_children_of_the_run() -> None:
     model = RecordingModel(calls(*[("writer", json.dumps({"message": "x"}))] * 2), ModelReply("ok"))
     call = context()
 
-    await IsekAgent(model=model, tools=[AskAgent("writer", Directory({"writer": "y"}))]).respond("go", call)
+    await IsekAgent(model=model, tools=[AskTool(Far("writer", Directory({"writer": "y"})))]).respond("go", call)
 
     assert [child.agent for child in call.children] == ["writer.default"] * 2
 

@@ -9,6 +9,7 @@ from isek.api import IsekAgent
 from isek.asking import CallContext
 from isek.errors import CallError, RunError
 from isek.loop_result import LoopResult
+from isek.models.base import Message
 from isek.node.host import Host
 from isek.node.hosted import Hosted, build_hosted
 from isek.node.metrics import Metrics
@@ -27,7 +28,7 @@ class Gate:
     def __init__(self) -> None:
         self.open = asyncio.Event()
 
-    async def respond(self, message: str, context: CallContext) -> LoopResult:
+    async def respond(self, message: str | Message, context: CallContext) -> LoopResult:
         await self.open.wait()
         raise KeyError("an inner matter")
 

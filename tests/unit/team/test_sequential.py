@@ -1,19 +1,23 @@
 import asyncio
 
-from isek.api.workload import Limits
-from isek.asking import Answer, CallContext
+from isek import IsekTeam, Limits, Retries
+from isek.asking import Answer, Asks, CallContext
+from isek.colleague import Far
 from isek.errors import RunError
 from isek.loop_result import LoopExit
-from isek.team.runner import TeamRunner
 
 from tests.support.asking import Directory, context
+
+
+def team_of(asks: Asks, *addresses: str, limits: Limits = Limits()) -> IsekTeam:  # noqa: B008
+    return IsekTeam([Far(address, asks) for address in addresses], retries=Retries(attempts=0), limits=limits)
 
 
 async def test_each_answer_is_the_next_ones_message_and_the_last_is_the_teams() -> None:
     directory = Directory({"researcher": "facts on {message}", "writer": "a text from {message}"})
     call = context()
 
-    result = await TeamRunner(["researcher", "writer"], directory).respond("tea", call)
+    result = await team_of(directory, "researcher", "writer").respond("tea", call)
 
     assert result.answer() == "a text from facts on tea"
     assert directory.asked == [("researcher", "tea"), ("writer", "facts on tea")]
@@ -26,7 +30,7 @@ async def test_a_member_that_fails_ends_the_run_and_is_named_with_its_code() -> 
     )
     call = context()
 
-    result = await TeamRunner(["researcher", "critic", "writer"], directory).respond("tea", call)
+    result = await team_of(directory, "researcher", "critic", "writer").respond("tea", call)
 
     error = result.errors[0]
     assert (result.exit, error.code, error.hint) == (LoopExit.ERROR, "MemberFailed", "wait")
@@ -41,12 +45,12 @@ async def test_a_member_that_hangs_is_cut_off_by_the_teams_limit() -> None:
             await asyncio.Event().wait()
             raise AssertionError
 
-    result = await TeamRunner(["sleeper"], Hanging(), limits=Limits(timeout_seconds=1)).respond("tea", context())
+    result = await team_of(Hanging(), "sleeper", limits=Limits(timeout_seconds=0.1)).respond("tea", context())
 
     assert result.errors[0].code == "DeadlineExceeded"
 
 
 async def test_a_member_may_be_asked_twice() -> None:
-    directory = Directory({"editor": "<{message}>"})
+    result = await team_of(Directory({"editor": "<{message}>"}), "editor", "editor").respond("x", context())
 
-    assert (await TeamRunner(["editor", "editor"], directory).respond("x", context())).payload == "<<x>>"
+    assert result.payload == "<<x>>"

@@ -1,8 +1,9 @@
 import pytest
 from isek.api.agent import Tool
 from isek.api.workload import Reference
+from isek.colleague import Far
 from isek.errors import CallError
-from isek.tools.ask_agent import AskAgent
+from isek.tools.ask import AskTool
 from isek.tools.base import ToolError
 from isek.tools.build import build_tools
 
@@ -12,7 +13,7 @@ from tests.support.asking import Directory, context
 async def test_the_agent_is_asked_and_its_answer_returned() -> None:
     directory, call = Directory({"writer": "a text on {message}"}), context()
 
-    assert await AskAgent("writer", directory).call({"message": "tea"}, call) == "a text on tea"
+    assert await AskTool(Far("writer", directory)).call({"message": "tea"}, call) == "a text on tea"
     assert [child.agent for child in call.children] == ["writer.default"]
 
 
@@ -20,18 +21,18 @@ async def test_an_agent_that_fails_fails_the_tool_with_its_code() -> None:
     directory = Directory({"writer": CallError("AgentUnreachable", "it is away")})
 
     with pytest.raises(ToolError, match="AgentUnreachable: it is away"):
-        await AskAgent("writer", directory).call({"message": "tea"}, context())
+        await AskTool(Far("writer", directory)).call({"message": "tea"}, context())
 
 
 async def test_an_agent_of_another_namespace_is_asked_there() -> None:
-    tool, call = AskAgent("writer.press", Directory({"writer.press": "from the press"})), context()
+    tool, call = AskTool(Far("writer.press", Directory({"writer.press": "from the press"}))), context()
 
     assert await tool.call({"message": "tea"}, call) == "from the press"
     assert tool.schema.name == "writer_press"
 
 
 def test_the_name_of_a_tool_is_no_longer_than_models_take() -> None:
-    assert len(AskAgent(f"{'a' * 40}.{'n' * 63}", Directory({})).schema.name) == 64
+    assert len(AskTool(Far(f"{'a' * 40}.{'n' * 63}", Directory({}))).schema.name) == 64
 
 
 def test_tools_are_known_by_their_names() -> None:

@@ -1,0 +1,87 @@
+"""What everybody has who answers messages in Python: an agent, a team, an adapter."""
+
+import sys
+import uuid
+from abc import ABC, abstractmethod
+from collections.abc import AsyncGenerator
+
+from isek.asking import CallContext
+from isek.events import Event, RunEnded, TextDelta
+from isek.loop_result import LoopResult
+from isek.models.base import Message
+from isek.streaming import events_of
+from isek.sync import wait_for
+
+
+class Answering(ABC):
+    """Answers messages, for a script or a node.
+
+    Args:
+        name: how others call it.
+        description: what it is good for, in a sentence; others read it.
+    """
+
+    def __init__(self, name: str, description: str = "") -> None:
+        self.name = name
+        self.description = description
+        self._session_id = ""
+
+    @abstractmethod
+    async def respond(self, message: str | Message, context: CallContext) -> LoopResult:
+        """Answer within ``context``; what a node calls. Never raises an ``IsekError``."""
+
+    async def aclose(self) -> None:  # noqa: B027  (not all hold something open)
+        """Let go of connections."""
+
+    def run(self, message: str | Message, user_id: str = "default", session_id: str | None = None) -> LoopResult:
+        """Answer ``message``; printed, the result is the answer. See :meth:`arun`.
+
+        Raises:
+            RuntimeError: the caller is asynchronous itself.
+        """
+        return wait_for(self.arun(message, user_id, session_id))
+
+    async def arun(self, message: str | Message, user_id: str = "default", session_id: str | None = None) -> LoopResult:
+        """Answer ``message``. A run that fails is a result too: its ``exit`` says how it ended.
+
+        Args:
+            message: what to do; a ``Message`` may show images.
+            user_id: whose memories may be used.
+            session_id: the conversation that the message goes on with; default: the one of this object.
+        """
+        return await self.respond(message, self._context(user_id, session_id))
+
+    def stream(
+        self, message: str | Message, user_id: str = "default", session_id: str | None = None
+    ) -> AsyncGenerator[Event]:
+        """What happens while it answers, step by step; ``RunEnded`` with the result is the last. Whoever stops
+        listening ends the run."""
+        return events_of(lambda context: self.respond(message, context), self._context(user_id, session_id))
+
+    def print_response(
+        self, message: str | Message, user_id: str = "default", session_id: str | None = None
+    ) -> LoopResult:
+        """Print the answer as it comes."""
+        return wait_for(self._print(message, user_id, session_id))
+
+    def _context(self, user_id: str, session_id: str | None) -> CallContext:
+        if session_id is None:
+            self._session_id = session_id = self._session_id or uuid.uuid4().hex
+        return CallContext(deadline=float("inf"), session_id=session_id, user_id=user_id)
+
+    async def _print(self, message: str | Message, user_id: str, session_id: str | None) -> LoopResult:
+        written = False
+        async for event in self.stream(message, user_id, session_id):
+            if isinstance(event, TextDelta) and event.agent == self.name:
+                sys.stdout.write(event.text)
+                sys.stdout.flush()
+                written = True
+            elif isinstance(event, RunEnded):
+                result = event.result
+        sys.stdout.write("\n" if written and not result.failed else f"{result}\n")
+        return result
+
+
+def text_of(message: str | Message) -> str:
+    """What a message says."""
+    return message if isinstance(message, str) else message.content

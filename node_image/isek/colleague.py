@@ -1,0 +1,84 @@
+"""Others, as an agent or a team asks them: in its own process, or anywhere in the mesh."""
+
+import time
+from abc import ABC, abstractmethod
+from typing import Any
+
+from isek.asking import Asks, CallContext, Runner
+from isek.errors import IsekError
+from isek.events import AskEnded, AskStarted
+from isek.loop_result import Handoff
+
+
+class Colleague(ABC):
+    """Somebody who can be asked.
+
+    Args:
+        name: how they are called.
+        description: what they are good for, in a sentence.
+    """
+
+    def __init__(self, name: str, description: str = "") -> None:
+        self.name = name
+        self.description = description
+
+    async def ask(self, message: str, context: CallContext) -> Any:
+        """Their answer; ``context`` is that of who asks.
+
+        Raises:
+            IsekError: there is none.
+        """
+        context.tell(AskStarted(self.name, message))
+        begun, error_code = time.monotonic(), None
+        try:
+            return await self._ask(message, context)
+        except IsekError as error:
+            error_code = error.code
+            raise
+        finally:
+            context.tell(AskEnded(self.name, time.monotonic() - begun, error_code))
+
+    @abstractmethod
+    async def _ask(self, message: str, context: CallContext) -> Any: ...
+
+
+class Near(Colleague):
+    """An agent or a team of this process."""
+
+    def __init__(self, runner: Runner) -> None:
+        super().__init__(runner.name, runner.description)
+        self.runner = runner
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Near) and other.runner is self.runner
+
+    def __hash__(self) -> int:
+        return id(self.runner)
+
+    async def _ask(self, message: str, context: CallContext) -> Any:
+        answer = (await self.runner.respond(message, context.deeper())).answer()
+        while isinstance(answer, Handoff) and answer.runner is not None:
+            answer = (await answer.runner.respond(answer.message, context.deeper())).answer()
+        return answer
+
+
+class Far(Colleague):
+    """An agent or a team by its address in the mesh.
+
+    Args:
+        address: ``<agent>``, or ``<agent>.<namespace>``.
+        asks: what carries the message.
+    """
+
+    def __init__(self, address: str, asks: Asks) -> None:
+        super().__init__(address)
+        self._asks = asks
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Far) and other.name == self.name
+
+    def __hash__(self) -> int:
+        return hash(self.name)
+
+    async def _ask(self, message: str, context: CallContext) -> Any:
+        return (await self._asks.ask(self.name, message, context)).text
