@@ -4,6 +4,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from isek.agent.adapter import Adapter as Adapter
     from isek.agent.agent import IsekAgent as IsekAgent
     from isek.agent.limits import Budget as Budget
     from isek.agent.limits import Guardrails as Guardrails
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from isek.tools.toolkit import Toolkit as Toolkit
 
 WHERE = {
+    "Adapter": "isek.agent.adapter",
     "Budget": "isek.agent.limits",
     "CallContext": "isek.asking",
     "CallError": "isek.errors",

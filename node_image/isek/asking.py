@@ -44,6 +44,8 @@ class CallContext:
     """The libp2p peer that called in, when its sidecar vouches for it."""
     children: "list[Trace]" = field(default_factory=list)
     """Filled by whoever asks on behalf of this run; becomes the trace's children."""
+    node_id: str | None = None
+    """The node that works on it; None: a script."""
     on_event: Callable[[Event], None] | None = None
     """Is told of each step as it happens; with it, models are asked to answer piece by piece."""
 

@@ -2,12 +2,16 @@
 
 import time
 from abc import ABC, abstractmethod
-from typing import Any
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
 
 from isek.asking import Asks, CallContext, Runner
 from isek.errors import IsekError
 from isek.events import AskEnded, AskStarted
 from isek.loop_result import Handoff
+
+if TYPE_CHECKING:
+    from isek.trace import Trace
 
 
 class Colleague(ABC):
@@ -56,9 +60,19 @@ class Near(Colleague):
         return id(self.runner)
 
     async def _ask(self, message: str, context: CallContext) -> Any:
-        answer = (await self.runner.respond(message, context.deeper())).answer()
-        while isinstance(answer, Handoff) and answer.runner is not None:
-            answer = (await answer.runner.respond(answer.message, context.deeper())).answer()
+        deeper = context.deeper()
+        started_at, begun, error_code = time.time(), time.monotonic(), None
+        try:
+            answer = (await self.runner.respond(message, deeper)).answer()
+            while isinstance(answer, Handoff) and answer.runner is not None:
+                answer = (await answer.runner.respond(answer.message, deeper)).answer()
+        except IsekError as error:
+            error_code = error.code
+            raise
+        finally:
+            if context.node_id is not None:
+                seconds = time.monotonic() - begun
+                context.children.append(_trace(self.name, context.node_id, started_at, seconds, error_code, deeper))
         return answer
 
 
@@ -82,3 +96,19 @@ class Far(Colleague):
 
     async def _ask(self, message: str, context: CallContext) -> Any:
         return (await self._asks.ask(self.name, message, context)).text
+
+
+def _trace(
+    name: str, node_id: str, started_at: float, seconds: float, error_code: str | None, run: CallContext
+) -> "Trace":
+    from isek.trace import Trace  # noqa: PLC0415  (pydantic, which scripts do without)
+
+    return Trace(
+        agent=name,
+        node=node_id,
+        path="local",
+        started_at=datetime.fromtimestamp(started_at, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+        duration_ms=round(seconds * 1000, 3),
+        error=error_code,
+        children=run.children,
+    )

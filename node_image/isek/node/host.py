@@ -5,6 +5,7 @@ import logging
 import secrets
 import time
 from collections.abc import Iterable
+from dataclasses import replace
 
 from isek.asking import Answer, CallContext
 from isek.errors import CallError, IsekError, RunError
@@ -86,7 +87,7 @@ class Host:
         outcome = OK
         text, error = "", None
         try:
-            text = await self._run(hosted, message, context, local=path == "local")
+            text = await self._run(hosted, message, replace(context, node_id=self._node_id), local=path == "local")
         except IsekError as known:
             error, outcome = known, known.code
         except asyncio.CancelledError:

@@ -4,7 +4,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import isek as agents
 import pytest
+from isek import EchoModel, IsekTeam
 from isek.api import IsekAgent
 from isek.asking import CallContext
 from isek.errors import CallError, RunError
@@ -189,3 +191,20 @@ async def test_requests_runs_models_and_tools_are_counted(counted: Callable[[Met
         'isek_model_calls_total{agent="writer",outcome="ModelError"} 1.0',
         'isek_tool_calls_total{agent="writer",outcome="OK",tool="calculator"} 1.0',
     } <= counted(metrics)
+
+
+async def test_the_trace_shows_the_members_of_teams_within_the_process() -> None:
+    writer = agents.IsekAgent("writer", model=EchoModel())
+    desk = IsekTeam([IsekTeam([writer], name="inner")], name="desk")
+    host = Host("pod-1.default", Metrics())
+    host.take_in([Hosted("desk", "default", "Team", desk)])
+
+    trace = (await host.answer("desk", "hi", context(), path="http")).trace
+
+    assert trace is not None
+    [inner] = trace.children
+    [leaf] = inner.children
+    assert [(each.agent, each.node, each.path) for each in (inner, leaf)] == [
+        ("inner", "pod-1.default", "local"),
+        ("writer", "pod-1.default", "local"),
+    ]
