@@ -2,7 +2,6 @@
 
 import time
 from abc import ABC, abstractmethod
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from isek.asking import Asks, CallContext, Runner
@@ -11,7 +10,7 @@ from isek.events import AskEnded, AskStarted
 from isek.loop_result import Handoff
 
 if TYPE_CHECKING:
-    from isek.trace import Trace
+    from isek.trace import Stopwatch
 
 
 class Colleague(ABC):
@@ -61,7 +60,7 @@ class Near(Colleague):
 
     async def _ask(self, message: str, context: CallContext) -> Any:
         deeper = context.deeper()
-        started_at, begun, error_code = time.time(), time.monotonic(), None
+        watch, error_code = _stopwatch(context), None
         try:
             answer = (await self.runner.respond(message, deeper)).answer()
             while isinstance(answer, Handoff) and answer.runner is not None:
@@ -70,9 +69,9 @@ class Near(Colleague):
             error_code = error.code
             raise
         finally:
-            if context.node_id is not None:
-                seconds = time.monotonic() - begun
-                context.children.append(_trace(self.name, context.node_id, started_at, seconds, error_code, deeper))
+            if watch is not None:
+                said = {"agent": self.name, "node": context.node_id, "path": "local", "error": error_code}
+                context.children.append(watch.trace(**said, children=deeper.children))
         return answer
 
 
@@ -98,17 +97,10 @@ class Far(Colleague):
         return (await self._asks.ask(self.name, message, context)).text
 
 
-def _trace(
-    name: str, node_id: str, started_at: float, seconds: float, error_code: str | None, run: CallContext
-) -> "Trace":
-    from isek.trace import Trace  # noqa: PLC0415  (pydantic, which scripts do without)
+def _stopwatch(context: CallContext) -> "Stopwatch | None":
+    """What times a call on a node. Scripts do without, and without pydantic."""
+    if context.node_id is None:
+        return None
+    from isek.trace import Stopwatch  # noqa: PLC0415
 
-    return Trace(
-        agent=name,
-        node=node_id,
-        path="local",
-        started_at=datetime.fromtimestamp(started_at, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
-        duration_ms=round(seconds * 1000, 3),
-        error=error_code,
-        children=run.children,
-    )
+    return Stopwatch()

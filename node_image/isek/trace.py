@@ -1,6 +1,8 @@
 """Who was asked, where, over which path, and how long it took: the tree that comes back with every answer."""
 
-from typing import Literal
+import time
+from datetime import UTC, datetime
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 from pydantic.alias_generators import to_camel
@@ -30,3 +32,19 @@ class Trace(BaseModel):
     error: str | None = None
     """The error's code, when there was one."""
     children: list["Trace"] = []
+
+
+class Stopwatch:
+    """Times a call, from its making on."""
+
+    def __init__(self) -> None:
+        self._started_at = datetime.now(UTC)
+        self._begun = time.perf_counter()
+
+    def trace(self, **said: Any) -> Trace:
+        """The trace of the call until now; ``said`` are its other fields."""
+        return Trace(
+            started_at=self._started_at.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+            duration_ms=round((time.perf_counter() - self._begun) * 1000, 3),
+            **said,
+        )

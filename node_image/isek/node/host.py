@@ -3,16 +3,15 @@
 import asyncio
 import logging
 import secrets
-import time
 from collections.abc import Iterable
 from dataclasses import replace
 
 from isek.asking import Answer, CallContext
 from isek.errors import CallError, IsekError, RunError
 from isek.node.hosted import Hosted
-from isek.node.logs import fields, timestamp
+from isek.node.logs import fields
 from isek.node.metrics import OK, Metrics
-from isek.trace import Path, Trace
+from isek.trace import Path, Stopwatch
 
 log = logging.getLogger("isek.node")
 
@@ -83,7 +82,7 @@ class Host:
             RunError: there is no answer; the error's ``trace`` tells what was asked until then.
         """
         hosted = self.find(name)
-        started_at, begun = timestamp(time.time()), time.perf_counter()
+        watch = Stopwatch()
         outcome = OK
         text, error = "", None
         try:
@@ -96,30 +95,27 @@ class Host:
         except Exception:
             error, outcome = unexpected_error(hosted.address), "InternalError"
         finally:
-            seconds = time.perf_counter() - begun
+            trace = watch.trace(
+                agent=hosted.address,
+                node=self._node_id,
+                peer_id=self.peer_id,
+                path=path,
+                error=None if outcome == OK else outcome,
+                children=context.children,
+            )
             self._metrics.requests.labels(hosted.name, outcome).inc()
-            self._metrics.durations.labels(hosted.name).observe(seconds)
+            self._metrics.durations.labels(hosted.name).observe(trace.duration_ms / 1000)
             log.info(
                 "asked",
                 extra=fields(
                     agent=hosted.name,
                     outcome=outcome,
-                    durationMs=round(seconds * 1000, 1),
+                    durationMs=round(trace.duration_ms, 1),
                     path=path,
                     peerId=context.peer_id,
                     reason=error.message if error else None,
                 ),
             )
-        trace = Trace(
-            agent=hosted.address,
-            node=self._node_id,
-            peer_id=self.peer_id,
-            path=path,
-            started_at=started_at,
-            duration_ms=round(seconds * 1000, 3),
-            error=None if error is None else error.code,
-            children=context.children,
-        )
         if error is not None:
             error.trace = trace
             raise error

@@ -3,7 +3,6 @@
 import difflib
 import time
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime
 
 from yarl import URL
 
@@ -16,7 +15,7 @@ from isek.protocol.http_client import HttpAnswer, HttpClient, deadline_exceeded
 from isek.protocol.p2p import Sidecar
 from isek.protocol.plain_form import read_answer, request_body, request_headers
 from isek.registry import NodeRecord, Registry
-from isek.trace import Path, Trace
+from isek.trace import Path, Stopwatch, Trace
 
 MAX_ATTEMPTS = 5
 """Replicas that one call tries."""
@@ -73,7 +72,7 @@ class Mesh:
             answer = await self._ask_replicas(address, message, context.deeper())
         except IsekError as error:
             if error.trace is None:
-                error.trace = watch.trace(address, self._own, "local", error.code)
+                error.trace = watch.unseen(address, self._own, "local", error.code)
             context.children.append(error.trace)
             raise
         if answer.trace is not None:
@@ -189,28 +188,16 @@ def _no_p2p_address(address: str, replicas: list[NodeRecord]) -> CallError:
     )
 
 
-class _Stopwatch:
-    def __init__(self) -> None:
-        self._started_at = datetime.now(UTC)
-        self._begun = time.perf_counter()
-
-    def trace(self, address: str, node: NodeRecord, path: Path, error: str | None = None) -> Trace:
+class _Stopwatch(Stopwatch):
+    def unseen(self, address: str, node: NodeRecord, path: Path, error: str | None = None) -> Trace:
         """What can be said about a call whose other side said nothing about itself."""
-        return Trace(
-            agent=address,
-            node=node.node_id,
-            peer_id=node.peer_id,
-            path=path,
-            started_at=self._started_at.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
-            duration_ms=round((time.perf_counter() - self._begun) * 1000, 3),
-            error=error,
-        )
+        return self.trace(agent=address, node=node.node_id, peer_id=node.peer_id, path=path, error=error)
 
     def seen_from_here(
         self, told: Trace | None, address: str, node: NodeRecord, path: Path, error: str | None = None
     ) -> Trace:
         """The other side's trace, with the caller's path and time: only the caller knows the way there and back."""
-        seen = self.trace(address, node, path, error)
+        seen = self.unseen(address, node, path, error)
         if told is None:
             return seen
         return told.model_copy(update={"path": path, "duration_ms": seen.duration_ms})
