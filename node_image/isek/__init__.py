@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from isek.models.base import Model as Model
     from isek.models.base import ModelReply as ModelReply
     from isek.models.echo import EchoModel as EchoModel
+    from isek.models.errors import ModelError as ModelError
+    from isek.models.fallback import FallbackModel as FallbackModel
     from isek.models.openai import OpenAIModel as OpenAIModel
     from isek.models.scripted import ScriptedModel as ScriptedModel
     from isek.team.retries import Retries as Retries
@@ -38,6 +40,7 @@ WHERE = {
     "CallContext": "isek.asking",
     "CallError": "isek.errors",
     "EchoModel": "isek.models.echo",
+    "FallbackModel": "isek.models.fallback",
     "FunctionTool": "isek.tools.function",
     "Guardrails": "isek.agent.limits",
     "Handoff": "isek.loop_result",
@@ -51,6 +54,7 @@ WHERE = {
     "Memory": "isek.memory.memory",
     "Message": "isek.models.base",
     "Model": "isek.models.base",
+    "ModelError": "isek.models.errors",
     "ModelReply": "isek.models.base",
     "OpenAIModel": "isek.models.openai",
     "Retries": "isek.team.retries",

@@ -7,18 +7,21 @@ A turn answers one request to its model, whatever is asked; the last repeats. It
 
 - ``text``: the answer; ``{input}`` stands for the latest user message
 - ``toolCalls``: a list of ``{name, arguments}``; arguments that are text are sent as they are
-- ``status``: an HTTP error, with ``retryAfter`` in seconds if there is one
+- ``status``: an HTTP error, with ``retryAfter`` in seconds and ``errorCode`` if there are such
 - ``body``: any text, sent as the answer's JSON
+- ``refusal``: why the model does not answer
 
-and beside it ``delaySeconds``, if the answer is to take its time, or ``held: true``, if it is to wait for the test to
+A request with ``stream`` gets it word by word; with ``breaksOff: true`` beside it, only the first half of it comes.
+And beside it ``delaySeconds``, if the answer is to take its time, or ``held: true``, if it is to wait for the test to
 set ``release``. Models that are not in the script answer 404.
 """
 
 import argparse
 import asyncio
 import json
+import re
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -27,6 +30,7 @@ import yaml
 from aiohttp import web
 
 Turn = Mapping[str, Any]
+USAGE = {"prompt_tokens": 5, "completion_tokens": 2, "total_tokens": 7}
 DEFAULT_SCRIPT: dict[str, list[Turn]] = {"echo": [{"text": "{input}"}]}
 
 
@@ -80,7 +84,7 @@ class OpenAIServer:
         models = [{"id": name, "object": "model", "created": 0, "owned_by": "script"} for name in self._script]
         return web.json_response({"object": "list", "data": models})
 
-    async def _chat_completions(self, request: web.Request) -> web.Response:
+    async def _chat_completions(self, request: web.Request) -> web.StreamResponse:
         if self._key is not None and request.headers.get("Authorization") != f"Bearer {self._key}":
             return _error(401, "Incorrect API key provided.", "invalid_api_key")
         body = await request.json()
@@ -97,26 +101,55 @@ class OpenAIServer:
         except asyncio.CancelledError:
             self.given_up += 1
             raise
+        if body.get("stream") and not {"status", "body"} & set(turn):
+            return await _stream(request, body, turn)
         return _answer(body, turn)
+
+
+async def _stream(request: web.Request, body: dict[str, Any], turn: Turn) -> web.StreamResponse:
+    response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
+    await response.prepare(request)
+    deltas = list(_deltas(body, turn))
+    broken = turn.get("breaksOff", False)
+    for delta in deltas[: len(deltas) // 2] if broken else deltas:
+        await _send(response, {"choices": [{"index": 0, "delta": delta, "finish_reason": None}]})
+    if not broken:
+        reason = "tool_calls" if "toolCalls" in turn else "stop"
+        await _send(response, {"choices": [{"index": 0, "delta": {}, "finish_reason": reason}]})
+        if (body.get("stream_options") or {}).get("include_usage"):
+            await _send(response, {"choices": [], "usage": USAGE})
+        await response.write(b"data: [DONE]\n\n")
+    return response
+
+
+async def _send(response: web.StreamResponse, chunk: dict[str, Any]) -> None:
+    whole = {"id": "chatcmpl-1", "object": "chat.completion.chunk", "created": 0, "model": "m", **chunk}
+    await response.write(f"data: {json.dumps(whole)}\n\n".encode())
+
+
+def _deltas(body: dict[str, Any], turn: Turn) -> Iterator[dict[str, Any]]:
+    message = _message(body, turn)
+    yield {"role": "assistant", "content": ""}
+    for word in re.findall(r"\S+\s*", message["content"] or ""):
+        yield {"content": word}
+    if "refusal" in message:
+        yield {"refusal": message["refusal"]}
+    for number, call in enumerate(message.get("tool_calls", ())):
+        arguments, half = call["function"]["arguments"], len(call["function"]["arguments"]) // 2
+        yield {"tool_calls": [{**call, "index": number, "function": {**call["function"], "arguments": ""}}]}
+        for part in (arguments[:half], arguments[half:]):
+            yield {"tool_calls": [{"index": number, "function": {"arguments": part}}]}
 
 
 def _answer(body: dict[str, Any], turn: Turn) -> web.Response:
     if "status" in turn:
-        response = _error(turn["status"], f"scripted status {turn['status']}", "scripted")
+        response = _error(turn["status"], f"scripted status {turn['status']}", turn.get("errorCode", "scripted"))
         if "retryAfter" in turn:
             response.headers["Retry-After"] = str(turn["retryAfter"])
         return response
     if "body" in turn:
         return web.Response(text=turn["body"], content_type="application/json")
-    message: dict[str, Any] = {"role": "assistant", "content": None}
-    if "toolCalls" in turn:
-        message["tool_calls"] = [
-            {"id": f"call_{number}", "type": "function", "function": _function(call)}
-            for number, call in enumerate(turn["toolCalls"])
-        ]
-    else:
-        asked = next((entry["content"] for entry in reversed(body["messages"]) if entry["role"] == "user"), "")
-        message["content"] = turn["text"].replace("{input}", asked)
+    message = _message(body, turn)
     return web.json_response(
         {
             "id": "chatcmpl-1",
@@ -126,9 +159,24 @@ def _answer(body: dict[str, Any], turn: Turn) -> web.Response:
             "choices": [
                 {"index": 0, "message": message, "finish_reason": "tool_calls" if "toolCalls" in turn else "stop"}
             ],
-            "usage": {"prompt_tokens": 5, "completion_tokens": 2, "total_tokens": 7},
+            "usage": USAGE,
         }
     )
+
+
+def _message(body: dict[str, Any], turn: Turn) -> dict[str, Any]:
+    message: dict[str, Any] = {"role": "assistant", "content": None}
+    if "toolCalls" in turn:
+        message["tool_calls"] = [
+            {"id": f"call_{number}", "type": "function", "function": _function(call)}
+            for number, call in enumerate(turn["toolCalls"])
+        ]
+    elif "refusal" in turn:
+        message["refusal"] = turn["refusal"]
+    else:
+        asked = next((entry["content"] for entry in reversed(body["messages"]) if entry["role"] == "user"), "")
+        message["content"] = turn["text"].replace("{input}", asked if isinstance(asked, str) else asked[0]["text"])
+    return message
 
 
 def _function(call: Mapping[str, Any]) -> dict[str, str]:

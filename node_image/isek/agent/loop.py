@@ -17,6 +17,7 @@ from isek.events import ModelReplied, TextDelta
 from isek.loop_result import Handoff
 from isek.memory.memory import Session
 from isek.models.base import Message, ModelReply, OutputSchema, ToolCall, ToolSchema
+from isek.models.errors import ModelUnavailable
 from isek.tools.handoff import HandoffTool
 
 OUTPUT_RETRIES = 2
@@ -108,7 +109,7 @@ class Loop:
             elif not self._reviewed:
                 self._context.tell(TextDelta(self._setup.name, piece))
         if reply is None:
-            raise RunError("ModelError", "the model's answer broke off", hint="ask again", status=502)
+            raise ModelUnavailable("the model's answer broke off", hint="ask again")
         return reply
 
     async def _count(self, asking: Awaitable[ModelReply]) -> ModelReply:

@@ -1,7 +1,7 @@
 """The interface of a language model: a conversation in, one reply out."""
 
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -106,7 +106,7 @@ class Model(ABC):
 
     async def invoke_streaming(
         self, messages: Sequence[Message], tools: Sequence[ToolSchema] = (), *, output: OutputSchema | None = None
-    ) -> AsyncIterator[str | ModelReply]:
+    ) -> AsyncGenerator[str | ModelReply]:
         """The reply's text as it comes, piece by piece; the whole reply last.
 
         Raises:

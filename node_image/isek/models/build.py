@@ -5,9 +5,9 @@ from pathlib import Path
 
 from isek.api.agent import ModelSpec
 from isek.api.workload import SecretKeySelector
-from isek.errors import RunError
 from isek.models.base import Model
 from isek.models.echo import EchoModel
+from isek.models.errors import ModelAuthenticationFailed
 from isek.models.scripted import ScriptedModel
 
 
@@ -37,11 +37,9 @@ def _secret_reader(reference: SecretKeySelector, secrets_dir: Path) -> Callable[
         try:
             return path.read_text().strip()
         except (OSError, UnicodeDecodeError):
-            raise RunError(
-                "ModelAuthenticationFailed",
+            raise ModelAuthenticationFailed(
                 f"key {reference.key!r} of Secret {reference.name!r} cannot be read",
                 hint=f"create the Secret with that key; the node reads it from {path}",
-                status=502,
             ) from None
 
     return read

@@ -1,62 +1,44 @@
 """Any endpoint that speaks the OpenAI API, through the official client."""
 
 import os
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import openai
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import ValidationError
 
-from isek.errors import RunError
-from isek.models.base import Message, Model, ModelReply, OutputSchema, ToolCall, ToolSchema, Usage
+from isek.models.base import Message, Model, ModelReply, OutputSchema, ToolSchema, Usage
+from isek.models.errors import (
+    ModelAuthenticationFailed,
+    ModelContextTooLong,
+    ModelError,
+    ModelRateLimited,
+    ModelRefused,
+    ModelTimeout,
+    ModelUnavailable,
+)
+from isek.models.openai_wire import Chunk, Completion, Gathering, request
 
 API_KEY_VARIABLE = "OPENAI_API_KEY"
-
-
-class _Function(BaseModel):
-    name: str
-    arguments: str
-
-
-class _Call(BaseModel):
-    id: str
-    function: _Function
-
-
-class _Said(BaseModel):
-    content: str | None = None
-    tool_calls: list[_Call] | None = None
-
-
-class _Choice(BaseModel):
-    message: _Said
-
-
-class _Used(BaseModel):
-    prompt_tokens: int = 0
-    completion_tokens: int = 0
-
-
-class _Completion(BaseModel):
-    """What is read of an answer. The client's own types take whatever comes, and break where it is used."""
-
-    choices: list[_Choice] = Field(min_length=1)
-    usage: _Used | None = None
+CONTEXT_TOO_LONG = {"context_length_exceeded", "string_above_max_length"}
+"""What the endpoint's errors say of a conversation that is too long."""
 
 
 class OpenAIModel(Model):
     """Chat completions (https://platform.openai.com/docs/api-reference/chat).
 
     The client tries again after connection errors, timeouts and the statuses 408, 409, 429 and 5xx, with growing pauses
-    or after what ``Retry-After`` asks for.
+    or after what ``Retry-After`` asks for. A streamed answer that has begun is not asked for again.
 
     Args:
         name: the model's name at the endpoint.
         base_url: the endpoint; default: OpenAI's own.
-        api_key: reads the key; asked before each request, so that a new key needs no restart.
+        api_key: the key, or what reads it: asked before each request, so that a new key needs no restart.
         parameters: sent along as they are, such as ``temperature``.
         timeout_seconds: for one try.
         max_retries: further tries.
+        context_window: tokens that a conversation may have; None: not known.
     """
 
     def __init__(
@@ -64,12 +46,14 @@ class OpenAIModel(Model):
         name: str,
         *,
         base_url: str | None = None,
-        api_key: Callable[[], Awaitable[str]] | None = None,
+        api_key: str | Callable[[], Awaitable[str]] | None = None,
         parameters: dict[str, Any] | None = None,
         timeout_seconds: float = 60,
         max_retries: int = 4,
+        context_window: int | None = None,
     ) -> None:
-        self._name = name
+        self.name = name
+        self.context_window = context_window
         self._parameters = parameters or {}
         self._timeout_seconds = timeout_seconds
         self._client = openai.AsyncOpenAI(
@@ -83,86 +67,94 @@ class OpenAIModel(Model):
         self, messages: Sequence[Message], tools: Sequence[ToolSchema] = (), *, output: OutputSchema | None = None
     ) -> ModelReply:
         """One chat completion."""
-        request: dict[str, Any] = {"model": self._name, "messages": [_to_wire(message) for message in messages]}
-        if tools:
-            request["tools"] = [
-                {
-                    "type": "function",
-                    "function": {"name": tool.name, "description": tool.description, "parameters": tool.parameters},
-                }
-                for tool in tools
-            ]
-        try:
+        with self._errors():
             answer = await self._client.chat.completions.with_raw_response.create(
-                **request, extra_body=self._parameters
+                **request(self.name, messages, tools, output), extra_body=self._parameters
             )
-        except openai.APITimeoutError:
-            raise RunError(
-                "ModelTimeout",
-                f"model {self._name} did not answer within {self._timeout_seconds:g} s",
-                hint="raise model.timeoutSeconds, or look at the endpoint",
-                status=504,
-            ) from None
-        except openai.APIStatusError as error:
-            raise self._refused(error) from None
-        except openai.OpenAIError as error:
-            raise RunError(
-                "ModelError",
-                f"model {self._name} cannot be reached: {error}",
-                hint="check model.baseURL and the network",
-                status=502,
-            ) from None
-        return self._reply(answer.content)
+        try:
+            completion = Completion.model_validate_json(answer.content)
+        except ValidationError:
+            raise self._nonsense() from None
+        self._raise_if_refused(completion.refusal)
+        return completion.reply()
+
+    async def invoke_streaming(
+        self, messages: Sequence[Message], tools: Sequence[ToolSchema] = (), *, output: OutputSchema | None = None
+    ) -> AsyncGenerator[str | ModelReply]:
+        """One chat completion, piece by piece."""
+        answer = Gathering()
+        with self._errors():
+            stream = await self._client.chat.completions.create(
+                **request(self.name, messages, tools, output),
+                stream=True,
+                stream_options={"include_usage": True},
+                extra_body=self._parameters,
+            )
+            async with stream:
+                async for event in stream:
+                    if text := answer.take(self._chunk(event)):
+                        yield text
+        if not answer.complete:
+            raise ModelUnavailable(f"the answer of model {self.name} broke off", hint="ask again")
+        self._raise_if_refused(answer.refusal)
+        said = Message("assistant", answer.text)
+        yield answer.reply(Usage(self.count_tokens(messages, tools), self.count_tokens([said])))
 
     async def aclose(self) -> None:
         """Close the connections."""
         await self._client.close()
 
-    def _refused(self, error: openai.APIStatusError) -> RunError:
-        message = f"model {self._name} answered {error.status_code}: {_reason(error)}"
-        if error.status_code in {401, 403}:
-            return RunError(
-                "ModelAuthenticationFailed",
-                f"model {self._name} answered {error.status_code}: the API key is not accepted",
-                hint="check the Secret that model.apiKey names",
-                status=502,
-            )
-        if error.status_code == 429:
-            return RunError(
-                "ModelRateLimited", message, hint="ask less often, or raise the limits at the provider", status=502
-            )
-        return RunError("ModelError", message, hint="check model.name and model.parameters", status=502)
-
-    def _reply(self, answer: bytes) -> ModelReply:
+    def _chunk(self, event: Any) -> Chunk:
         try:
-            completion = _Completion.model_validate_json(answer)
-        except ValidationError:
-            raise RunError(
-                "ModelError",
-                f"model {self._name} sent an answer that is no chat completion",
-                hint="is model.baseURL an OpenAI-compatible endpoint?",
-                status=502,
-            ) from None
-        said, used = completion.choices[0].message, completion.usage or _Used()
-        return ModelReply(
-            text=said.content or "",
-            tool_calls=tuple(
-                ToolCall(call.id, call.function.name, call.function.arguments) for call in said.tool_calls or ()
-            ),
-            usage=Usage(used.prompt_tokens, used.completion_tokens),
+            return Chunk.model_validate(event.model_dump(warnings=False))
+        except (AttributeError, ValidationError):
+            raise self._nonsense() from None
+
+    def _nonsense(self) -> ModelError:
+        return ModelError(
+            f"model {self.name} sent an answer that is no chat completion",
+            hint="is model.baseURL an OpenAI-compatible endpoint?",
         )
 
+    def _raise_if_refused(self, refusal: str | None) -> None:
+        if refusal:
+            raise ModelRefused(f"model {self.name} does not answer this: {refusal}", hint="ask for something else")
 
-def _to_wire(message: Message) -> dict[str, Any]:
-    wire: dict[str, Any] = {"role": message.role, "content": message.content}
-    if message.tool_calls:
-        wire["tool_calls"] = [
-            {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": call.arguments}}
-            for call in message.tool_calls
-        ]
-    if message.role == "tool":
-        wire["tool_call_id"] = message.tool_call_id
-    return wire
+    @contextmanager
+    def _errors(self) -> Iterator[None]:
+        """What the client raises, as errors of models."""
+        try:
+            yield
+        except openai.APITimeoutError:
+            raise ModelTimeout(
+                f"model {self.name} did not answer within {self._timeout_seconds:g} s",
+                hint="raise model.timeoutSeconds, or look at the endpoint",
+            ) from None
+        except openai.APIStatusError as error:
+            raise self._refused(error) from None
+        except (openai.APIResponseValidationError, ValueError):
+            raise self._nonsense() from None
+        except openai.OpenAIError as error:
+            raise ModelUnavailable(
+                f"model {self.name} cannot be reached: {error}", hint="check model.baseURL and the network"
+            ) from None
+
+    def _refused(self, error: openai.APIStatusError) -> ModelError:
+        message = f"model {self.name} answered {error.status_code}: {_reason(error)}"
+        if error.status_code in {401, 403}:
+            return ModelAuthenticationFailed(
+                f"model {self.name} answered {error.status_code}: the API key is not accepted",
+                hint="check the Secret that model.apiKey names",
+            )
+        if error.status_code == 429:
+            return ModelRateLimited(message, hint="ask less often, or raise the limits at the provider")
+        if error.status_code >= 500 or error.status_code == 408:
+            return ModelUnavailable(message, hint="ask again later, or look at the endpoint")
+        if error.code in CONTEXT_TOO_LONG:
+            return ModelContextTooLong(message, hint="say less at once, or take a model with a larger context")
+        if error.code == "content_filter":
+            return ModelRefused(message, hint="ask for something else")
+        return ModelError(message, hint="check model.name and model.parameters")
 
 
 def _reason(error: openai.APIStatusError) -> str:
@@ -178,11 +170,8 @@ def _key_from_environment(*, own_endpoint: bool) -> Callable[[], Awaitable[str]]
         if not key and own_endpoint:
             return "none"  # endpoints of one's own often take no key, but the client does
         if not key:
-            raise RunError(
-                "ModelAuthenticationFailed",
-                "there is no API key",
-                hint=f"set model.apiKey, or {API_KEY_VARIABLE} in the environment",
-                status=502,
+            raise ModelAuthenticationFailed(
+                "there is no API key", hint=f"set model.apiKey, or {API_KEY_VARIABLE} in the environment"
             )
         return key
 

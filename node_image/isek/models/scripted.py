@@ -5,8 +5,8 @@ import json
 from collections.abc import Sequence
 
 from isek.api.agent import ScriptTurn
-from isek.errors import RunError
 from isek.models.base import Message, Model, ModelReply, OutputSchema, ToolCall, ToolSchema, latest_input
+from isek.models.errors import ModelError, ModelTimeout
 
 
 class ScriptedModel(Model):
@@ -38,10 +38,10 @@ class ScriptedModel(Model):
         delay, turn = self._steps[min(place, len(self._steps) - 1)]
         if turn is None or delay > self._timeout_seconds:
             await asyncio.sleep(self._timeout_seconds)
-            raise RunError("ModelTimeout", f"the script did not answer within {self._timeout_seconds:g} s", status=504)
+            raise ModelTimeout(f"the script did not answer within {self._timeout_seconds:g} s")
         await asyncio.sleep(delay)
         if turn.error is not None:
-            raise RunError("ModelError", turn.error, hint="the script of the model says so", status=502)
+            raise ModelError(turn.error, hint="the script of the model says so")
         if turn.tool_calls is not None:
             return ModelReply(
                 tool_calls=tuple(

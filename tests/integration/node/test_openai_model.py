@@ -10,8 +10,10 @@ from typing import Any
 import pytest
 from isek.api.agent import ModelSpec
 from isek.errors import RunError
-from isek.models.base import Message, Model, ToolCall, ToolSchema
+from isek.models.base import Image, Message, Model, ModelReply, OutputSchema, ToolCall, ToolSchema, Usage
 from isek.models.build import build_model
+from isek.models.fallback import FallbackModel
+from isek.models.openai import OpenAIModel
 
 from tests.support.openai_server import OpenAIServer, Turn
 
@@ -107,11 +109,12 @@ async def test_a_server_error_is_tried_again() -> None:
     ("turn", "code", "requests"),
     [
         ({"status": 429, "retryAfter": 0.01}, "ModelRateLimited", 2),
-        ({"status": 500, "retryAfter": 0.01}, "ModelError", 2),
+        ({"status": 500, "retryAfter": 0.01}, "ModelUnavailable", 2),
         ({"status": 400}, "ModelError", 1),
         ({"status": 401}, "ModelAuthenticationFailed", 1),
         ({"status": 403}, "ModelAuthenticationFailed", 1),
         ({"text": "late", "delaySeconds": 60}, "ModelTimeout", 2),
+        ({"refusal": "I must not"}, "ModelRefused", 1),
         ({"body": '{"hello": "world"}'}, "ModelError", 1),
         ({"body": "<html>not JSON</html>"}, "ModelError", 1),
         ({"body": '{"choices": []}'}, "ModelError", 1),
@@ -140,7 +143,7 @@ async def test_an_endpoint_that_is_not_there_is_a_model_error() -> None:
 
     error = await failure(server, maxRetries=0)
 
-    assert error.code == "ModelError"
+    assert error.code == "ModelUnavailable"
     assert error.message.startswith("model m cannot be reached")
 
 
@@ -196,3 +199,79 @@ async def test_the_key_is_never_logged(secrets: Path, caplog: pytest.LogCaptureF
 
     assert bool(said) == (status != 200)
     assert KEY not in caplog.text + said
+
+
+async def pieces(model: Model, *tools: ToolSchema) -> tuple[list[str], ModelReply]:
+    said = [piece async for piece in model.invoke_streaming([USER], tools)]
+    reply = said.pop()
+    assert isinstance(reply, ModelReply)
+    return [str(piece) for piece in said], reply
+
+
+async def test_an_answer_comes_piece_by_piece_with_its_tokens() -> None:
+    async with serving({"text": "about {input} and more"}) as server, model_of(server) as model:
+        said, reply = await pieces(model)
+
+    assert said == ["about ", "tea ", "and ", "more"]
+    assert (reply.text, reply.usage) == ("about tea and more", Usage(5, 2))
+
+
+async def test_streamed_tool_calls_are_put_together() -> None:
+    turns = {"toolCalls": [{"name": "calculator", "arguments": {"expression": "6*7"}}, {"name": "other"}]}
+    async with serving(turns) as server, model_of(server) as model:
+        _, reply = await pieces(model, CALCULATOR)
+
+    assert reply.tool_calls == (
+        ToolCall("call_0", "calculator", '{"expression": "6*7"}'),
+        ToolCall("call_1", "other", "{}"),
+    )
+
+
+@pytest.mark.parametrize(
+    ("turn", "code"),
+    [
+        ({"text": "one two three four", "breaksOff": True}, "ModelUnavailable"),
+        ({"refusal": "I must not"}, "ModelRefused"),
+        ({"status": 401}, "ModelAuthenticationFailed"),
+        ({"status": 500, "retryAfter": 0.01}, "ModelUnavailable"),
+    ],
+)
+async def test_a_streamed_answer_that_fails_is_an_error_with_a_code(turn: dict[str, Any], code: str) -> None:
+    async with serving(turn) as server, model_of(server, maxRetries=0) as model:
+        with pytest.raises(RunError) as failed:
+            await pieces(model)
+
+    assert failed.value.code == code
+
+
+async def test_a_conversation_that_is_too_long_is_told_apart() -> None:
+    async with serving({"status": 400, "errorCode": "context_length_exceeded"}) as server:
+        error = await failure(server)
+
+    assert error.code == "ModelContextTooLong"
+
+
+async def test_images_and_the_form_of_the_answer_go_along() -> None:
+    shown = Message("user", "what is it?", images=(Image("https://example.org/x.png"), Image(content=b"x")))
+    async with serving({"text": "{}"}) as server, model_of(server) as model:
+        await model.invoke([shown], output=OutputSchema("City", {"type": "object"}))
+
+    sent = server.requests[0]
+    assert sent["messages"][0]["content"] == [
+        {"type": "text", "text": "what is it?"},
+        {"type": "image_url", "image_url": {"url": "https://example.org/x.png"}},
+        {"type": "image_url", "image_url": {"url": "data:image/png;base64,eA=="}},
+    ]
+    assert sent["response_format"] == {
+        "type": "json_schema",
+        "json_schema": {"name": "City", "schema": {"type": "object"}},
+    }
+
+
+async def test_where_a_model_fails_the_next_one_answers() -> None:
+    async with OpenAIServer({"a": [{"status": 400}], "b": [{"text": "from b"}]}) as server:
+        model = FallbackModel(*(OpenAIModel(name, base_url=server.url) for name in "ab"))
+        replies = [(await model.invoke([USER])).text, (await pieces(model))[1].text]
+        await model.aclose()
+
+    assert replies == ["from b", "from b"]
