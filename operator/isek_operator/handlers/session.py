@@ -81,6 +81,11 @@ class Wire:
             expired = answer.status == 410 and "continue" in request.url.query
             kind = aiohttp.ClientPayloadError if expired else aiohttp.ClientConnectionError
             raise kind(f"the API server answered {answer.status}")
+        else:
+            try:
+                await answer.read()  # here, where Kopf tries again what breaks
+            except aiohttp.ClientPayloadError as error:
+                raise aiohttp.ClientConnectionError(f"the answer broke off: {error}") from None
         return answer
 
     def take_out(self, path: str, content: Any, continued: bool) -> Any:

@@ -48,6 +48,14 @@ class Talk:
     # --- the server -------------------------------------------------------------------------------------------------
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
+        if "broken" in request.query:
+            response = web.StreamResponse()
+            response.content_length = 100
+            await response.prepare(request)
+            await response.write(b'{"kind":')
+            assert request.transport is not None
+            request.transport.abort()
+            return response
         if "watch" not in request.query:
             return web.json_response(
                 PAGES[request.query.get("continue") or request.query.get("page")], status=self.status
@@ -147,6 +155,12 @@ async def test_what_is_refused_is_tried_again_as_if_nobody_had_answered(talk: Ta
 
     with pytest.raises(aiohttp.ClientConnectionError, match=str(status)):
         await talk.get(path)
+
+
+@pytest.mark.parametrize("path", [AGENTS, "/apis"], ids=["a list", "what is served"])
+async def test_an_answer_that_breaks_off_is_asked_for_again(talk: Talk, path: str) -> None:
+    with pytest.raises(aiohttp.ClientConnectionError):
+        await talk.get(f"{path}?broken")
 
 
 async def test_a_list_whose_pages_have_expired_begins_anew(talk: Talk) -> None:
