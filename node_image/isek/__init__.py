@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from isek.tools.base import Tool as Tool
     from isek.tools.base import ToolError as ToolError
     from isek.tools.function import FunctionTool as FunctionTool
+    from isek.tools.function import tool as tool
     from isek.tools.toolkit import Toolkit as Toolkit
 
 WHERE = {
@@ -64,6 +65,7 @@ WHERE = {
     "Tool": "isek.tools.base",
     "ToolError": "isek.tools.base",
     "Toolkit": "isek.tools.toolkit",
+    "tool": "isek.tools.function",
 }
 """What is offered, by where it is: imported when it is first used, so that a program pays for what it takes."""
 

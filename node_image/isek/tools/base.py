@@ -9,6 +9,9 @@ from isek.models.base import ToolSchema
 
 TIMEOUT_SECONDS = 60.0
 
+TOOL_NAME = r"[a-zA-Z0-9_-]{1,64}"
+"""What OpenAI's API takes (Function calling, ``name``)."""
+
 
 class RiskLevel(IntEnum):
     """What harm a tool may do."""

@@ -1,23 +1,25 @@
 """Plain Python functions as tools."""
 
 import asyncio
+import functools
 import inspect
 import json
+import re
 from collections.abc import Callable
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, get_type_hints
+from typing import Any, overload
 
 from isek.asking import CallContext
 from isek.models.base import ToolSchema
-from isek.tools.base import TIMEOUT_SECONDS, RiskLevel, Tool, ToolError
-
-if TYPE_CHECKING:
-    from pydantic import BaseModel
+from isek.tools.base import TIMEOUT_SECONDS, TOOL_NAME, RiskLevel, Tool, ToolError
+from isek.tools.signature import Signature, called, read_signature, routine
 
 
 class FunctionTool(Tool):
     """A function, synchronous or not. Its type hints and docstring tell the model what it takes.
 
+    Docstrings are read in the styles of Google, NumPy and reST. Functions, methods and objects with ``__call__`` are
+    taken; each parameter needs a type hint that JSON can carry: also Literal, Enum, dataclasses, pydantic models.
     A parameter with the type ``CallContext`` gets the context of the run; the model does not see it. A synchronous
     function runs in a thread.
 
@@ -38,53 +40,74 @@ class FunctionTool(Tool):
         risk_level: RiskLevel = RiskLevel.LOW,
         timeout_seconds: float | None = TIMEOUT_SECONDS,
     ) -> None:
-        self._function = function
-        self._name: str = name or getattr(function, "__name__", "") or type(function).__name__
+        self.function = function
+        self._name: str = name or called(function)
         self._description = description
         self.risk_level = risk_level
         self.timeout_seconds = timeout_seconds
 
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Call the function, as if it were no tool."""
+        return self.function(*args, **kwargs)
+
     @cached_property
     def schema(self) -> ToolSchema:  # type: ignore[override]
-        """What the model is told of the function."""
-        description = self._description if self._description is not None else inspect.getdoc(self._function) or ""
-        parameters = self._arguments.model_json_schema()
-        parameters.pop("title", None)
-        return ToolSchema(self._name, description, parameters)
+        """What the model is told of the function.
+
+        Raises:
+            ValueError: it cannot be told what the function takes, or the name is none for a tool.
+        """
+        if not re.fullmatch(TOOL_NAME, self._name):
+            raise ValueError(f"function {self._name!r}: a tool's name is 1 to 64 letters, digits, _ and -; give it one")
+        description = self._signature.description if self._description is None else self._description
+        return ToolSchema(self._name, description, self._signature.parameters)
 
     async def call(self, arguments: dict[str, Any], context: CallContext) -> str:
         """What the function returns, as text: JSON, unless it is text already."""
         from pydantic import ValidationError  # noqa: PLC0415
 
         try:
-            read = self._arguments.model_validate(arguments)
+            read = self._signature.arguments.model_validate(arguments)
         except ValidationError as error:
             problems = "; ".join(f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors())
             raise ToolError(f"the arguments do not fit: {problems}") from None
-        values = {name: getattr(read, name) for name in type(read).model_fields}
-        if self._context_parameter is not None:
-            values[self._context_parameter] = context
-        if inspect.iscoroutinefunction(self._function):
-            return as_text(await self._function(**values))
-        returned = await asyncio.to_thread(self._function, **values)
+        values = {name: getattr(read, field) for field, name in self._signature.names.items()}
+        if self._signature.context_parameter is not None:
+            values[self._signature.context_parameter] = context
+        if inspect.iscoroutinefunction(routine(self.function)):
+            return as_text(await self.function(**values))
+        returned = await asyncio.to_thread(self.function, **values)
         return as_text(await returned if inspect.isawaitable(returned) else returned)
 
     @cached_property
-    def _context_parameter(self) -> str | None:
-        hints = get_type_hints(self._function)
-        return next((name for name, hint in hints.items() if hint is CallContext and name != "return"), None)
+    def _signature(self) -> Signature:
+        return read_signature(self.function)
 
-    @cached_property
-    def _arguments(self) -> "type[BaseModel]":
-        from pydantic import ConfigDict, create_model  # noqa: PLC0415
 
-        hints = get_type_hints(self._function, include_extras=True)
-        fields: dict[str, Any] = {
-            name: (hints.get(name, Any), ... if parameter.default is parameter.empty else parameter.default)
-            for name, parameter in inspect.signature(self._function).parameters.items()
-            if name != self._context_parameter
-        }
-        return create_model(self._name, __config__=ConfigDict(extra="forbid"), **fields)
+@overload
+def tool(function: Callable[..., Any], /) -> FunctionTool: ...
+
+
+@overload
+def tool(
+    *,
+    name: str | None = None,
+    description: str | None = None,
+    risk_level: RiskLevel = RiskLevel.LOW,
+    timeout_seconds: float | None = TIMEOUT_SECONDS,
+) -> Callable[[Callable[..., Any]], FunctionTool]: ...
+
+
+def tool(
+    function: Callable[..., Any] | None = None, /, **about: Any
+) -> FunctionTool | Callable[[Callable[..., Any]], FunctionTool]:
+    """Make a function a tool, as a decorator: ``@tool``, or ``@tool(risk_level=RiskLevel.HIGH)``.
+
+    Takes what :class:`FunctionTool` takes. The tool can still be called as the function that it was.
+    """
+    if function is not None:
+        return FunctionTool(function)
+    return functools.partial(FunctionTool, **about)
 
 
 def as_text(value: Any) -> str:
