@@ -8,11 +8,10 @@ from typing import Any
 
 from isek.asking import CallContext
 from isek.events import Event
-from isek.loop_result import LoopResult
 
 
 async def events_of(
-    respond: Callable[[CallContext], Coroutine[Any, Any, LoopResult]], context: CallContext
+    respond: Callable[[CallContext], Coroutine[Any, Any, object]], context: CallContext
 ) -> AsyncGenerator[Event]:
     """What happens while a run responds; its ``RunEnded`` is the last. Whoever stops listening ends the run.
 

@@ -10,8 +10,9 @@ from starlette.routing import Route
 
 from isek import __version__
 from isek.errors import CallError, IsekError
+from isek.node.ask import AskEndpoint, failure
 from isek.node.caller import SharedToken
-from isek.node.endpoint import AskEndpoint, failure
+from isek.node.chat import ChatEndpoint, Models
 from isek.node.host import Host, unexpected_error
 from isek.node.membership import Membership
 from isek.node.metrics import Metrics
@@ -29,6 +30,12 @@ def create_app(settings: NodeSettings, host: Host, membership: Membership, metri
     a2a = A2A()
     ask = AskEndpoint(host, a2a, token, settings.max_body_bytes)
     app.router.routes += [Route(path, ask, methods=["POST"]) for path in ("/", "/agents/{name}")]
+    chat, models = ChatEndpoint(host, token, settings.max_body_bytes), Models(host)
+    app.router.routes += [
+        Route("/v1/chat/completions", chat, methods=["POST"]),
+        Route("/v1/models", models.all),
+        Route("/v1/models/{model}", models.one),
+    ]
 
     @app.get("/healthz")
     async def healthz() -> dict[str, str]:

@@ -8,9 +8,11 @@ from dataclasses import replace
 
 from isek.asking import Answer, CallContext
 from isek.errors import CallError, IsekError, RunError
+from isek.models.base import Message
 from isek.node.hosted import Hosted
 from isek.node.logs import fields
 from isek.node.metrics import OK, Metrics
+from isek.tools.function import as_text
 from isek.trace import Path, Stopwatch
 
 log = logging.getLogger("isek.node")
@@ -74,8 +76,8 @@ class Host:
         """Like :meth:`answer`, for one who asks in process."""
         return await self.answer(name, message, context, path="local")
 
-    async def answer(self, name: str, message: str, context: CallContext, *, path: Path) -> Answer:
-        """Let an agent answer ``message``.
+    async def answer(self, name: str, message: str | Message, context: CallContext, *, path: Path) -> Answer:
+        """Let an agent answer ``message``; ``context.on_event`` is told of each step.
 
         Raises:
             CallError: ``AgentNotFound``, ``TooManyTasks``, ``Draining``.
@@ -130,7 +132,7 @@ class Host:
         for hosted in self._hosted.values():
             await hosted.runner.aclose()
 
-    async def _run(self, hosted: Hosted, message: str, context: CallContext, *, local: bool) -> str:
+    async def _run(self, hosted: Hosted, message: str | Message, context: CallContext, *, local: bool) -> str:
         # What runs here still may ask its neighbours: refusing them would break what the node is to finish.
         if self.draining and not local:
             raise CallError(
@@ -147,7 +149,7 @@ class Host:
             )
         self._count(hosted, +1)
         try:
-            return str((await hosted.runner.respond(message, context)).answer())
+            return as_text((await hosted.runner.respond(message, context)).answer())
         finally:
             self._count(hosted, -1)
 

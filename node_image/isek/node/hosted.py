@@ -51,6 +51,11 @@ class Hosted:
         return f"{self.name}.{self.namespace}"
 
     @property
+    def remembers(self) -> bool:
+        """Whether a conversation goes on by its session id, without being told again."""
+        return getattr(self.runner, "memory", None) is not None
+
+    @property
     def card_hash(self) -> str:
         """Tells whether the agent's card has changed; where the agent answers makes no difference."""
         on_card = [__version__, self.name, self.runner.description, *self.capabilities]

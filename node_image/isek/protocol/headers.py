@@ -10,6 +10,8 @@ PEER_ID = "Isek-Peer-Id"
 """The calling peer; said by the own sidecar alone."""
 TOKEN = "Isek-Token"  # noqa: S105
 """What the sidecar proves itself with."""
+SESSION_ID = "Isek-Session-Id"
+"""The conversation, where the body has no place for it."""
 P2P_ERROR = "Isek-P2P-Error"
 """The code of an error that a sidecar answers with itself."""
 TRACEPARENT = "traceparent"

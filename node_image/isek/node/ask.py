@@ -1,0 +1,70 @@
+"""``POST /`` and ``POST /agents/{name}``: A2A and the plain form on one path."""
+
+from dataclasses import replace
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import Message, Receive
+
+from isek.asking import Answer
+from isek.errors import IsekError
+from isek.node.caller import SharedToken, call_context
+from isek.node.endpoint import Endpoint, parse_json, while_connected
+from isek.node.host import Host
+from isek.node.plain import PlainAnswer, PlainFailure, read_plain_request
+from isek.protocol import headers
+from isek.protocol.a2a import A2A
+
+JSON = "application/json"
+
+
+class AskEndpoint(Endpoint):
+    """Where agents are asked."""
+
+    def __init__(self, host: Host, a2a: A2A, token: SharedToken, max_body_bytes: int) -> None:
+        super().__init__(host, max_body_bytes)
+        self._a2a = a2a
+        self._token = token
+
+    async def _respond(self, request: Request, receive: Receive) -> Response:
+        body = await self._read(request)
+        name = self._host.find(request.path_params.get("name")).name
+        context, path = call_context(request.headers, self._token)
+        content = parse_json(body)
+
+        async def answer(message: str, session_id: str | None) -> Answer:
+            return await self._host.answer(name, message, replace(context, session_id=session_id), path=path)
+
+        if isinstance(content, list) or (isinstance(content, dict) and "jsonrpc" in content):
+            again = Request(request.scope, _said_again(body, receive))
+            return await while_connected(receive, (await self._a2a.server()).respond(again, answer))
+        asked = read_plain_request(content)
+        answered = PlainAnswer.of(await while_connected(receive, answer(asked.message, asked.session_id)))
+        return Response(answered.model_dump_json(by_alias=True, exclude_none=True), media_type=JSON)
+
+    def _failure(self, error: IsekError) -> Response:
+        return failure(error)
+
+
+def failure(error: IsekError) -> Response:
+    """The error in the one shape that errors have."""
+    return Response(
+        PlainFailure.of(error).model_dump_json(by_alias=True, exclude_none=True),
+        status_code=error.status,
+        media_type=JSON,
+        headers=headers.retry_after(error.status),
+    )
+
+
+def _said_again(body: bytes, receive: Receive) -> Receive:
+    """A ``receive`` that begins with the body that was read already."""
+    said = False
+
+    async def again() -> Message:
+        nonlocal said
+        if said:
+            return await receive()
+        said = True
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    return again

@@ -1,0 +1,190 @@
+"""``/v1``: the agents of a node as the models of OpenAI's API, for all that speaks it."""
+
+import json
+import time
+import uuid
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import aclosing, suppress
+from dataclasses import replace
+from typing import Any
+
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.types import Receive, Scope, Send
+
+from isek.asking import Answer, CallContext
+from isek.errors import CallError, IsekError
+from isek.events import ModelReplied, TextDelta
+from isek.models.base import Usage
+from isek.node.caller import SharedToken, call_context
+from isek.node.chat_form import EXTENSION, error_body, read_chat_request, step_body, usage_body
+from isek.node.endpoint import Endpoint, parse_json, while_connected
+from isek.node.host import Host
+from isek.node.hosted import Hosted
+from isek.protocol import headers
+from isek.streaming import events_of
+
+Json = dict[str, Any]
+
+
+class ChatEndpoint(Endpoint):
+    """``POST /v1/chat/completions``: ``model`` is the agent, ``user`` whose memories it may use, ``session_id`` (or the
+    header ``Isek-Session-Id``) the conversation."""
+
+    def __init__(self, host: Host, token: SharedToken, max_body_bytes: int) -> None:
+        super().__init__(host, max_body_bytes)
+        self._token = token
+
+    async def _respond(self, request: Request, receive: Receive) -> Response:
+        asked = read_chat_request(parse_json(await self._read(request)))
+        hosted = self._host.find(asked.model)
+        context, path = call_context(request.headers, self._token)
+        session_id = asked.session_id or request.headers.get(headers.SESSION_ID)
+        message = asked.message(remembered=hosted.remembers and session_id is not None)
+
+        async def answer(observed: CallContext) -> Answer:
+            return await self._host.answer(hosted.name, message, observed, path=path)
+
+        completion = _Completion(hosted, answer, replace(context, session_id=session_id, user_id=asked.user))
+        if not asked.stream:
+            return JSONResponse(await while_connected(receive, completion.whole()))
+        include_usage = asked.stream_options is not None and asked.stream_options.include_usage
+        chunks = completion.chunks(include_usage=include_usage)
+        first = await while_connected(receive, anext(chunks))  # raises what keeps the run from beginning
+        return _EventStream(first, chunks)
+
+    def _failure(self, error: IsekError) -> Response:
+        again = isinstance(error, CallError) and error.retryable  # else a client would run the agent a second time
+        said = {"x-should-retry": str(again).lower(), **headers.retry_after(error.status)}
+        return JSONResponse(error_body(error), error.status, said)
+
+
+class Models:
+    """``GET /v1/models`` and ``GET /v1/models/{model}``."""
+
+    def __init__(self, host: Host) -> None:
+        self._host = host
+        self._created = int(time.time())
+
+    async def all(self, _: Request) -> Response:
+        """What the node hosts."""
+        return JSONResponse({"object": "list", "data": [self._body(hosted) for hosted in self._host.hosted]})
+
+    async def one(self, request: Request) -> Response:
+        """One of them."""
+        try:
+            return JSONResponse(self._body(self._host.find(request.path_params["model"])))
+        except CallError as error:
+            return JSONResponse(error_body(error), error.status)
+
+    def _body(self, hosted: Hosted) -> Json:
+        about = {"kind": hosted.kind, "description": hosted.runner.description, "address": hosted.address}
+        model = {"id": hosted.name, "object": "model", "created": self._created, "owned_by": hosted.namespace}
+        return model | {EXTENSION: about}
+
+
+class _Completion:
+    """One run, as it happens or as a whole."""
+
+    def __init__(
+        self, hosted: Hosted, answer: Callable[[CallContext], Awaitable[Answer]], context: CallContext
+    ) -> None:
+        self._hosted = hosted
+        self._answer = answer
+        self._context = context
+        self._usage = Usage()
+        self._head = {"id": f"chatcmpl-{uuid.uuid4().hex}", "created": int(time.time()), "model": hosted.name}
+
+    async def whole(self) -> Json:
+        """The answer with its usage."""
+        answer = await self._answer(replace(self._context, on_event=self._count))
+        choice = {
+            "index": 0,
+            "message": {"role": "assistant", "content": answer.text},
+            "finish_reason": "stop",
+            "logprobs": None,
+        }
+        return {
+            **self._head,
+            "object": "chat.completion",
+            "choices": [choice],
+            "usage": usage_body(self._usage),
+            EXTENSION: _trace(answer),
+        }
+
+    async def chunks(self, *, include_usage: bool) -> AsyncGenerator[Json]:
+        """The pieces of the answer, and the steps on the way to it. An error of a run that has begun is the last.
+
+        Raises:
+            IsekError: the run did not begin.
+        """
+        answers: list[Answer] = []
+
+        async def respond(context: CallContext) -> None:
+            answers.append(await self._answer(context))
+
+        text, begun = "", False
+        try:
+            async with aclosing(events_of(respond, self._context)) as events:
+                async for event in events:
+                    if not begun:
+                        yield self._chunk({"role": "assistant", "content": ""})
+                        begun = True
+                    self._count(event)
+                    if not isinstance(event, TextDelta):
+                        yield self._chunk({}, extension=step_body(event))
+                    elif event.agent == self._hosted.runner.name:
+                        text += event.text
+                        yield self._chunk({"content": event.text})
+        except IsekError as error:
+            if not begun:
+                raise
+            yield error_body(error)
+            return
+        [answer] = answers
+        if not text.endswith(answer.text):  # a team's answer is its members', who speak for themselves
+            yield self._chunk({"content": answer.text})
+        yield self._chunk({}, finish_reason="stop", extension=_trace(answer))
+        if include_usage:
+            yield {**self._head, "object": "chat.completion.chunk", "choices": [], "usage": usage_body(self._usage)}
+
+    def _count(self, event: object) -> None:
+        if isinstance(event, ModelReplied) and event.usage is not None:
+            so_far, used = self._usage, event.usage
+            self._usage = Usage(so_far.input_tokens + used.input_tokens, so_far.output_tokens + used.output_tokens)
+
+    def _chunk(self, delta: Json, *, finish_reason: str | None = None, extension: Json | None = None) -> Json:
+        choice = {"index": 0, "delta": delta, "finish_reason": finish_reason, "logprobs": None}
+        chunk = {**self._head, "object": "chat.completion.chunk", "choices": [choice]}
+        return chunk if extension is None else chunk | {EXTENSION: extension}
+
+
+class _EventStream(StreamingResponse):
+    """Chunks as server-sent events, ``[DONE]`` the last. The run ends when the caller goes away."""
+
+    def __init__(self, first: Json, rest: AsyncGenerator[Json]) -> None:
+        super().__init__(self._lines(first), media_type="text/event-stream", headers={"Cache-Control": "no-store"})
+        self._rest = rest
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        with suppress(ClientDisconnect):
+            async with aclosing(self._rest):
+                await while_connected(receive, self.stream_response(send))
+
+    async def _lines(self, first: Json) -> AsyncGenerator[str]:
+        yield _line(first)
+        async for chunk in self._rest:
+            yield _line(chunk)
+        yield "data: [DONE]\n\n"
+
+
+def _line(chunk: Json) -> str:
+    return f"data: {json.dumps(chunk)}\n\n"
+
+
+def _trace(answer: Answer) -> Json:
+    return (
+        {}
+        if answer.trace is None
+        else {"trace": answer.trace.model_dump(mode="json", by_alias=True, exclude_none=True)}
+    )
