@@ -88,6 +88,10 @@ class Asks(Protocol):
         """
         ...
 
+    def describe(self, address: str) -> str:
+        """What an agent is good for, as it says itself, perhaps cut short; empty: not known now."""
+        ...
+
 
 @runtime_checkable
 class Runner(Protocol):

@@ -23,7 +23,12 @@ class Colleague(ABC):
 
     def __init__(self, name: str, description: str = "") -> None:
         self.name = name
-        self.description = description
+        self._description = description
+
+    @property
+    def description(self) -> str:
+        """What they are good for, in a sentence; empty: not known."""
+        return self._description
 
     async def ask(self, message: str, context: CallContext) -> Any:
         """Their answer; ``context`` is that of who asks.
@@ -92,6 +97,11 @@ class Far(Colleague):
 
     def __hash__(self) -> int:
         return hash(self.name)
+
+    @property
+    def description(self) -> str:
+        """What the mesh knows of them at this moment."""
+        return self._asks.describe(self.name)
 
     async def _ask(self, message: str, context: CallContext) -> Any:
         return (await self._asks.ask(self.name, message, context)).text

@@ -99,8 +99,13 @@ RULES = [
         agent(model={"provider": "Echo", "script": [{"text": "hello"}]}),
         agent(model={"provider": "Echo"}),
     ),
+    RuleExample("model is the leader's", team(model=ECHO), team()),
+    *(
+        RuleExample("model is the leader's", team(mode=mode), team(mode=mode, model=ECHO))
+        for mode in ("Coordinate", "Route", "Collaborate", "Adaptive")
+    ),
     RuleExample(
-        "set exactly one of text, toolCalls, error, delayMilliseconds",
+        "set exactly one of text, output, toolCalls, error, delayMilliseconds",
         agent(model={"provider": "Scripted", "script": [{"text": "hello", "error": "no"}]}),
         agent(model={"provider": "Scripted", "script": [{"text": "hello"}, {"error": "no"}]}),
     ),
@@ -194,6 +199,9 @@ SCHEMA = [
     SchemaExample("instructionz", agent(instructionz="typo")),
     SchemaExample("spec.members", team(members=[])),
     SchemaExample("spec.mode", team(mode="Parallel")),
+    SchemaExample("spec.maxRounds", team(maxRounds=0)),
+    SchemaExample("spec.onMemberFailure", team(onMemberFailure="Retry")),
+    SchemaExample("spec.retries.backoffSeconds", team(retries={"backoffSeconds": []})),
     SchemaExample("spec.meshRef.namespace", node(meshRef={"name": "default", "namespace": "With.Dot"})),
     SchemaExample("spec.allowedNamespaces.from", mesh(allowedNamespaces={"from": "Some"})),
     SchemaExample("spec.maxAgents", node(maxAgents=0)),

@@ -11,8 +11,9 @@ from isek.trace import Trace
 class Directory:
     """Agents that answer by a table of addresses: with a text, ``{message}`` in it replaced, or with an error."""
 
-    def __init__(self, answers: Mapping[str, str | IsekError]) -> None:
+    def __init__(self, answers: Mapping[str, str | IsekError], descriptions: Mapping[str, str] | None = None) -> None:
         self._answers = answers
+        self._descriptions = descriptions or {}
         self.asked: list[tuple[str, str]] = []
 
     async def ask(self, address: str, message: str, context: CallContext) -> Answer:
@@ -25,6 +26,10 @@ class Directory:
         if isinstance(answer, IsekError):
             raise answer
         return Answer(answer.replace("{message}", message), trace)
+
+    def describe(self, address: str) -> str:
+        """See :class:`isek.asking.Asks`."""
+        return self._descriptions.get(address, "")
 
 
 def context(seconds: float = 30) -> CallContext:

@@ -16,6 +16,7 @@ from isek.node.settings import NodeSettings
 
 from tests.support.waiting import until
 
+START_SECONDS = 60
 EXIT_SECONDS = 15
 
 
@@ -74,11 +75,13 @@ class NodeProcess:
         command = str(Path(sys.executable).with_name("isek-node"))
         self._process = await asyncio.create_subprocess_exec(command, env=environment, stderr=PIPE)
         self._reading = asyncio.create_task(self._read_log())
-        listening = await until(lambda: self._line("listening"), what=f"{self.settings.node_id} listens", within=20)
+        listening = await until(
+            lambda: self._line("listening"), what=f"{self.settings.node_id} listens", within=START_SECONDS
+        )
         port = listening.partition("port=")[2].split()[0]
         self.url = f"http://127.0.0.1:{port}"
         if self._ready:
-            await until(lambda: self._line("joined"), what=f"{self.settings.node_id} has joined", within=20)
+            await until(lambda: self._line("joined"), what=f"{self.settings.node_id} has joined", within=START_SECONDS)
 
     async def stop(self) -> int:
         """Tell it to stop, if it runs still; its exit code."""

@@ -1,6 +1,6 @@
 """What IsekAgent, IsekTeam and IsekNode share: references, limits and the pod template."""
 
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from pydantic import Field
 
@@ -183,7 +183,7 @@ class HostedSpec(Model):
     template: PodTemplate | None = None
     """What these pods look like."""
 
-    rules = (
+    rules: ClassVar[tuple[Rule, ...]] = (
         Rule(
             cel="!has(self.nodeRef) || self.replicas == 1",
             message="replicas must be 1 beside nodeRef: the IsekNode is what is scaled",

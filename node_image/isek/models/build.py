@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
-from isek.api.agent import ModelSpec
+from isek.api.model import ModelSpec
 from isek.api.workload import SecretKeySelector
 from isek.models.base import Model
 from isek.models.echo import EchoModel

@@ -4,7 +4,7 @@ import asyncio
 import json
 from collections.abc import Sequence
 
-from isek.api.agent import ScriptTurn
+from isek.api.model import ScriptTurn
 from isek.models.base import Message, Model, ModelReply, OutputSchema, ToolCall, ToolSchema, latest_input
 from isek.models.errors import ModelError, ModelTimeout
 
@@ -14,28 +14,23 @@ class ScriptedModel(Model):
     delay hangs until ``timeout_seconds`` are over.
 
     The place in the script is the number of replies since the user's latest message, so that each run begins anew and
-    runs at the same time do not mix.
+    runs at the same time do not mix. Turns that do not fit the message, or the form that is asked for, do not count.
     """
 
     def __init__(self, script: Sequence[ScriptTurn], *, timeout_seconds: float = 60) -> None:
-        self._steps: list[tuple[float, ScriptTurn | None]] = []
+        self._script = script
         self._timeout_seconds = timeout_seconds
-        delay = 0.0
-        for turn in script:
-            if turn.delay_milliseconds is not None:
-                delay += turn.delay_milliseconds / 1000
-            else:
-                self._steps.append((delay, turn))
-                delay = 0.0
-        if script[-1].delay_milliseconds is not None:
-            self._steps.append((delay, None))
 
     async def invoke(
         self, messages: Sequence[Message], tools: Sequence[ToolSchema] = (), *, output: OutputSchema | None = None
     ) -> ModelReply:
         """What the script says next."""
         place = _replies_since_input(messages)
-        delay, turn = self._steps[min(place, len(self._steps) - 1)]
+        message = latest_input(messages)
+        steps = _steps(_fitting(self._script, message, in_a_form=output is not None))
+        if not steps:
+            raise ModelError("the script has no turn for this", hint="add one without `when`")
+        delay, turn = steps[min(place, len(steps) - 1)]
         if turn is None or delay > self._timeout_seconds:
             await asyncio.sleep(self._timeout_seconds)
             raise ModelTimeout(f"the script did not answer within {self._timeout_seconds:g} s")
@@ -49,7 +44,31 @@ class ScriptedModel(Model):
                     for number, call in enumerate(turn.tool_calls)
                 )
             )
-        return ModelReply(text=(turn.text or "").replace("{input}", latest_input(messages)))
+        if turn.output is not None:
+            return ModelReply(text=json.dumps(turn.output, ensure_ascii=False))
+        return ModelReply(text=(turn.text or "").replace("{input}", message))
+
+
+def _fitting(script: Sequence[ScriptTurn], message: str, *, in_a_form: bool) -> list[ScriptTurn]:
+    turns = [turn for turn in script if turn.when is None or turn.when in message]
+    if in_a_form and any(turn.output is not None for turn in turns):
+        return [turn for turn in turns if turn.text is None]
+    return [turn for turn in turns if turn.output is None]
+
+
+def _steps(turns: Sequence[ScriptTurn]) -> list[tuple[float, ScriptTurn | None]]:
+    """The turns that answer, each with the seconds before it; None: the script ends in a delay."""
+    steps: list[tuple[float, ScriptTurn | None]] = []
+    delay = 0.0
+    for turn in turns:
+        if turn.delay_milliseconds is not None:
+            delay += turn.delay_milliseconds / 1000
+        else:
+            steps.append((delay, turn))
+            delay = 0.0
+    if turns and turns[-1].delay_milliseconds is not None:
+        steps.append((delay, None))
+    return steps
 
 
 def _replies_since_input(messages: Sequence[Message]) -> int:

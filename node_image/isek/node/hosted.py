@@ -100,10 +100,11 @@ def build_hosted(
     problems: list[str] = []
     for resource in resources:
         try:
+            hooks = [metrics.observer(resource.name)]
             runner: Runner = (
-                build_agent(resource, asks, secrets_dir, [metrics.observer(resource.name)])
+                build_agent(resource, asks, secrets_dir, hooks)
                 if isinstance(resource, IsekAgent)
-                else build_team(resource, asks)
+                else build_team(resource, asks, secrets_dir, hooks)
             )
         except ValueError as error:
             problems.append(f"{source}: {resource.kind} {resource.name}: {error}")

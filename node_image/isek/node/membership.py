@@ -10,6 +10,7 @@ from isek.node.metrics import Metrics
 from isek.node.settings import NodeSettings
 from isek.protocol.p2p import Sidecar
 from isek.registry import AgentRecord, NodeRecord, Registration, Registry
+from isek.registry.record import MAX_DESCRIPTION
 
 log = logging.getLogger("isek.node")
 
@@ -93,4 +94,5 @@ def _agent_record(hosted: Hosted) -> AgentRecord:
         kind=hosted.kind,
         capabilities=hosted.capabilities,
         card_hash=hosted.card_hash,
+        description=hosted.runner.description[:MAX_DESCRIPTION],
     )

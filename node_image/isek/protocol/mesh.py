@@ -65,8 +65,7 @@ class Mesh:
 
     async def ask(self, address: str, message: str, context: CallContext) -> Answer:
         """See :class:`isek.asking.Asks`. Another replica is tried only when nothing has happened yet."""
-        if "." not in address:
-            address = f"{address}.{self._namespace}"
+        address = self._full(address)
         watch = _Stopwatch()
         try:
             answer = await self._ask_replicas(address, message, context.deeper())
@@ -78,6 +77,16 @@ class Mesh:
         if answer.trace is not None:
             context.children.append(answer.trace)
         return answer
+
+    def describe(self, address: str) -> str:
+        """See :class:`isek.asking.Asks`: as the registry has it."""
+        address = self._full(address)
+        name = address.partition(".")[0]
+        agents = (agent for record in self._registry.find(address) for agent in record.agents)
+        return next((agent.description for agent in agents if agent.name == name), "")
+
+    def _full(self, address: str) -> str:
+        return address if "." in address else f"{address}.{self._namespace}"
 
     async def _ask_replicas(self, address: str, message: str, context: CallContext) -> Answer:
         replicas = await self._replicas(address, context)

@@ -7,6 +7,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic.alias_generators import to_camel
 
 MAX_RECORD_BYTES = 4096
+MAX_DESCRIPTION = 160
+"""Characters of a description; the whole of it stands on the agent's card."""
 PREFIX = "/isek"
 
 logger = logging.getLogger(__name__)
@@ -25,6 +27,8 @@ class AgentRecord(BaseModel):
     kind: Literal["Agent", "Team"] = "Agent"
     capabilities: tuple[str, ...] = ()
     card_hash: str = ""
+    description: str = ""
+    """What it is good for, by which others choose; the first ``MAX_DESCRIPTION`` characters."""
 
 
 class NodeRecord(BaseModel):
@@ -54,16 +58,21 @@ class NodeRecord(BaseModel):
         return f"{nodes_prefix(mesh_id)}{self.namespace}/{self.node_id.removesuffix('.' + self.namespace)}"
 
     def encode(self) -> bytes:
-        """The record as JSON. Capabilities that do not fit are left away; they still stand on the agents' cards.
+        """The record as JSON. Descriptions, then capabilities, that do not fit are left away; they still stand on the
+        agents' cards.
 
         Raises:
             RecordError: it is larger than 4 KiB even so.
         """
         encoded = self._to_json()
-        if len(encoded) > MAX_RECORD_BYTES:
-            logger.warning("%s: the capabilities of its agents do not fit into its record", self.node_id)
-            bare = tuple(agent.model_copy(update={"capabilities": ()}) for agent in self.agents)
-            encoded = self.model_copy(update={"agents": bare})._to_json()
+        record = self
+        for what, nothing in (("descriptions", {"description": ""}), ("capabilities", {"capabilities": ()})):
+            if len(encoded) <= MAX_RECORD_BYTES:
+                break
+            logger.warning("%s: the %s of its agents do not fit into its record", self.node_id, what)
+            bare = tuple(agent.model_copy(update=nothing) for agent in record.agents)
+            record = record.model_copy(update={"agents": bare})
+            encoded = record._to_json()
         if len(encoded) > MAX_RECORD_BYTES:
             raise RecordError(
                 f"the record of {self.node_id} takes {len(encoded)} of {MAX_RECORD_BYTES} bytes; host fewer agents"

@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from isek.agent.agent import IsekAgent
-from isek.agent.run import Tally
+from isek.agent.run import Hook, Tally
 from isek.asking import CallContext
 from isek.colleague import Colleague
 from isek.models.base import Model
@@ -23,13 +23,17 @@ class Leader:
         model: what thinks.
         instructions: the team's, beside what each decision needs.
         members: whom it may name.
+        hooks: are told what its model does.
     """
 
-    def __init__(self, name: str, model: Model, instructions: str, members: Sequence[Colleague]) -> None:
+    def __init__(
+        self, name: str, model: Model, instructions: str, members: Sequence[Colleague], hooks: tuple[Hook, ...] = ()
+    ) -> None:
         self._name = name
         self._model = model
         self._instructions = instructions
         self._members = members
+        self._hooks = hooks
 
     async def plan(self, task: str, context: CallContext, tally: Tally) -> list[tuple[str, str]]:
         """Who is to do what at the same time: members' names and what each is asked.
@@ -103,6 +107,7 @@ class Leader:
             model=self._model,
             instructions="\n\n".join(part for part in parts if part),
             output_type=output_type,
+            hooks=self._hooks,
         )
 
     def _decisions(self) -> "Decisions":

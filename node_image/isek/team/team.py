@@ -16,6 +16,8 @@ from isek.team.retries import Retries
 
 MAX_ROUNDS = 6
 
+OnMemberFailure = Literal["fail", "continue"]
+
 
 class IsekTeam(Answering):
     """Agents, or teams, that solve a task together, wherever they live.
@@ -54,7 +56,7 @@ class IsekTeam(Answering):
         instructions: str = "",
         max_rounds: int = MAX_ROUNDS,
         retries: Retries = Retries(),  # noqa: B008  (immutable)
-        on_member_failure: Literal["fail", "continue"] = "fail",
+        on_member_failure: OnMemberFailure = "fail",
         limits: Limits = Limits(),  # noqa: B008
         hooks: Iterable[Hook] = (),
     ) -> None:
@@ -123,7 +125,9 @@ class IsekTeam(Answering):
         task, members = text_of(message), self.members
 
         async def work(bounded: CallContext, tally: Tally) -> Any:
-            leader = None if self.model is None else Leader(self.name, self.model, self.instructions, members)
+            leader = None
+            if self.model is not None:
+                leader = Leader(self.name, self.model, self.instructions, members, self.hooks)
             run = Work(
                 members=members,
                 leader=leader,

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from ipaddress import ip_address
 from urllib.parse import SplitResult, urlsplit
 
-from isek.api import IsekAgent, Resource
+from isek.api import Resource
 
 from isek_operator.decide.outcome import Manifest
-from isek_operator.decide.references import User, mesh, mesh_name
+from isek_operator.decide.references import User, mesh, mesh_name, models
 from isek_operator.decide.world import World
 
 DEFAULT_ENDPOINT = "https://api.openai.com"
@@ -73,8 +73,9 @@ def _urls(resource: Resource, world: World) -> Iterator[SplitResult]:
         joined = mesh(*named, world)
         if joined and joined.spec.etcd.external:
             yield from map(urlsplit, joined.spec.etcd.external.endpoints)
-    if isinstance(resource, IsekAgent) and resource.spec.model.provider == "OpenAI":
-        yield urlsplit(resource.spec.model.base_url or DEFAULT_ENDPOINT)
+    for _, model in models(resource):
+        if model.provider == "OpenAI":
+            yield urlsplit(model.base_url or DEFAULT_ENDPOINT)
 
 
 def _destination(url: SplitResult, namespace: str, world: World) -> Destination | None:

@@ -22,7 +22,9 @@ from isek_operator.manifests.node_container import HTTP_PORT
 from isek_operator.manifests.workload import workload_manifests
 from isek_operator.settings import OperatorSettings
 
-_REFERENCE_REASONS = frozenset({Reason.MESH_NOT_FOUND, Reason.MESH_NOT_ALLOWED, Reason.NODE_NOT_FOUND})
+_REFERENCE_REASONS = frozenset(
+    {Reason.MESH_NOT_FOUND, Reason.MESH_NOT_ALLOWED, Reason.NODE_NOT_FOUND, Reason.MEMBER_CYCLE}
+)
 
 
 @dataclass(frozen=True)

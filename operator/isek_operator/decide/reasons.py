@@ -172,7 +172,7 @@ class Reason(StrEnum):
         "The team is a member of itself, through other teams.",
         "Take one of the teams that the message names out of `spec.members`.",
         (TEAM,),
-        STUCK,
+        UNRESOLVED,
     )
     MESH_MISMATCH = Entry(
         "MeshMismatch",

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import NamedTuple, Self
 
 from isek.api import IsekAgent, IsekMesh, IsekNode, IsekTeam, Resource
+from isek.api.model import ModelSpec
 from isek.api.workload import DEFAULT_MESH, PodTemplate, Reference
 
 from isek_operator.decide.world import World
@@ -131,12 +132,19 @@ def _peers(resource: Resource) -> Iterator[tuple[str, tuple[str, ...], Reference
                 yield f"spec.tools[{index}].agent", HOSTED_KINDS, tool.agent
 
 
+def models(resource: Resource) -> Iterator[tuple[str, ModelSpec]]:
+    """The models that think for an agent or for the leader of a team, each with its field."""
+    if isinstance(resource, Hosted) and resource.spec.model is not None:
+        yield "spec.model", resource.spec.model
+
+
 def mounted_secret_keys(resource: Resource) -> tuple[SecretKey, ...]:
     """The keys of Secrets that the node reads as files on behalf of ``resource``."""
-    if not isinstance(resource, IsekAgent) or resource.spec.model.api_key is None:
-        return ()
-    selector = resource.spec.model.api_key.secret_key_ref
-    return (SecretKey("spec.model.apiKey.secretKeyRef", selector.name, selector.key),)
+    return tuple(
+        SecretKey(f"{field}.apiKey.secretKeyRef", model.api_key.secret_key_ref.name, model.api_key.secret_key_ref.key)
+        for field, model in models(resource)
+        if model.api_key is not None
+    )
 
 
 def secret_keys(resource: Resource) -> tuple[SecretKey, ...]:

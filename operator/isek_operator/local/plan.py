@@ -6,12 +6,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from isek.api import KINDS, IsekAgent, IsekMesh, Resource
+from isek.api import KINDS, IsekMesh, Resource
 from isek.api.documents import Document, DocumentError, load, parse
 
 from isek_operator.decide.outcome import Manifest, Outcome
 from isek_operator.decide.reasons import Reason
-from isek_operator.decide.references import User, mesh, mesh_name
+from isek_operator.decide.references import User, mesh, mesh_name, mounted_secret_keys
 from isek_operator.local.world import LocalWorld, SecretName, read_namespaces, read_secrets
 from isek_operator.manifests.config_map import HOSTED_FILE
 from isek_operator.reconcile.decisions import Decide, decisions
@@ -100,14 +100,14 @@ def _problems(resource: Resource, outcome: Outcome) -> Iterator[str]:
 def _borrow_api_keys(resources: Sequence[Resource], secrets: dict[SecretName, dict[str, bytes]]) -> Iterator[str]:
     """Let the environment's key stand in for model keys that no Secret document holds."""
     key = os.environ.get(API_KEY)
+    if not key:
+        return
     for resource in resources:
-        if not key or not isinstance(resource, IsekAgent) or resource.spec.model.api_key is None:
-            continue
-        selector = resource.spec.model.api_key.secret_key_ref
-        secret = secrets.setdefault((resource.namespace, selector.name), {})
-        if selector.key not in secret:
-            secret[selector.key] = key.encode()
-            yield f"Secret {selector.name}: there is none here, so {API_KEY} of the environment is used"
+        for wanted in mounted_secret_keys(resource):
+            secret = secrets.setdefault((resource.namespace, wanted.name), {})
+            if wanted.key not in secret:
+                secret[wanted.key] = key.encode()
+                yield f"Secret {wanted.name}: there is none here, so {API_KEY} of the environment is used"
 
 
 def _pods(

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from isek.api.agent import ModelSpec
+from isek.api.model import ModelSpec
 from isek.errors import RunError
 from isek.models.base import Image, Message, Model, ModelReply, OutputSchema, ToolCall, ToolSchema, Usage
 from isek.models.build import build_model

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from isek import EchoModel, IsekAgent, Limits, ScriptedModel
-from isek.api.agent import ScriptTurn
+from isek.api.model import ScriptTurn
 from isek.asking import CallContext
 from isek.colleague import Far
 from isek.errors import CallError, RunError

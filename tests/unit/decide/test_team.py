@@ -2,7 +2,7 @@ import pytest
 from isek_operator.decide.reasons import Reason
 
 from tests.unit.decide.scene import Scene, finding, kinds, types
-from tests.unit.manifests.samples import agent, mesh, node, team
+from tests.unit.manifests.samples import OPENAI, agent, mesh, node, team
 
 RESEARCHER, WRITER = {"agent": {"name": "researcher"}}, {"agent": {"name": "writer"}}
 
@@ -97,7 +97,8 @@ def test_a_team_that_is_its_own_member_through_others_is_refused_with_the_path(
     )
 
     assert outcome.wish is None
-    assert finding(outcome, "Stalled").reason is Reason.MEMBER_CYCLE
+    assert finding(outcome, "Stalled").reason is finding(outcome, "ResolvedRefs").reason is Reason.MEMBER_CYCLE
+    assert not finding(outcome, "ResolvedRefs").status
     assert finding(outcome, "Ready").message == (
         f"team 'newsroom' is a member of itself: {path}; take one of these out of spec.members"
     )
@@ -109,6 +110,20 @@ def test_a_team_whose_member_runs_in_a_circle_is_not_itself_in_one() -> None:
     outcome = scene.bring_about("IsekTeam", "newsroom")
 
     assert finding(outcome, "Ready").reason is Reason.MEMBER_NOT_READY
+
+
+def test_the_key_of_the_leaders_model_is_looked_for_and_mounted() -> None:
+    led = team("newsroom", WRITER, mode="Route", model=OPENAI)
+
+    without = Scene(mesh(), agent("writer"), led).decide("IsekTeam", "newsroom")
+    scene = Scene(mesh(), agent("writer"), led, secrets={"openai": ("api-key",)})
+    scene.settle("IsekMesh", "default")
+    pods = next(each for each in scene.decide("IsekTeam", "newsroom").wish or () if each["kind"] == "Deployment")
+
+    assert finding(without, "ResolvedRefs").reason is Reason.SECRET_NOT_FOUND
+    assert "spec.model.apiKey.secretKeyRef" in finding(without, "ResolvedRefs").message
+    [secrets] = [each for each in pods["spec"]["template"]["spec"]["volumes"] if each["name"] == "secrets"]
+    assert secrets["projected"]["sources"][0]["secret"]["items"] == [{"key": "api-key", "path": "openai/api-key"}]
 
 
 def test_two_teams_may_share_a_member() -> None:

@@ -4,9 +4,9 @@ import time
 
 import pytest
 from isek import EchoModel, ScriptedModel
-from isek.api.agent import ScriptTurn
+from isek.api.model import ScriptTurn
 from isek.errors import RunError
-from isek.models.base import Message, Model, ModelReply
+from isek.models.base import Message, Model, ModelReply, OutputSchema
 
 USER = Message("user", "tea")
 
@@ -32,6 +32,26 @@ async def test_each_call_takes_a_turn_and_the_last_repeats() -> None:
     replies = await run(script({"text": "one"}, {"text": "two"}), calls=3)
 
     assert [reply.text for reply in replies] == ["one", "two", "two"]
+
+
+async def test_a_turn_may_wait_for_a_word_of_the_message() -> None:
+    model = script({"when": "coffee", "text": "no"}, {"when": "tea", "text": "yes"}, {"text": "else"})
+
+    assert [reply.text for reply in await run(model, calls=2)] == ["yes", "else"]
+    assert (await model.invoke([Message("user", "water")])).text == "else"
+
+
+async def test_a_message_for_which_there_is_no_turn_is_an_error() -> None:
+    with pytest.raises(RunError, match="no turn for this"):
+        await script({"when": "coffee", "text": "no"}).invoke([USER])
+
+
+async def test_an_output_answers_where_a_form_is_asked_for_and_a_text_elsewhere() -> None:
+    model, form = script({"output": {"member": "rain"}}, {"text": "about {input}"}), OutputSchema("Choice", {})
+
+    assert json.loads((await model.invoke([USER], output=form)).text) == {"member": "rain"}
+    assert (await model.invoke([USER])).text == "about tea"
+    assert (await script({"text": "{}"}).invoke([USER], output=form)).text == "{}"
 
 
 async def test_each_run_begins_anew() -> None:

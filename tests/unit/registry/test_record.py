@@ -76,6 +76,15 @@ def test_capabilities_that_do_not_fit_are_left_away() -> None:
     assert NodeRecord.decode(KEY, record.encode()).agents == agents(20)
 
 
+def test_descriptions_make_room_first() -> None:
+    described = tuple(each.model_copy(update={"description": "d" * 160}) for each in agents(20, ("c" * 8,)))
+
+    assert NodeRecord.decode(KEY, RECORD.model_copy(update={"agents": described[:2]}).encode()).agents == described[:2]
+    assert NodeRecord.decode(KEY, RECORD.model_copy(update={"agents": described}).encode()).agents == (
+        agents(20, ("c" * 8,))
+    )
+
+
 def test_too_many_agents_are_refused() -> None:
     with pytest.raises(RecordError, match="host fewer agents"):
         RECORD.model_copy(update={"agents": agents(100)}).encode()

@@ -45,6 +45,9 @@ async def test_a_member_that_hangs_is_cut_off_by_the_teams_limit() -> None:
             await asyncio.Event().wait()
             raise AssertionError
 
+        def describe(self, address: str) -> str:
+            return ""
+
     result = await team_of(Hanging(), "sleeper", limits=Limits(timeout_seconds=0.1)).respond("tea", context())
 
     assert result.errors[0].code == "DeadlineExceeded"

@@ -1,0 +1,72 @@
+"""The language model of an agent, or of the leader of a team."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from isek.api.fields import AnyObject, LongText, ShortText, Text, Url
+from isek.api.schema import Model, Rule, exactly_one_of
+from isek.api.workload import SecretValue
+
+
+class ToolCall(Model):
+    """A tool call that a scripted model asks for."""
+
+    name: Annotated[str, Field(min_length=1, max_length=64)]
+    """The tool."""
+    arguments: AnyObject = Field(default_factory=dict)
+    """Its arguments."""
+
+
+class ScriptTurn(Model):
+    """What a scripted model does when it is called once."""
+
+    when: Annotated[ShortText, Field(min_length=1)] | None = None
+    """Pass this turn over where the message does not hold this text."""
+    text: LongText | None = None
+    """Answer with this; `{input}` in it stands for the message that the run began with."""
+    output: AnyObject | None = None
+    """Answer with this object where an answer in a form is asked for, as of the leader of a team; elsewhere the turn is
+    passed over. `text` is passed over there in turn."""
+    tool_calls: Annotated[tuple[ToolCall, ...], Field(min_length=1, max_length=16)] | None = None
+    """Ask for these tool calls."""
+    error: Text | None = None
+    """Fail with this message."""
+    delay_milliseconds: Annotated[int, Field(ge=0, le=600_000)] | None = None
+    """Wait this long, then go on to the next turn."""
+
+    rules = (exactly_one_of("text", "output", "tool_calls", "error", "delay_milliseconds"),)
+
+
+class ModelSpec(Model):
+    """The language model behind an agent, or the leader of a team."""
+
+    provider: Literal["OpenAI", "Echo", "Scripted"]
+    """OpenAI: any OpenAI-compatible endpoint; Echo: answers with its input; Scripted: follows `script`."""
+    name: ShortText | None = None
+    """The model's name at its provider."""
+    base_url: Annotated[Url | None, Field(alias="baseURL")] = None
+    """The endpoint; default: OpenAI's own."""
+    api_key: SecretValue | None = None
+    """The key; default: OPENAI_API_KEY in the pod's environment."""
+    parameters: AnyObject | None = None
+    """Passed to the provider as they are, such as temperature."""
+    timeout_seconds: Annotated[int, Field(ge=1, le=3600)] = 60
+    """Seconds for one call."""
+    max_retries: Annotated[int, Field(ge=0, le=10)] = 4
+    """Further tries of a call that failed for a reason that may pass."""
+    script: Annotated[tuple[ScriptTurn, ...], Field(min_length=1, max_length=64)] | None = None
+    """The turns of a scripted model, begun anew with each run; the last one repeats."""
+
+    rules = (
+        Rule(
+            cel="self.provider != 'OpenAI' || has(self.name)",
+            message="provider OpenAI needs the model's name",
+            holds=lambda model: model.provider != "OpenAI" or model.name is not None,
+        ),
+        Rule(
+            cel="(self.provider == 'Scripted') == has(self.script)",
+            message="script goes with provider Scripted, and with no other",
+            holds=lambda model: (model.provider == "Scripted") == (model.script is not None),
+        ),
+    )
