@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from isek.tools.base import ToolError as ToolError
     from isek.tools.function import FunctionTool as FunctionTool
     from isek.tools.function import tool as tool
+    from isek.tools.http import HttpTool as HttpTool
+    from isek.tools.mcp import MCPToolkit as MCPToolkit
     from isek.tools.toolkit import Toolkit as Toolkit
 
 WHERE = {
@@ -45,6 +47,7 @@ WHERE = {
     "FunctionTool": "isek.tools.function",
     "Guardrails": "isek.agent.limits",
     "Handoff": "isek.loop_result",
+    "HttpTool": "isek.tools.http",
     "Image": "isek.models.base",
     "IsekAgent": "isek.agent.agent",
     "IsekError": "isek.errors",
@@ -52,6 +55,7 @@ WHERE = {
     "Limits": "isek.agent.limits",
     "LoopExit": "isek.loop_result",
     "LoopResult": "isek.loop_result",
+    "MCPToolkit": "isek.tools.mcp",
     "Memory": "isek.memory.memory",
     "Message": "isek.models.base",
     "Model": "isek.models.base",

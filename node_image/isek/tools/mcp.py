@@ -1,0 +1,256 @@
+"""The tools of a server that speaks the Model Context Protocol (https://modelcontextprotocol.io)."""
+
+import asyncio
+import functools
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AsyncExitStack
+from typing import TYPE_CHECKING, Any
+
+from isek.asking import CallContext
+from isek.errors import RunError
+from isek.models.base import ToolSchema
+from isek.tools.arguments import ArgumentCheck
+from isek.tools.base import TIMEOUT_SECONDS, Tool, ToolError
+from isek.tools.toolkit import Toolkit
+
+if TYPE_CHECKING:
+    from mcp import Client
+    from mcp.types import CallToolResult, ListToolsResult
+    from mcp.types import Tool as Described
+
+CONNECT_SECONDS = 30.0
+
+
+class MCPToolkit(Toolkit):
+    """The tools of an MCP server: of a process that is started (stdio), or behind a URL (streamable HTTP).
+
+    It connects when the tools are first needed, and again when the server went away and came back.
+
+    Args:
+        url: where the server answers, such as ``http://tools/mcp``.
+        command: starts the server instead: the program and its arguments.
+        env: for the started server, beside a few harmless variables of this process.
+        headers: are sent along to ``url``; values, or what reads them when a connection is made.
+        allow: the only tools to take; default: all.
+        timeout_seconds: for one call.
+
+    Raises:
+        ValueError: it is given both a URL and a command, or none.
+    """
+
+    def __init__(
+        self,
+        url: str = "",
+        *,
+        command: Sequence[str] = (),
+        env: Mapping[str, str] | None = None,
+        headers: Mapping[str, str | Callable[[], str]] | None = None,
+        allow: Iterable[str] | None = None,
+        name: str = "mcp",
+        instructions: str = "",
+        timeout_seconds: float = TIMEOUT_SECONDS,
+    ) -> None:
+        if bool(url) == bool(command):
+            raise ValueError("an MCPToolkit needs a url, or a command that starts the server")
+        super().__init__(name, instructions=instructions)
+        self._where = url or command[0]
+        self._url = url
+        self._command = tuple(command)
+        self._env = dict(env or {})
+        self._headers = dict(headers or {})
+        self._allow = None if allow is None else tuple(allow)
+        self.timeout_seconds = timeout_seconds
+        self._connection: _Connection | None = None
+        self._connecting = asyncio.Lock()
+
+    async def open(self) -> Sequence[Tool]:
+        """The server's tools.
+
+        Raises:
+            RunError: ``ToolsUnavailable``: the server cannot be reached, or lacks one that is allowed.
+        """
+        try:
+            described = await (await self._connected()).list_tools()
+        except ToolError as error:
+            raise _unavailable(str(error), "start the MCP server, or mend its address") from None
+        names = {tool.name for tool in described}
+        if self._allow is not None and (missing := set(self._allow) - names):
+            there = ", ".join(sorted(names)) or "none"
+            raise _unavailable(
+                f"the MCP server {self._where} has no tool {min(missing)!r}; it has: {there}", "mend allow"
+            )
+        try:
+            tools = [MCPTool(self, tool) for tool in described if self._allow is None or tool.name in self._allow]
+        except ValueError as error:
+            raise _unavailable(str(error), "leave the tool out of allow") from None
+        self._tools = {tool.schema.name: tool for tool in tools}
+        return tuple(self._tools.values())
+
+    async def ask(self, tool: str, arguments: dict[str, Any]) -> "CallToolResult":
+        """Call a tool of the server.
+
+        Raises:
+            ToolError: the server could not be asked.
+        """
+        try:
+            async with asyncio.timeout(self.timeout_seconds):
+                return await (await self._connected()).call(tool, arguments)
+        except TimeoutError:
+            raise ToolError(f"{tool!r} did not answer within {self.timeout_seconds:g} s") from None
+
+    async def aclose(self) -> None:
+        """End the connection, and the server that was started."""
+        if self._connection is not None:
+            await self._connection.aclose()
+            self._connection = None
+
+    async def _connected(self) -> "_Connection":
+        async with self._connecting:
+            if self._connection is None or not self._connection.alive:
+                if self._connection is not None:
+                    await self._connection.aclose()
+                self._connection = _Connection(self._where, self._enter)
+                await self._connection.open()
+            return self._connection
+
+    async def _enter(self, stack: AsyncExitStack) -> "Client":
+        from mcp import Client, StdioServerParameters  # noqa: PLC0415
+        from mcp.client.streamable_http import streamable_http_client  # noqa: PLC0415
+        from mcp.shared._httpx_utils import create_mcp_http_client  # noqa: PLC0415
+
+        server: Any
+        if self._url:
+            headers = {name: value if isinstance(value, str) else value() for name, value in self._headers.items()}
+            http = await stack.enter_async_context(create_mcp_http_client(headers=headers))
+            server = streamable_http_client(self._url, http_client=http)
+        else:
+            server = StdioServerParameters(command=self._command[0], args=list(self._command[1:]), env=self._env)
+        return await stack.enter_async_context(Client(server))
+
+
+class MCPTool(Tool):
+    """One tool of a server."""
+
+    timeout_seconds = None  # the toolkit watches the time
+
+    def __init__(self, toolkit: MCPToolkit, described: "Described") -> None:
+        self._toolkit = toolkit
+        self.schema = ToolSchema(described.name, described.description or "", described.input_schema)
+        try:
+            self._arguments = ArgumentCheck(described.input_schema)
+        except ValueError as error:
+            raise ValueError(f"tool {described.name!r}: {error}") from None
+
+    async def call(self, arguments: dict[str, Any], context: CallContext) -> str:
+        """What the server says, as text."""
+        self._arguments.check(arguments)
+        result = await self._toolkit.ask(self.schema.name, arguments)
+        text = "\n".join(getattr(part, "text", "") or f"[{part.type}]" for part in result.content)
+        if result.is_error:
+            raise ToolError(text or "the tool failed")
+        if not text and result.structured_content is not None:
+            from isek.tools.function import as_text  # noqa: PLC0415
+
+            return as_text(result.structured_content)
+        return text
+
+
+class _Connection:
+    """A connection, held by a task of its own: what is entered in one task has to be left in it."""
+
+    def __init__(self, where: str, enter: Callable[[AsyncExitStack], Any]) -> None:
+        self._where = where
+        self._enter = enter
+        self._closing = asyncio.Event()
+        self._ready: asyncio.Future[Client] = asyncio.get_running_loop().create_future()
+        self._task: asyncio.Task[None] | None = None
+        self._broken = False
+
+    @property
+    def alive(self) -> bool:
+        """Whether it may be used."""
+        return not self._broken and self._task is not None and not self._task.done()
+
+    async def open(self) -> None:
+        """Connect.
+
+        Raises:
+            ToolError: the server cannot be reached.
+        """
+        self._task = asyncio.create_task(self._hold())
+        try:
+            async with asyncio.timeout(CONNECT_SECONDS):
+                await asyncio.shield(self._ready)
+        except TimeoutError:
+            await self.aclose()
+            raise ToolError(f"the MCP server {self._where} did not answer within {CONNECT_SECONDS:g} s") from None
+        except asyncio.CancelledError:
+            await self.aclose()
+            raise
+        except Exception as error:
+            self._broken = True
+            raise ToolError(f"the MCP server {self._where} cannot be reached: {_cause(error)}") from None
+
+    async def list_tools(self) -> "list[Described]":
+        """All tools, page by page."""
+        tools: list[Described] = []
+        cursor: str | None = None
+        while True:
+            page = await self._ask(functools.partial(_page, cursor))
+            tools += page.tools
+            cursor = page.next_cursor
+            if not cursor:
+                return tools
+
+    async def call(self, tool: str, arguments: dict[str, Any]) -> "CallToolResult":
+        """What the tool says."""
+        answer: CallToolResult = await self._ask(lambda client: client.call_tool(tool, arguments))
+        return answer
+
+    async def aclose(self) -> None:
+        """Leave."""
+        self._closing.set()
+        if self._task is not None:
+            if not self._ready.done():
+                self._task.cancel()
+            await asyncio.wait([self._task])
+
+    async def _ask(self, ask: Callable[["Client"], Any]) -> Any:
+        asking = asyncio.ensure_future(ask(self._ready.result()))
+        assert self._task is not None  # noqa: S101  (whoever asks has opened it)
+        try:
+            await asyncio.wait([asking, self._task], return_when=asyncio.FIRST_COMPLETED)
+            answer = asking.result() if asking.done() else None
+        except Exception as error:
+            self._broken = True  # the next call finds out whether it is back
+            raise ToolError(f"the MCP server {self._where} could not be asked: {_cause(error)}") from None
+        finally:
+            asking.cancel()
+        if answer is None:
+            raise ToolError(f"the MCP server {self._where} went away; it may be back when it is asked again")
+        return answer
+
+    async def _hold(self) -> None:
+        try:
+            async with AsyncExitStack() as stack:
+                self._ready.set_result(await self._enter(stack))
+                await self._closing.wait()
+        except Exception as error:
+            if not self._ready.done():
+                self._ready.set_exception(error)
+        finally:
+            self._broken = True
+
+
+async def _page(cursor: str | None, client: "Client") -> "ListToolsResult":
+    return await client.list_tools(cursor=cursor)
+
+
+def _unavailable(message: str, hint: str) -> RunError:
+    return RunError("ToolsUnavailable", message, hint=hint, status=502)
+
+
+def _cause(error: BaseException) -> str:
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return str(error) or type(error).__name__

@@ -1,0 +1,150 @@
+import asyncio
+import os
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+from isek import IsekAgent, MCPToolkit, RunError, Tool, ToolError
+from isek.sync import wait_for
+
+from tests.support.asking import context
+from tests.support.control_plane_process import free_port
+from tests.support.recording_model import RecordingModel, calls
+from tests.support.waiting import until
+
+SERVER = (sys.executable, "-m", "tests.support.mcp_server")
+TWO_TEAS = {"items": [{"name": "tea", "count": 2}]}
+
+
+def started(**about: Any) -> MCPToolkit:
+    return MCPToolkit(command=SERVER, env={"PYTHONPATH": os.pathsep.join(sys.path), "SHOP_SECRET": "s3cret"}, **about)
+
+
+@asynccontextmanager
+async def serving(port: int) -> AsyncIterator[asyncio.subprocess.Process]:
+    quiet = asyncio.subprocess.DEVNULL
+    process = await asyncio.create_subprocess_exec(*SERVER, str(port), stdout=quiet, stderr=quiet)
+    try:
+        await until(lambda: answers(port), what="the MCP server answers", within=60, retry_on=(OSError,))
+        yield process
+    finally:
+        if process.returncode is None:
+            process.kill()
+        await process.wait()
+
+
+async def answers(port: int) -> bool:
+    _, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.close()
+    await writer.wait_closed()
+    return True
+
+
+async def opened(toolkit: MCPToolkit) -> dict[str, Tool]:
+    return {tool.schema.name: tool for tool in await toolkit.open()}
+
+
+async def test_the_tools_of_a_started_server_are_called_with_their_full_schema() -> None:
+    toolkit = started()
+    try:
+        tools = await opened(toolkit)
+        order = tools["order"].schema
+
+        assert order.description == "Order something."
+        assert order.parameters["properties"]["items"] == {
+            "type": "array",
+            "title": "Items",
+            "items": {"$ref": "#/$defs/Item"},
+        }
+        assert order.parameters["$defs"]["Item"]["properties"]["count"]["description"] == "how many"
+        assert await tools["order"].call(TWO_TEAS, context()) == "2 things, slow"
+        assert await tools["secret"].call({}, context()) == "s3cret"
+        with pytest.raises(ToolError, match=r"items\.0\.count: 0 is less than the minimum of 1"):
+            await tools["order"].call({"items": [{"name": "tea", "count": 0}]}, context())
+        with pytest.raises(ToolError, match="Error executing tool fail"):
+            await tools["fail"].call({"reason": "no"}, context())
+    finally:
+        await toolkit.aclose()
+
+
+async def test_a_started_server_that_ends_is_started_again() -> None:
+    toolkit = started(allow=["order", "end"])
+    try:
+        tools = await opened(toolkit)
+        assert list(tools) == ["order", "end"]
+        with pytest.raises(ToolError, match=r"could not be asked|went away"):
+            await tools["end"].call({}, context())
+
+        assert await tools["order"].call(TWO_TEAS, context()) == "2 things, slow"
+    finally:
+        await toolkit.aclose()
+
+
+async def test_a_server_behind_a_url_goes_away_and_comes_back() -> None:
+    port = free_port()
+    toolkit = MCPToolkit(f"http://127.0.0.1:{port}/mcp", timeout_seconds=20)
+    try:
+        async with serving(port) as server:
+            tools = await opened(toolkit)
+            assert await tools["order"].call(TWO_TEAS, context()) == "2 things, slow"
+            server.kill()
+            await server.wait()
+            with pytest.raises(ToolError, match=r"could not be asked|cannot be reached|went away"):
+                await tools["order"].call(TWO_TEAS, context())
+
+        async with serving(port):
+            assert await tools["order"].call(TWO_TEAS, context()) == "2 things, slow"
+    finally:
+        await toolkit.aclose()
+
+
+async def test_a_tool_that_hangs_is_cut_off_and_the_others_go_on() -> None:
+    port = free_port()
+    async with serving(port):
+        toolkit = MCPToolkit(f"http://127.0.0.1:{port}/mcp")
+        try:
+            tools = await opened(toolkit)
+            toolkit.timeout_seconds = 0.5
+            with pytest.raises(ToolError, match=r"'hang' did not answer within 0\.5 s"):
+                await tools["hang"].call({}, context())
+            toolkit.timeout_seconds = 20
+
+            assert await tools["order"].call(TWO_TEAS, context()) == "2 things, slow"
+        finally:
+            await toolkit.aclose()
+
+
+async def test_a_tool_that_is_allowed_and_not_there_is_named() -> None:
+    toolkit = started(allow=["order", "pay"])
+    try:
+        with pytest.raises(RunError, match="has no tool 'pay'; it has: end, fail, hang, order, secret"):
+            await toolkit.open()
+    finally:
+        await toolkit.aclose()
+
+
+async def test_a_server_that_cannot_be_reached_ends_the_run_with_an_error() -> None:
+    toolkit = MCPToolkit(f"http://127.0.0.1:{free_port()}/mcp")
+
+    result = await IsekAgent(model=RecordingModel("never"), tools=[toolkit]).respond("hi", context())
+
+    assert [error.code for error in result.errors] == ["ToolsUnavailable"]
+
+
+def test_an_agent_of_a_script_uses_the_server() -> None:
+    toolkit = started(allow=["order"])
+    order = '{"items": [{"name": "tea", "count": 3}], "speed": "fast"}'
+    model = RecordingModel(calls(("order", order)), "ordered")
+
+    agent = IsekAgent(model=model, tools=[toolkit])
+    assert agent.run("three teas").payload == "ordered"
+    wait_for(agent.aclose())
+
+    assert model.conversations[-1][-1].content == "3 things, fast"
+
+
+def test_a_toolkit_needs_one_way_to_its_server() -> None:
+    with pytest.raises(ValueError, match="a url, or a command"):
+        MCPToolkit()
