@@ -16,6 +16,7 @@ WORKDIR /src
 COPY pyproject.toml README.md LICENSE ./
 COPY operator operator
 COPY node_image node_image
+COPY examples examples
 RUN /build/bin/pip wheel --quiet --no-deps --no-build-isolation --wheel-dir /wheel .
 
 FROM python-build AS operator-app

@@ -9,6 +9,7 @@ import click
 COMMANDS = {
     "ask": "isek.cli.ask:ask",
     "down": "isek.cli.down:down",
+    "example": "isek.cli.example:example",
     "nodes": "isek.cli.nodes:nodes",
     "registry": "isek.cli.registry:registry",
     "version": "isek.cli.version:version",

@@ -21,6 +21,7 @@ from isek.models.errors import (
 from isek.models.openai_wire import Chunk, Completion, Gathering, request
 
 API_KEY_VARIABLE = "OPENAI_API_KEY"
+BASE_URL_VARIABLE = "OPENAI_BASE_URL"
 CONTEXT_TOO_LONG = {"context_length_exceeded", "string_above_max_length"}
 """What the endpoint's errors say of a conversation that is too long."""
 
@@ -33,7 +34,7 @@ class OpenAIModel(Model):
 
     Args:
         name: the model's name at the endpoint.
-        base_url: the endpoint; default: OpenAI's own.
+        base_url: the endpoint; default: ``OPENAI_BASE_URL`` of the environment, else OpenAI's own.
         api_key: the key, or what reads it: asked before each request, so that a new key needs no restart.
         parameters: sent along as they are, such as ``temperature``.
         timeout_seconds: for one try.
@@ -56,6 +57,7 @@ class OpenAIModel(Model):
         self.context_window = context_window
         self._parameters = parameters or {}
         self._timeout_seconds = timeout_seconds
+        base_url = base_url or os.environ.get(BASE_URL_VARIABLE) or None
         self._client = openai.AsyncOpenAI(
             base_url=base_url,
             api_key=api_key or _key_from_environment(own_endpoint=base_url is not None),
