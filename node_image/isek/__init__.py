@@ -16,7 +16,9 @@ if TYPE_CHECKING:
     from isek.loop_result import Handoff as Handoff
     from isek.loop_result import LoopExit as LoopExit
     from isek.loop_result import LoopResult as LoopResult
+    from isek.memory.errors import MemoryUnavailable as MemoryUnavailable
     from isek.memory.memory import Memory as Memory
+    from isek.memory.records import Session as Session
     from isek.models.base import Image as Image
     from isek.models.base import Message as Message
     from isek.models.base import Model as Model
@@ -57,6 +59,7 @@ WHERE = {
     "LoopResult": "isek.loop_result",
     "MCPToolkit": "isek.tools.mcp",
     "Memory": "isek.memory.memory",
+    "MemoryUnavailable": "isek.memory.errors",
     "Message": "isek.models.base",
     "Model": "isek.models.base",
     "ModelError": "isek.models.errors",
@@ -66,6 +69,7 @@ WHERE = {
     "RiskLevel": "isek.tools.base",
     "RunError": "isek.errors",
     "ScriptedModel": "isek.models.scripted",
+    "Session": "isek.memory.records",
     "Tool": "isek.tools.base",
     "ToolError": "isek.tools.base",
     "Toolkit": "isek.tools.toolkit",

@@ -14,7 +14,15 @@ if TYPE_CHECKING:  # it needs pydantic, which takes a tenth of a second to impor
 
 
 TRANSIENT = frozenset(
-    {"AgentUnreachable", "Draining", "ModelRateLimited", "ModelTimeout", "ModelUnavailable", "TooManyTasks"}
+    {
+        "AgentUnreachable",
+        "Draining",
+        "MemoryUnavailable",
+        "ModelRateLimited",
+        "ModelTimeout",
+        "ModelUnavailable",
+        "TooManyTasks",
+    }
 )
 """The codes of errors that may be gone when the same is asked again."""
 

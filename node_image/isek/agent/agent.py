@@ -8,14 +8,17 @@ from typing import Any
 from isek.agent.guard import PatternGuard, RateLimit
 from isek.agent.limits import Budget, Guardrails, Limits
 from isek.agent.loop import Loop
+from isek.agent.memory_tools import memory_tools
 from isek.agent.output import Output
+from isek.agent.remembering import Remembering
 from isek.agent.run import Hook, Tally, run_within
 from isek.agent.setup import Confirm, Setup
 from isek.agent.step_log import log_step
 from isek.answering import Answering
 from isek.asking import CallContext, Runner
-from isek.loop_result import LoopResult
-from isek.memory.memory import Memory, Session
+from isek.loop_result import LoopExit, LoopResult
+from isek.memory.memory import Memory
+from isek.memory.records import Session
 from isek.models.base import Message, Model
 from isek.sync import wait_for
 from isek.tools.handoff import HandoffTool
@@ -112,12 +115,13 @@ class IsekAgent(Answering):
     async def respond(self, message: str | Message, context: CallContext) -> LoopResult:
         """Answer within ``context``; what a node calls. Never raises an ``IsekError``."""
         asked = Message("user", message) if isinstance(message, str) else message
+        remembering = self._remembering(asked, context)
 
         async def work(bounded: CallContext, tally: Tally) -> Any:
             loop = Loop(await self._open(), self._guard, self._rate, bounded, tally)
-            return await loop.run(asked, self._session(bounded))
+            return await loop.run(asked, remembering)
 
-        return await run_within(
+        result = await run_within(
             work,
             name=self.name,
             message=asked.content,
@@ -125,6 +129,12 @@ class IsekAgent(Answering):
             context=context,
             hooks=self.hooks,
         )
+        if (
+            remembering is not None and result.exit is not LoopExit.SATISFIED
+        ):  # else it has been kept with what was said
+            code = result.errors[0].code if result.errors else ""
+            await remembering.keep(result.exit, result.total_tokens, result.tool_calls, error=code)
+        return result
 
     async def aclose(self) -> None:
         """Let go of what the model, the memory and the tools hold open."""
@@ -135,10 +145,10 @@ class IsekAgent(Answering):
             if not callable(tool):
                 await tool.aclose()
 
-    def _session(self, context: CallContext) -> Session | None:
-        if self.memory is None or context.session_id is None:
+    def _remembering(self, asked: Message, context: CallContext) -> Remembering | None:
+        if self.memory is None:
             return None
-        return Session(self.agent_id, context.user_id, context.session_id)
+        return Remembering(self.memory, Session(self.agent_id, context.user_id, context.session_id), asked.content)
 
     async def _open(self) -> Setup:
         async with self._opening:
@@ -147,7 +157,8 @@ class IsekAgent(Answering):
             return self._setup
 
     async def _set_up(self) -> Setup:
-        opened = await open_tools([*self.tools, *map(HandoffTool, self.handoffs)])
+        given = [*self.tools, *map(HandoffTool, self.handoffs), *memory_tools(self.memory, self.agent_id)]
+        opened = await open_tools(given)
         return Setup(
             name=self.name,
             model=self.model,
@@ -158,7 +169,6 @@ class IsekAgent(Answering):
             guardrails=self.guardrails,
             success_criteria=self.success_criteria,
             output=None if self.output_type is None else Output(self.output_type),
-            memory=self.memory,
             hooks=(*self.hooks, log_step) if self.debug_mode else self.hooks,
             confirm=self.confirm,
         )

@@ -8,14 +8,14 @@ from typing import Any
 
 from isek.agent import criteria
 from isek.agent.guard import PatternGuard, RateLimit
+from isek.agent.remembering import Remembering
 from isek.agent.run import Tally, tell
 from isek.agent.setup import Setup
 from isek.agent.tool_calls import ToolCalls
 from isek.asking import CallContext
 from isek.errors import IsekError, RunError
 from isek.events import ModelReplied, TextDelta
-from isek.loop_result import Handoff
-from isek.memory.memory import Session
+from isek.loop_result import Handoff, LoopExit
 from isek.models.base import Message, ModelReply, OutputSchema, ToolCall, ToolSchema
 from isek.models.errors import ModelUnavailable
 from isek.tools.handoff import HandoffTool
@@ -39,14 +39,14 @@ class Loop:
         self._reviewed = bool(guard or setup.output or setup.success_criteria)
         """Whether an answer may turn out to be none: then it is told only once it is accepted."""
 
-    async def run(self, message: Message, session: Session | None) -> Any:
+    async def run(self, message: Message, remembering: Remembering | None) -> Any:
         """The answer to ``message``, or who is to answer instead.
 
         Raises:
             RunError: there is none.
         """
         self._guard.check(message.content, "message")
-        before = await self._before(session)
+        before = await self._before(remembering)
         said = [message]
         limits = self._setup.limits
         while self._tally.iterations < limits.max_iterations:
@@ -57,8 +57,7 @@ class Loop:
             if not reply.tool_calls:
                 answer, objection = await self._review(message.content, reply.text)
                 if objection is None:
-                    if session is not None and self._setup.memory is not None:
-                        await self._setup.memory.record(session, said)
+                    await self._keep(remembering, said)
                     return answer
                 said.append(Message("user", objection))
                 continue
@@ -71,7 +70,7 @@ class Loop:
             hint="raise limits.maxIterations, or make the instructions clearer",
         )
 
-    async def _before(self, session: Session | None) -> list[Message]:
+    async def _before(self, remembering: Remembering | None) -> list[Message]:
         """All that stands before the run's message."""
         setup = self._setup
         parts = [await setup.instructions(self._context)]
@@ -80,8 +79,8 @@ class Loop:
         if setup.output is not None:
             parts.append(setup.output.instructions)
         messages: tuple[Message, ...] = ()
-        if session is not None and setup.memory is not None:
-            known = await setup.memory.recall(session, setup.model)
+        if remembering is not None:
+            known = await remembering.recall(setup.model, lambda asked: self._count(setup.model.invoke(asked)))
             if known.facts:
                 parts.append("What you know of the user:\n" + "\n".join(f"- {fact}" for fact in known.facts))
             if known.summary:
@@ -89,6 +88,13 @@ class Loop:
             messages = known.messages
         system = "\n\n".join(part for part in parts if part)
         return [*([Message("system", system)] if system else []), *messages]
+
+    async def _keep(self, remembering: Remembering | None, said: list[Message]) -> None:
+        if remembering is not None:
+            tally = self._tally
+            problem = await remembering.keep(LoopExit.SATISFIED, tally.total_tokens, tally.tool_calls, said)
+            if problem is not None:
+                tally.errors.append(problem)
 
     async def _ask_model(self, conversation: list[Message]) -> ModelReply:
         """What the model says to the conversation; it may call tools."""

@@ -7,7 +7,6 @@ from isek.agent.limits import Budget, Guardrails, Limits
 from isek.agent.output import Output
 from isek.agent.run import Hook
 from isek.asking import CallContext
-from isek.memory.memory import Memory
 from isek.models.base import Model, ToolCall
 from isek.tools.base import Tool
 
@@ -29,6 +28,5 @@ class Setup:
     guardrails: Guardrails
     success_criteria: str = ""
     output: Output | None = None
-    memory: Memory | None = None
     hooks: tuple[Hook, ...] = ()
     confirm: Confirm | None = None
