@@ -110,6 +110,11 @@ RULES = [
         agent(model={"provider": "Scripted", "script": [{"text": "hello"}, {"error": "no"}]}),
     ),
     RuleExample(
+        "blockedPatterns: must be regular expressions",
+        agent(guardrails={"blockedPatterns": ["fine", "("]}),
+        agent(guardrails={"blockedPatterns": ["fine", r"\(.*\)", "[0-9]{16}"]}),
+    ),
+    RuleExample(
         "tls.caSecret is for an etcd that the operator provisions",
         mesh(etcd={"external": EXTERNAL, "tls": {"caSecret": {"name": "ca"}}}),
         mesh(etcd={"external": EXTERNAL}),
@@ -195,6 +200,9 @@ SCHEMA = [
     SchemaExample("spec.model.baseURL", agent(model={"provider": "OpenAI", "name": "x", "baseURL": "models"})),
     SchemaExample("spec.replicas", agent(replicas=-1)),
     SchemaExample("spec.limits.maxIterations", agent(limits={"maxIterations": 0})),
+    SchemaExample("spec.limits.maxToolCalls", agent(limits={"maxToolCalls": -1})),
+    SchemaExample("spec.budget.maxTokensPerRun", agent(budget={"maxTokensPerRun": 0})),
+    SchemaExample("spec.guardrails.riskThreshold", agent(guardrails={"riskThreshold": "Extreme"})),
     SchemaExample("spec.nodeRef.name", agent(nodeRef={"name": "With.Dot"})),
     SchemaExample("instructionz", agent(instructionz="typo")),
     SchemaExample("spec.members", team(members=[])),

@@ -4,11 +4,12 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from isek.agent.agent import IsekAgent
-from isek.agent.limits import Limits
+from isek.agent.limits import Budget, Guardrails, Limits
 from isek.agent.run import Hook
 from isek.api import IsekAgent as Resource
 from isek.asking import Asks
 from isek.models.build import build_model
+from isek.tools.base import RiskLevel
 from isek.tools.build import build_tools
 
 
@@ -26,6 +27,16 @@ def build_agent(resource: Resource, asks: Asks, secrets_dir: Path, hooks: Iterab
         tools=build_tools(spec.tools, asks),
         description=spec.description,
         instructions=spec.instructions,
-        limits=Limits(max_iterations=spec.limits.max_iterations, timeout_seconds=spec.limits.timeout_seconds),
+        success_criteria=spec.success_criteria,
+        limits=Limits(
+            max_iterations=spec.limits.max_iterations,
+            timeout_seconds=spec.limits.timeout_seconds,
+            max_tool_calls=spec.limits.max_tool_calls,
+        ),
+        budget=Budget(spec.budget.max_tokens_per_run, spec.budget.max_tool_calls_per_minute),
+        guardrails=Guardrails(
+            risk_threshold=RiskLevel[spec.guardrails.risk_threshold.upper()],
+            blocked_patterns=spec.guardrails.blocked_patterns,
+        ),
         hooks=hooks,
     )

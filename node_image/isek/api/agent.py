@@ -4,7 +4,8 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from isek.api.fields import Capability, LongText
+from isek.api.fields import Capability, LongText, Text
+from isek.api.limits import AgentLimits, Budget, Guardrails
 from isek.api.model import ModelSpec
 from isek.api.resource import Column, Resource, columns
 from isek.api.schema import Model, Rule, exactly_one_of
@@ -27,6 +28,14 @@ class IsekAgentSpec(HostedSpec):
 
     instructions: LongText = ""
     """The system prompt."""
+    success_criteria: Text = ""
+    """What an answer has to meet; the model judges it, and tries once more."""
+    limits: AgentLimits = AgentLimits()
+    """What a run may take."""
+    budget: Budget = Budget()
+    """What it may spend."""
+    guardrails: Guardrails = Guardrails()
+    """What it does not let through."""
     capabilities: Annotated[tuple[Capability, ...], Field(max_length=32)] = ()
     """What others may ask it for; the skills on its card."""
     model: ModelSpec
