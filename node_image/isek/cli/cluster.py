@@ -9,7 +9,7 @@ import click
 
 from isek.cli.api_server import ApiServer, NotFoundError
 from isek.cli.http_call import NodeConnection
-from isek.cli.meshes import not_found
+from isek.cli.meshes import Hosted, asked_by, not_found
 
 API = "/apis/isek.io/v1alpha1"
 HTTP_PORT = 8080
@@ -35,6 +35,11 @@ class ClusterMeshes:
         if node is None:
             raise click.ClickException(f"{resource['kind']} {name} is not ready: {_why_not_ready(resource)}")
         return node
+
+    def hosted(self) -> list[Hosted]:
+        """The agents and teams, with what their status says."""
+        found = [_hosted(each) for plural in HOSTED for each in self._list(plural, self.namespace)]
+        return sorted(found, key=lambda each: each.address)
 
     def meshes_in_use(self) -> list[str]:
         """Those that something in any namespace uses."""
@@ -110,6 +115,18 @@ class ClusterMeshes:
             return said
 
         return NodeConnection(f"pod {namespace}/{pod}", connection, why_broken)
+
+
+def _hosted(resource: Manifest) -> Hosted:
+    metadata, status = resource["metadata"], resource.get("status", {})
+    namespace = metadata["namespace"]
+    shared = (resource["spec"].get("nodeRef") or {}).get("name")
+    node = shared or f"{metadata['name']}-{'team' if resource['kind'] == 'IsekTeam' else 'agent'}"
+    ready = f"{status.get('readyReplicas') or 0}/{status.get('replicas') or 0}"
+    if not status.get("readyReplicas"):
+        ready += f"  {_why_not_ready(resource)}"
+    address = f"{metadata['name']}.{namespace}"
+    return Hosted(address, resource["kind"], asked_by(resource, namespace), (f"{node}.{namespace}",), ready)
 
 
 def _mesh(user: Manifest) -> str | None:

@@ -1,10 +1,10 @@
 """One HTTP call to a node, over whatever leads there."""
 
 import json
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from http.client import HTTPConnection, HTTPException
+from http.client import HTTPConnection, HTTPException, HTTPResponse
 from typing import Any
 
 import click
@@ -35,6 +35,26 @@ class NodeConnection:
         Raises:
             click.ClickException: no answer comes; says why.
         """
+        with self._open(method, path, body, timeout) as response:
+            text = response.read()
+        return Reply(response.status, _parsed(text))
+
+    def stream(self, path: str, body: Any, *, timeout: float) -> Iterator[dict[str, Any]]:
+        """The server-sent events that answer a POST, as JSON, each as it comes.
+
+        Raises:
+            click.ClickException: the node refuses, or breaks off; says why.
+        """
+        with self._open("POST", path, body, timeout) as response:
+            if response.status >= 400:
+                raise_for_error(Reply(response.status, _parsed(response.read())), self.where)
+            for line in response:
+                event = _parsed(line.removeprefix(b"data:"))
+                if isinstance(event, dict):
+                    yield event
+
+    @contextmanager
+    def _open(self, method: str, path: str, body: Any, timeout: float) -> Iterator[HTTPResponse]:
         headers = {"Content-Type": "application/json", "Isek-Timeout-Ms": str(int(timeout * 1000))}
         if self.connection.sock is None:
             self.connection.timeout = timeout + 1  # the node says better what took long
@@ -42,8 +62,7 @@ class NodeConnection:
             self.connection.request(method, path, None if body is None else json.dumps(body).encode(), headers)
             if self.connection.sock is not None:
                 self.connection.sock.settimeout(timeout + 1)
-            response = self.connection.getresponse()
-            text = response.read()
+            yield self.connection.getresponse()
         except TimeoutError:
             raise click.ClickException(f"{self.where} did not answer within {timeout:g} s; see --timeout") from None
         except (OSError, HTTPException) as error:
@@ -51,10 +70,6 @@ class NodeConnection:
             raise click.ClickException(f"{self.where} does not answer: {' '.join(reason.split())}; try again") from None
         finally:
             self.connection.close()
-        content = None
-        with suppress(ValueError):
-            content = json.loads(text)
-        return Reply(response.status, content)
 
 
 def raise_for_error(reply: Reply, where: str) -> None:
@@ -65,8 +80,20 @@ def raise_for_error(reply: Reply, where: str) -> None:
     """
     if reply.status < 400:
         return
-    error = reply.content.get("error") if isinstance(reply.content, dict) else None
+    problem = error_of(reply.content)
+    raise click.ClickException(problem or f"{where} answered with HTTP status {reply.status}; see its log")
+
+
+def error_of(content: Any) -> str | None:
+    """The error that a node's JSON tells of, in one line."""
+    error = content.get("error") if isinstance(content, dict) else None
     if not isinstance(error, dict):
-        raise click.ClickException(f"{where} answered with HTTP status {reply.status}; see its log")
+        return None
     message = f"{error.get('code')}: {error.get('message')}"
-    raise click.ClickException("; ".join(filter(None, (message, error.get("hint")))))
+    return "; ".join(filter(None, (message, error.get("hint"))))
+
+
+def _parsed(text: bytes) -> Any:
+    with suppress(ValueError):
+        return json.loads(text)
+    return None

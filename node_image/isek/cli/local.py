@@ -1,22 +1,26 @@
 """Nodes of a local mesh."""
 
 import random
+from contextlib import suppress
+from functools import cached_property
 from http.client import HTTPConnection
+from typing import Any
 from urllib.parse import urlsplit
 
 import click
 
 from isek.cli.http_call import NodeConnection
-from isek.cli.meshes import not_found
+from isek.cli.meshes import Hosted, asked_by, not_found
 from isek.cli.run_directory import LocalMesh, LocalNode, RunDirectory
 
 
 class LocalMeshes:
     """The node processes of ``isek up``."""
 
-    def __init__(self, mesh: LocalMesh, namespace: str) -> None:
+    def __init__(self, mesh: LocalMesh, namespace: str, directory: RunDirectory) -> None:
         self._mesh = mesh
         self.namespace = namespace
+        self._directory = directory
 
     @classmethod
     def running_in(cls, directory: RunDirectory, namespace: str | None) -> "LocalMeshes":
@@ -28,7 +32,7 @@ class LocalMeshes:
         mesh = directory.read()
         if mesh is None:
             raise click.ClickException(f"the local mesh {directory.name!r} is starting; try again in a moment")
-        return cls(mesh, namespace or "default")
+        return cls(mesh, namespace or "default", directory)
 
     def connect_to_agent(self, name: str, namespace: str) -> NodeConnection:
         """Any node that hosts it."""
@@ -36,6 +40,18 @@ class LocalMeshes:
         if not nodes:
             raise not_found(name, namespace, self._mesh.addresses, "the local mesh")
         return _connect(random.choice(nodes))  # noqa: S311  (spreads load)
+
+    def hosted(self) -> list[Hosted]:
+        """What the nodes host, with what their files say of it."""
+        found = []
+        for address in self._mesh.addresses:
+            if address.partition(".")[2] != self.namespace:
+                continue
+            nodes = tuple(sorted(node.node_id for node in self._mesh.nodes if address in node.agents))
+            manifest = self._manifests.get(address, {})
+            asks = asked_by(manifest, self.namespace)
+            found.append(Hosted(address, manifest.get("kind", "Python"), asks, nodes, f"{len(nodes)}/{len(nodes)}"))
+        return found
 
     def meshes_in_use(self) -> list[str]:
         """Those that have nodes."""
@@ -50,6 +66,20 @@ class LocalMeshes:
                 "name one with --namespace and --mesh"
             )
         return _connect(random.choice(nodes))  # noqa: S311  (spreads load)
+
+    @cached_property
+    def _manifests(self) -> dict[str, Any]:
+        """The resources that the nodes read, by address."""
+        import yaml  # noqa: PLC0415
+
+        found: dict[str, Any] = {}
+        for node in self._mesh.nodes:
+            with suppress(OSError, yaml.YAMLError):
+                documents = yaml.safe_load_all(self._directory.hosted_file(node.node_id).read_text())
+                for each in filter(None, documents):
+                    namespace = each["metadata"].get("namespace") or node.node_id.rpartition(".")[2]
+                    found[f"{each['metadata']['name']}.{namespace}"] = each
+        return found
 
 
 def _connect(node: LocalNode) -> NodeConnection:

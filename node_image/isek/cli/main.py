@@ -8,10 +8,14 @@ import click
 
 COMMANDS = {
     "ask": "isek.cli.ask:ask",
+    "chat": "isek.cli.chat:chat",
+    "clean": "isek.cli.clean:clean",
+    "completion": "isek.cli.completion:completion",
     "down": "isek.cli.down:down",
     "example": "isek.cli.example:example",
     "nodes": "isek.cli.nodes:nodes",
     "registry": "isek.cli.registry:registry",
+    "tree": "isek.cli.tree:tree",
     "version": "isek.cli.version:version",
 }
 """The commands of this package, by where they are."""
@@ -20,11 +24,15 @@ ENTRY_POINTS = "isek.commands"
 """The group of entry points through which other packages add commands."""
 
 
-class _Commands(click.Group):
+class Commands(click.Group):
+    """Those of this package and of others."""
+
     def list_commands(self, ctx: click.Context) -> list[str]:
+        """Their names."""
         return sorted({*COMMANDS, *entry_points(group=ENTRY_POINTS).names})
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command of that name, imported now."""
         if cmd_name in COMMANDS:
             module, _, name = COMMANDS[cmd_name].partition(":")
             command = getattr(import_module(module), name)
@@ -35,7 +43,7 @@ class _Commands(click.Group):
 
 
 @click.group(
-    cls=_Commands,
+    cls=Commands,
     epilog="Start with: isek up -f examples/quickstart",
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )

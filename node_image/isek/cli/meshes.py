@@ -13,6 +13,34 @@ from isek.cli.run_directory import DEFAULT_NAME, RunDirectory, name_option
 F = TypeVar("F", bound=Callable[..., Any])
 
 
+CLUSTER_ONLY = "cluster only"
+"""The object of a click context whose commands look at no local mesh unless they are told to."""
+
+
+@dataclass(frozen=True)
+class Hosted:
+    """An agent or a team, and whom it asks."""
+
+    address: str
+    """``<agent>.<namespace>``."""
+    kind: str
+    asks: tuple[str, ...]
+    """Members, and agents that are tools, by address."""
+    nodes: tuple[str, ...]
+    """Which nodes host it."""
+    ready: str
+    """How many answer of those that are to, or why none does."""
+
+
+def asked_by(manifest: dict[str, Any], namespace: str) -> tuple[str, ...]:
+    """The addresses that an agent's tools and a team's members name."""
+    spec = manifest.get("spec") or {}
+    named = [
+        each.get(kind) for each in (*spec.get("members", ()), *spec.get("tools", ())) for kind in ("agent", "team")
+    ]
+    return tuple(f"{each['name']}.{each.get('namespace') or namespace}" for each in named if each)
+
+
 class Meshes(Protocol):
     """A place where agents run."""
 
@@ -40,6 +68,14 @@ class Meshes(Protocol):
 
         Raises:
             click.ClickException: there is none; says why and what to do.
+        """
+        ...
+
+    def hosted(self) -> list[Hosted]:
+        """The agents and teams of ``namespace``, by address.
+
+        Raises:
+            click.ClickException: one may not look there.
         """
         ...
 
@@ -76,7 +112,9 @@ def open_meshes(place: Place) -> Meshes:
         raise click.UsageError("--local and --context exclude each other")
     directory = RunDirectory(place.name)
     local = place.local or place.name != DEFAULT_NAME
-    if not place.context:
+    current = click.get_current_context(silent=True)
+    beside_kubectl = current is not None and current.find_root().obj == CLUSTER_ONLY
+    if not place.context and (local or not beside_kubectl):
         if directory.running_pid() is not None:
             from isek.cli.local import LocalMeshes  # noqa: PLC0415
 

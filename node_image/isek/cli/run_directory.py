@@ -57,6 +57,12 @@ class LocalMesh:
         return sorted({address for node in self.nodes for address in node.agents})
 
 
+def state_folder() -> Path:
+    """``$XDG_STATE_HOME/isek``, in which each local mesh has its run directory."""
+    home = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
+    return Path(home) / "isek"
+
+
 class RunDirectory:
     """``$XDG_STATE_HOME/isek/<name>``. Whoever holds the lock in it is the mesh of that name.
 
@@ -64,9 +70,8 @@ class RunDirectory:
     """
 
     def __init__(self, name: str = DEFAULT_NAME) -> None:
-        home = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
         self.name = name
-        self.path = Path(home) / "isek" / name
+        self.path = state_folder() / name
         self._lock = self.path / "lock"
         self._state = self.path / "state.json"
 
@@ -121,6 +126,10 @@ class RunDirectory:
         new = self._state.with_suffix(".new")
         new.write_text(json.dumps(state, indent=2) + "\n")
         new.replace(self._state)
+
+    def hosted_file(self, node_id: str) -> Path:
+        """What a node hosts, as ``isek up`` wrote it."""
+        return self.path / "pods" / node_id / "hosted.yaml"
 
     def forget(self) -> None:
         """Say that nothing runs any more."""

@@ -55,6 +55,8 @@ class Plan:
     """Whom to ask first: the address of a team where there is one."""
     notes: tuple[str, ...]
     """What is different from a cluster: what is passed over, and why."""
+    children: Mapping[str, tuple[str, ...]]
+    """What an operator would make for each resource: ``<kind> <name>`` of each object, by ``<kind> <name>``."""
 
 
 def plan(paths: Iterable[Path]) -> Plan:
@@ -76,7 +78,8 @@ def plan(paths: Iterable[Path]) -> Plan:
     pods = tuple(pod for resource, outcome in outcomes for pod in _pods(resource, outcome, world, secrets))
     if not pods:
         raise DocumentError("nothing to run: there is no IsekAgent, IsekTeam or IsekNode with replicas")
-    return Plan(pods, secrets, _entry(pods, world), (*borrowed, *_passed_over(documents, resources)))
+    notes = (*borrowed, *_passed_over(documents, resources))
+    return Plan(pods, secrets, _entry(pods, world), notes, dict(_children(outcomes)))
 
 
 def _decide_all(world: LocalWorld, decide: Decide) -> list[tuple[Resource, Outcome]]:
@@ -95,6 +98,12 @@ def _problems(resource: Resource, outcome: Outcome) -> Iterator[str]:
         if (finding.type, finding.status) in {("Stalled", True), ("ResolvedRefs", False)}:
             hint = f", or export {API_KEY}" if finding.reason is Reason.SECRET_NOT_FOUND else ""
             yield f"{resource.kind} {resource.name}: {finding.message}{hint}"
+
+
+def _children(outcomes: Sequence[tuple[Resource, Outcome]]) -> Iterator[tuple[str, tuple[str, ...]]]:
+    for resource, outcome in outcomes:
+        made = (f"{each['kind']} {each['metadata']['name']}" for each in outcome.wish or ())
+        yield f"{resource.kind} {resource.name}", tuple(made)
 
 
 def _borrow_api_keys(resources: Sequence[Resource], secrets: dict[SecretName, dict[str, bytes]]) -> Iterator[str]:

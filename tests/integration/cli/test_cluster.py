@@ -155,3 +155,21 @@ async def test_a_server_that_is_not_there_is_named(tmp_path: Path, control_plane
 
     assert "does not answer" in said
     assert "Connection refused" in said
+
+
+async def test_the_tree_of_a_namespace_shows_who_asks_whom_and_why_somebody_is_not_ready(
+    home: Home, kube: KubeClient
+) -> None:
+    asking = agent("editor")
+    asking["spec"]["tools"] = [{"agent": {"name": "writer"}}]
+    for each in (agent("writer"), asking):
+        await kube.apply(each)
+    await kube.patch("IsekAgent", "writer", not_ready("SecretNotFound", "create it"), subresource="status")
+
+    drawn = await home.isek("tree", "-n", kube.namespace)
+
+    assert drawn.code == 0, drawn.err
+    _, editor, writer = drawn.out.splitlines()
+    assert editor.startswith(f"editor.{kube.namespace}")
+    assert writer.startswith(f"└─ writer.{kube.namespace}")
+    assert writer.endswith("0/0  SecretNotFound: create it")

@@ -1,0 +1,91 @@
+"""``isek chat``."""
+
+import uuid
+from collections.abc import Iterator
+from typing import Any
+
+import click
+
+from isek.cli.meshes import Place, open_meshes, place_options
+
+STEPS = {"ToolStarted": "tool", "AskStarted": "agent"}
+"""The steps that are worth a line, by what of them is named."""
+
+
+@click.command
+@click.argument("target")
+@place_options
+@click.option("--session", help="Id of a conversation to go on with; default: a new one.")
+@click.option(
+    "--timeout",
+    type=click.FloatRange(min=0.1, max=86400),
+    default=300,
+    show_default=True,
+    help="Seconds to wait for an answer.",
+)
+def chat(
+    *,
+    target: str,
+    local: bool,
+    name: str,
+    context: str | None,
+    namespace: str | None,
+    session: str | None,
+    timeout: float,
+) -> None:
+    """Talk with an agent or a team; its answers come as they are written.
+
+    TARGET is AGENT or AGENT.NAMESPACE. An empty line, or Ctrl-D, ends it.
+    """
+    meshes = open_meshes(Place(local, name, context, namespace))
+    agent, _, named = target.partition(".")
+    session = session or uuid.uuid4().hex
+    said: list[dict[str, str]] = []
+    while message := _next_message():
+        said.append({"role": "user", "content": message})
+        node = meshes.connect_to_agent(agent, named or meshes.namespace)
+        body = {"model": agent, "messages": said, "stream": True, "session_id": session}
+        try:
+            answer = _show(node.stream("/v1/chat/completions", body, timeout=timeout))
+        except click.ClickException as error:
+            error.show()
+            said.pop()
+            continue
+        said.append({"role": "assistant", "content": answer})
+
+
+def _next_message() -> str:
+    try:
+        return str(click.prompt(click.style("you", bold=True), prompt_suffix="> ", default="", show_default=False))
+    except click.Abort:
+        click.echo()
+        return ""
+
+
+def _show(chunks: Iterator[dict[str, Any]]) -> str:
+    """Print the answer as it comes, and the steps on the way to it; returns the answer."""
+    from isek.cli.http_call import error_of  # noqa: PLC0415
+
+    answer, fresh = "", True
+    for chunk in chunks:
+        if problem := error_of(chunk):
+            if not fresh:
+                click.echo()
+            raise click.ClickException(problem)
+        if line := _step(chunk.get("isek") or {}):
+            if not fresh:
+                click.echo()
+            click.secho(line, dim=True)
+            fresh = True
+        for choice in chunk.get("choices", ()):
+            text = choice.get("delta", {}).get("content") or ""
+            click.echo(text, nl=False)
+            answer += text
+            fresh = fresh and not text
+    click.echo()
+    return answer
+
+
+def _step(extension: dict[str, Any]) -> str:
+    key = STEPS.get(str(extension.get("step")))
+    return "" if key is None else f"  … {key} {extension.get(key)}"

@@ -1,0 +1,73 @@
+"""Commands that talk to a real node, which a run directory of a local mesh leads to."""
+
+import asyncio
+import json
+import os
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+from isek.cli.kubectl import main as kubectl_isek
+from isek.cli.main import main
+from isek.cli.run_directory import LocalNode, RunDirectory
+
+from tests.support.node_process import NodeProcess, agent, scripted, team
+
+NODE_ID = "desk.default"
+
+
+@pytest.fixture
+async def _mesh(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[None]:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    monkeypatch.setenv("KUBECONFIG", os.devnull)
+    resources = [
+        agent("echo", {"provider": "Echo"}),
+        agent("broken", scripted({"error": "out of order"})),
+        team("desk", "echo", "echo"),
+    ]
+    directory = RunDirectory()
+    lock = directory.lock()
+    assert lock is not None
+    async with NodeProcess(tmp_path, resources, node_id=NODE_ID) as node:
+        hosted = directory.hosted_file(NODE_ID)
+        hosted.parent.mkdir(parents=True)
+        hosted.write_text(node.settings.hosted_file.read_text())
+        addresses = ("broken.default", "desk.default", "echo.default")
+        directory.write("http://127.0.0.1:1", "default.default", [LocalNode(NODE_ID, node.url, addresses, "m/m")])
+        yield
+    os.close(lock)
+
+
+async def isek(*arguments: str, said: str = "") -> Result:
+    return await asyncio.to_thread(CliRunner().invoke, main, arguments, input=said)
+
+
+@pytest.mark.usefixtures("_mesh")
+async def test_what_a_local_node_can_be_asked() -> None:
+    talk = await isek("chat", "echo", said="good morning\nand good night\n\n")
+    team_talk = await isek("chat", "desk", said="hello\n\n")
+    failed = await isek("chat", "broken", said="hello\n\n")
+    drawn = await isek("tree")
+    listed = await isek("tree", "-o", "json")
+
+    assert "good morning" in talk.output.splitlines()
+    assert talk.output.rstrip().splitlines()[-2].endswith("and good night")
+    assert "  … agent echo" in team_talk.output
+    assert "ModelError: out of order" in failed.output
+    assert "Traceback" not in failed.output
+    assert [line.split()[:2] for line in drawn.output.splitlines()[1:]] == [
+        ["broken.default", "IsekAgent"],
+        ["desk.default", "IsekTeam"],
+        ["├─", "echo.default"],
+        ["└─", "echo.default"],
+    ]
+    assert json.loads(listed.output)[1]["nodes"] == [NODE_ID]
+
+
+@pytest.mark.usefixtures("_mesh")
+async def test_beside_kubectl_a_local_mesh_is_left_out() -> None:
+    shown = await asyncio.to_thread(CliRunner().invoke, kubectl_isek, ["tree"])
+
+    assert shown.exit_code == 1
+    assert "the kubeconfig leads to no cluster" in shown.output
