@@ -48,6 +48,14 @@ EXTERNAL = {"endpoints": ["https://a:2379"], "tlsSecret": {"name": "a"}}
 HOSTED: dict[str, Any] = {"nodeRef": {"name": "shared"}}
 KINDS = {"IsekAgent": agent, "IsekTeam": team}
 
+ONE_KIND_OF_TOOL = "set exactly one of builtin, python, http, mcp, httpGet, files, sql, webSearch, agent"
+FROM_SECRET = {"secretKeyRef": {"name": "keys", "key": "key"}}
+
+
+def with_header(**header: Any) -> dict[str, Any]:
+    return agent(tools=[{"mcp": {"url": "http://tools/mcp", "headers": [{"name": "X-Key", **header}]}}])
+
+
 RULES = [
     *(
         RuleExample("metadata.name must be a DNS label", make("with.dot"), make("with-dash"))
@@ -69,11 +77,15 @@ RULES = [
         )
     ),
     RuleExample(
-        "set exactly one of builtin, agent",
+        ONE_KIND_OF_TOOL,
         agent(tools=[{"builtin": "calculator", "agent": {"name": "writer"}}]),
         agent(tools=[{"builtin": "calculator"}, {"agent": {"name": "writer"}}]),
     ),
-    RuleExample("set exactly one of builtin, agent", agent(tools=[{}]), agent(tools=[])),
+    RuleExample(ONE_KIND_OF_TOOL, agent(tools=[{}]), agent(tools=[])),
+    RuleExample(
+        "set exactly one of value, valueFrom", with_header(value="a", valueFrom=FROM_SECRET), with_header(value="a")
+    ),
+    RuleExample("set exactly one of value, valueFrom", with_header(), with_header(valueFrom=FROM_SECRET)),
     RuleExample(
         "an agent cannot be its own tool",
         agent("writer", tools=[{"agent": {"name": "writer"}}]),

@@ -24,7 +24,7 @@ def build_agent(resource: Resource, asks: Asks, secrets_dir: Path, hooks: Iterab
         resource.name,
         agent_id=f"{resource.name}.{resource.namespace}",
         model=build_model(spec.model, secrets_dir),
-        tools=build_tools(spec.tools, asks),
+        tools=build_tools(spec.tools, asks, secrets_dir),
         description=spec.description,
         instructions=spec.instructions,
         success_criteria=spec.success_criteria,

@@ -1,6 +1,6 @@
 """IsekAgent: one agent, by its instructions, its model and its tools."""
 
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar
 
 from pydantic import Field
 
@@ -8,19 +8,9 @@ from isek.api.fields import Capability, LongText, Text
 from isek.api.limits import AgentLimits, Budget, Guardrails
 from isek.api.model import ModelSpec
 from isek.api.resource import Column, Resource, columns
-from isek.api.schema import Model, Rule, exactly_one_of
-from isek.api.workload import HOSTED_COLUMNS, URL_COLUMN, HostedSpec, HostedStatus, Reference
-
-
-class Tool(Model):
-    """Something that the agent's model may call."""
-
-    builtin: Literal["calculator"] | None = None
-    """A tool that comes with Isek."""
-    agent: Reference | None = None
-    """Another agent or team, asked over the mesh."""
-
-    rules = (exactly_one_of("builtin", "agent"),)
+from isek.api.schema import Rule
+from isek.api.tool import Tool
+from isek.api.workload import HOSTED_COLUMNS, URL_COLUMN, HostedSpec, HostedStatus
 
 
 class IsekAgentSpec(HostedSpec):

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from ipaddress import ip_address
 from urllib.parse import SplitResult, urlsplit
 
-from isek.api import Resource
+from isek.api import IsekAgent, Resource
+from isek.api.tool import Tool
 
 from isek_operator.decide.outcome import Manifest
 from isek_operator.decide.references import User, mesh, mesh_name, models
@@ -76,6 +77,19 @@ def _urls(resource: Resource, world: World) -> Iterator[SplitResult]:
     for _, model in models(resource):
         if model.provider == "OpenAI":
             yield urlsplit(model.base_url or DEFAULT_ENDPOINT)
+    if isinstance(resource, IsekAgent):
+        for tool in resource.spec.tools:
+            yield from map(urlsplit, _tool_urls(tool))
+
+
+def _tool_urls(tool: Tool) -> Iterator[str]:
+    """The URL of a database is in a Secret, and its host known to nobody here."""
+    for asked in (tool.http, tool.mcp, tool.web_search):
+        if asked:
+            yield asked.url
+    for host in tool.http_get.allow if tool.http_get else ():
+        named = f"[{host}]" if ":" in host else host
+        yield from (f"{scheme}://{named}" for scheme in SCHEME_PORTS)
 
 
 def _destination(url: SplitResult, namespace: str, world: World) -> Destination | None:

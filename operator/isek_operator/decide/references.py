@@ -6,7 +6,7 @@ from typing import NamedTuple, Self
 
 from isek.api import IsekAgent, IsekMesh, IsekNode, IsekTeam, Resource
 from isek.api.model import ModelSpec
-from isek.api.workload import DEFAULT_MESH, PodTemplate, Reference
+from isek.api.workload import DEFAULT_MESH, PodTemplate, Reference, SecretValue
 
 from isek_operator.decide.world import World
 
@@ -141,10 +141,28 @@ def models(resource: Resource) -> Iterator[tuple[str, ModelSpec]]:
 def mounted_secret_keys(resource: Resource) -> tuple[SecretKey, ...]:
     """The keys of Secrets that the node reads as files on behalf of ``resource``."""
     return tuple(
-        SecretKey(f"{field}.apiKey.secretKeyRef", model.api_key.secret_key_ref.name, model.api_key.secret_key_ref.key)
-        for field, model in models(resource)
-        if model.api_key is not None
+        SecretKey(f"{field}.secretKeyRef", value.secret_key_ref.name, value.secret_key_ref.key)
+        for field, value in (*_model_secrets(resource), *_tool_secrets(resource))
     )
+
+
+def _model_secrets(resource: Resource) -> Iterator[tuple[str, SecretValue]]:
+    for field, model in models(resource):
+        if model.api_key is not None:
+            yield f"{field}.apiKey", model.api_key
+
+
+def _tool_secrets(resource: Resource) -> Iterator[tuple[str, SecretValue]]:
+    for index, tool in enumerate(resource.spec.tools if isinstance(resource, IsekAgent) else ()):
+        field = f"spec.tools[{index}]"
+        if tool.sql:
+            yield f"{field}.sql.url", tool.sql.url
+        if tool.web_search and tool.web_search.api_key:
+            yield f"{field}.webSearch.apiKey", tool.web_search.api_key
+        for kind, asked in (("http", tool.http), ("mcp", tool.mcp)):
+            for number, header in enumerate(asked.headers if asked else ()):
+                if header.value_from:
+                    yield f"{field}.{kind}.headers[{number}].valueFrom", header.value_from
 
 
 def secret_keys(resource: Resource) -> tuple[SecretKey, ...]:

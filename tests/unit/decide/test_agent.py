@@ -8,6 +8,8 @@ from tests.unit.manifests.samples import OPENAI, agent, mesh, node, team
 
 NO_MESH = {"name": "elsewhere"}
 
+KEY = {"secretKeyRef": {"name": "keys", "key": "key"}}
+
 
 def test_an_agent_gets_pods_of_its_own_though_its_mesh_is_not_ready() -> None:
     outcome = Scene(mesh(), agent()).decide("IsekAgent", "researcher")
@@ -180,6 +182,28 @@ def test_a_secret_that_a_variable_needs_is_looked_for_too() -> None:
 
     assert finding(needed, "Ready").message.endswith("or fix spec.template.env[0].valueFrom.secretKeyRef")
     assert finding(optional, "ResolvedRefs").status
+
+
+@pytest.mark.parametrize(
+    ("tool", "field"),
+    [
+        ({"sql": {"url": KEY}}, "sql.url"),
+        ({"webSearch": {"url": "http://search/", "apiKey": KEY}}, "webSearch.apiKey"),
+        (
+            {"http": {"name": "a", "url": "http://a/", "headers": [{"name": "X-Key", "valueFrom": KEY}]}},
+            "http.headers[0].valueFrom",
+        ),
+        (
+            {"mcp": {"url": "http://a/", "headers": [{"name": "A", "value": "a"}, {"name": "B", "valueFrom": KEY}]}},
+            "mcp.headers[1].valueFrom",
+        ),
+    ],
+)
+def test_a_secret_that_a_tool_needs_is_looked_for_too(tool: dict[str, Any], field: str) -> None:
+    outcome = Scene(mesh(), agent(tools=[{"builtin": "datetime"}, tool])).decide("IsekAgent", "researcher")
+
+    assert finding(outcome, "Ready").reason is Reason.SECRET_NOT_FOUND
+    assert finding(outcome, "Ready").message.endswith(f"or fix spec.tools[1].{field}.secretKeyRef")
 
 
 def test_an_agent_heals_when_its_secret_appears() -> None:

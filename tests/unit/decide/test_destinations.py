@@ -136,3 +136,23 @@ def test_an_external_etcd_is_reached_by_all_that_have_pods_in_the_mesh(kind: str
     scene = Scene(mesh(etcd={"external": external}), user)
 
     assert destinations([scene.resource(kind, "writer")], scene.store) == {Address("10.0.0.7", 2379), Public(4001)}
+
+
+@pytest.mark.parametrize(
+    ("tool", "reached"),
+    [
+        ({"http": {"name": "weather", "url": "https://weather.example.org:8443/{city}"}}, {Public(8443)}),
+        ({"mcp": {"url": "http://10.0.0.7:9/mcp"}}, {Address("10.0.0.7", 9)}),
+        ({"mcp": {"url": "http://models.ai/mcp"}}, {Pods("ai", MODELS, 8000)}),
+        ({"webSearch": {"url": "http://models.ai/search"}}, {Pods("ai", MODELS, 8000)}),
+        ({"httpGet": {"allow": ["*.example.org"]}}, {Public(80), Public(443)}),
+        ({"httpGet": {"allow": ["fd00::1"]}}, {Address("fd00::1", 80), Address("fd00::1", 443)}),
+        ({"builtin": "datetime"}, set()),
+        ({"sql": {"url": {"secretKeyRef": {"name": "db", "key": "url"}}}}, set()),
+    ],
+)
+def test_what_tools_ask_is_reached(tool: dict[str, Any], reached: set[Destination]) -> None:
+    scene = Scene(agent(model=ECHO, tools=[tool])).label_namespace("ai")
+    scene.store.put_read_service("ai", "models", service(namespace="ai"))
+
+    assert destinations([scene.resource("IsekAgent", "researcher")], scene.store) == reached

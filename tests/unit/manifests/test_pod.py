@@ -107,6 +107,17 @@ def test_only_the_keys_that_are_referred_to_are_mounted_and_only_in_the_node() -
     assert "secrets" not in mounted(pod["initContainers"][0])
 
 
+def test_the_keys_that_tools_need_are_mounted_too() -> None:
+    sql = {"sql": {"url": {"secretKeyRef": {"name": "database", "key": "url"}}}}
+
+    secrets = volume(pod_of(dedicated(agent(tools=[sql]))), "secrets")
+
+    assert secrets is not None
+    assert secrets["projected"]["sources"] == [
+        {"secret": {"name": "database", "items": [{"key": "url", "path": "database/url"}]}}
+    ]
+
+
 def test_a_missing_secret_of_one_agent_does_not_keep_a_shared_node_from_starting() -> None:
     secrets = volume(pod_of(shared(node(), agent("a", model=OPENAI), agent("b", model=OPENAI))), "secrets")
 

@@ -1,11 +1,8 @@
 import pytest
-from isek.api.agent import Tool
-from isek.api.workload import Reference
 from isek.colleague import Far
 from isek.errors import CallError
 from isek.tools.ask import AskTool
 from isek.tools.base import ToolError
-from isek.tools.build import build_tools
 
 from tests.support.asking import Directory, context
 
@@ -33,16 +30,3 @@ async def test_an_agent_of_another_namespace_is_asked_there() -> None:
 
 def test_the_name_of_a_tool_is_no_longer_than_models_take() -> None:
     assert len(AskTool(Far(f"{'a' * 40}.{'n' * 63}", Directory({}))).schema.name) == 64
-
-
-def test_tools_are_known_by_their_names() -> None:
-    specs = [Tool(builtin="calculator"), Tool(agent=Reference(name="writer"))]
-
-    assert [tool.schema.name for tool in build_tools(specs, Directory({}))] == ["calculator", "writer"]
-
-
-def test_two_tools_of_one_name_are_refused() -> None:
-    specs = [Tool(builtin="calculator"), Tool(agent=Reference(name="calculator"))]
-
-    with pytest.raises(ValueError, match=r"spec\.tools\[1\]: there is a tool called 'calculator' already"):
-        build_tools(specs, Directory({}))

@@ -1,0 +1,131 @@
+"""The tools of an agent."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, StringConstraints
+
+from isek.api.fields import AnyObject, Text, Url
+from isek.api.schema import Model, exactly_one_of
+from isek.api.workload import Reference, SecretValue
+
+ToolName = Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=r"^[a-zA-Z0-9_-]+$")]
+UrlTemplate = Annotated[str, StringConstraints(max_length=2048, pattern=r"^https?://[^/?#{}\s]+([/?#][^\s]*)?$")]
+Host = Annotated[
+    str,
+    StringConstraints(min_length=1, max_length=253, pattern=r"^(\*\.)?[a-zA-Z0-9:]([-.:a-zA-Z0-9]*[a-zA-Z0-9])?$"),
+]
+FolderPath = Annotated[str, StringConstraints(max_length=1024, pattern=r"^/")]
+FunctionPath = Annotated[
+    str, StringConstraints(max_length=253, pattern=r"^[A-Za-z_][A-Za-z0-9_.]*:[A-Za-z_][A-Za-z0-9_.]*$")
+]
+
+
+class Header(Model):
+    """A header that is sent along."""
+
+    name: Annotated[str, StringConstraints(min_length=1, max_length=128, pattern=r"^[-A-Za-z0-9_]+$")]
+    """Its name."""
+    value: Text | None = None
+    """Its value."""
+    value_from: SecretValue | None = None
+    """Where the value comes from."""
+
+    rules = (exactly_one_of("value", "value_from"),)
+
+
+Headers = Annotated[tuple[Header, ...], Field(max_length=16)]
+
+
+class PythonTool(Model):
+    """A function of the image."""
+
+    function: FunctionPath
+    """`package.module:name`: a function, a tool or a toolkit. Type hints and docstring tell the model what it takes."""
+
+
+class HttpTool(Model):
+    """An HTTP endpoint. Redirects are not followed."""
+
+    name: ToolName
+    """How models call it."""
+    description: Text = ""
+    """What it is good for."""
+    method: Literal["GET", "POST", "PUT", "PATCH", "DELETE"] = "GET"
+    """All but GET are of medium risk."""
+    url: UrlTemplate
+    """Where it answers. Arguments stand in its path and query as `{name}`; the others are added to the query, or, of
+    POST, PUT and PATCH, are the body, as JSON."""
+    input_schema: AnyObject | None = None
+    """JSON schema of the arguments, an object; default: a text for each `{name}` in the URL."""
+    headers: Headers = ()
+    """Are sent along."""
+
+
+class McpTool(Model):
+    """The tools of a server that speaks the Model Context Protocol by streamable HTTP."""
+
+    url: Url
+    """Where it answers."""
+    allow: Annotated[tuple[ToolName, ...], Field(min_length=1, max_length=64)] | None = None
+    """The only tools to take; default: all."""
+    headers: Headers = ()
+    """Are sent along."""
+
+
+class HttpGetTool(Model):
+    """Pages by their URLs: `http_get`."""
+
+    allow: Annotated[tuple[Host, ...], Field(min_length=1, max_length=64)]
+    """Hosts that may be asked, on ports 80 and 443; `*.example.org` for all below."""
+    private_addresses: bool = False
+    """Whether these hosts may be private, shared, loopback or link-local addresses."""
+
+
+class FilesTool(Model):
+    """Text files under a folder: `list_files`, `read_file`, `write_file`."""
+
+    root: FolderPath
+    """The folder, in the node container."""
+    read_only: bool = True
+    """Whether there is no `write_file`, which is of medium risk."""
+
+
+class SqlTool(Model):
+    """Queries, read-only: `sql`."""
+
+    url: SecretValue
+    """`sqlite:///<path>` or `postgresql://<user>:<password>@<host>/<database>`."""
+
+
+class WebSearchTool(Model):
+    """A search engine: `web_search`."""
+
+    url: Url
+    """Asked with `?q=<query>`; answers `{"results": [{"title", "url", "snippet"}]}`."""
+    api_key: SecretValue | None = None
+    """Sent as `Authorization: Bearer`."""
+
+
+class Tool(Model):
+    """Something that the agent's model may call."""
+
+    builtin: Literal["calculator", "datetime"] | None = None
+    """A tool that comes with Isek and needs no settings."""
+    python: PythonTool | None = None
+    """A function of the image."""
+    http: HttpTool | None = None
+    """An HTTP endpoint."""
+    mcp: McpTool | None = None
+    """The tools of an MCP server."""
+    http_get: HttpGetTool | None = None
+    """Pages of some hosts."""
+    files: FilesTool | None = None
+    """Files under a folder."""
+    sql: SqlTool | None = None
+    """Queries of a database."""
+    web_search: WebSearchTool | None = None
+    """A search engine."""
+    agent: Reference | None = None
+    """Another agent or team, asked over the mesh."""
+
+    rules = (exactly_one_of("builtin", "python", "http", "mcp", "http_get", "files", "sql", "web_search", "agent"),)
