@@ -3,10 +3,17 @@
 import asyncio
 import os
 import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Literal
 
 from mcp.server import MCPServer
 from pydantic import BaseModel, Field
+
+from tests.support.waiting import until
+
+SERVER = (sys.executable, "-m", "tests.support.mcp_server")
+"""What starts it."""
 
 server = MCPServer("shop")
 
@@ -45,6 +52,27 @@ def end() -> str:
 def secret() -> str:
     """Tell a variable of the environment."""
     return os.environ.get("SHOP_SECRET", "none")
+
+
+@asynccontextmanager
+async def serving(port: int) -> AsyncIterator[asyncio.subprocess.Process]:
+    """A server at ``http://127.0.0.1:<port>/mcp``."""
+    quiet = asyncio.subprocess.DEVNULL
+    process = await asyncio.create_subprocess_exec(*SERVER, str(port), stdout=quiet, stderr=quiet)
+    try:
+        await until(lambda: _answers(port), what="the MCP server answers", within=60, retry_on=(OSError,))
+        yield process
+    finally:
+        if process.returncode is None:
+            process.kill()
+        await process.wait()
+
+
+async def _answers(port: int) -> bool:
+    _, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.close()
+    await writer.wait_closed()
+    return True
 
 
 if __name__ == "__main__":

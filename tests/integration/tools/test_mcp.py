@@ -1,8 +1,5 @@
-import asyncio
 import os
 import sys
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
@@ -11,35 +8,14 @@ from isek.sync import wait_for
 
 from tests.support.asking import context
 from tests.support.control_plane_process import free_port
+from tests.support.mcp_server import SERVER, serving
 from tests.support.recording_model import RecordingModel, calls
-from tests.support.waiting import until
 
-SERVER = (sys.executable, "-m", "tests.support.mcp_server")
 TWO_TEAS = {"items": [{"name": "tea", "count": 2}]}
 
 
 def started(**about: Any) -> MCPToolkit:
     return MCPToolkit(command=SERVER, env={"PYTHONPATH": os.pathsep.join(sys.path), "SHOP_SECRET": "s3cret"}, **about)
-
-
-@asynccontextmanager
-async def serving(port: int) -> AsyncIterator[asyncio.subprocess.Process]:
-    quiet = asyncio.subprocess.DEVNULL
-    process = await asyncio.create_subprocess_exec(*SERVER, str(port), stdout=quiet, stderr=quiet)
-    try:
-        await until(lambda: answers(port), what="the MCP server answers", within=60, retry_on=(OSError,))
-        yield process
-    finally:
-        if process.returncode is None:
-            process.kill()
-        await process.wait()
-
-
-async def answers(port: int) -> bool:
-    _, writer = await asyncio.open_connection("127.0.0.1", port)
-    writer.close()
-    await writer.wait_closed()
-    return True
 
 
 async def opened(toolkit: MCPToolkit) -> dict[str, Tool]:
