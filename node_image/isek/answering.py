@@ -82,6 +82,23 @@ class Answering(ABC):
         return result
 
 
+def message_of(message: str | Message) -> Message:
+    """What was said, as a message.
+
+    Raises:
+        TypeError: it is neither a text nor a message.
+    """
+    if isinstance(message, Message):
+        return message
+    if not isinstance(message, str):
+        raise TypeError(f"a message is a text or a Message, not {message!r}")
+    return Message("user", message)
+
+
 def text_of(message: str | Message) -> str:
-    """What a message says."""
-    return message if isinstance(message, str) else message.content
+    """What a message says.
+
+    Raises:
+        TypeError: it is neither a text nor a message.
+    """
+    return message_of(message).content

@@ -5,6 +5,7 @@ import inspect
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Any
 
+from isek.agent.arguments import check_type, checked_instructions, checked_model, checked_tools, tuple_of
 from isek.agent.guard import PatternGuard, RateLimit
 from isek.agent.limits import Budget, Guardrails, Limits
 from isek.agent.loop import Loop
@@ -14,8 +15,9 @@ from isek.agent.remembering import Remembering
 from isek.agent.run import Hook, Tally, run_within
 from isek.agent.setup import Confirm, Setup
 from isek.agent.step_log import log_step
-from isek.answering import Answering
+from isek.answering import Answering, message_of
 from isek.asking import CallContext, Runner
+from isek.errors import RunError
 from isek.loop_result import LoopExit, LoopResult
 from isek.memory.memory import Memory
 from isek.memory.records import Session
@@ -52,6 +54,7 @@ class IsekAgent(Answering):
         confirm: is asked before a tool is called that is riskier than the guardrails allow.
 
     Raises:
+        TypeError: an argument is of another type.
         ValueError: there is no model, or a guardrail's pattern is none.
     """
 
@@ -75,22 +78,27 @@ class IsekAgent(Answering):
         hooks: Iterable[Hook] = (),
         confirm: Confirm | None = None,
     ) -> None:
-        if model is None:
-            raise ValueError(f"agent {name!r} has no model: give it one, such as model=OpenAIModel('gpt-5-mini')")
+        texts = {"name": name, "description": description, "success_criteria": success_criteria}
+        for what, text in texts.items():
+            check_type(name, what, text, str)
+        for allowance, type_ in ((limits, Limits), (budget, Budget), (guardrails, Guardrails)):
+            check_type(name, type_.__name__.lower(), allowance, type_)
+        if memory is not None:
+            check_type(name, "memory", memory, Memory)
         super().__init__(name, description)
         self.agent_id = agent_id or name
-        self.model = model
+        self.model = checked_model(name, model)
         self.memory = memory
-        self.tools = tuple(tools)
+        self.tools: tuple[Given, ...] = checked_tools(name, tools)
         self.success_criteria = success_criteria
-        self.instructions = instructions
+        self.instructions = checked_instructions(name, instructions)
         self.debug_mode = debug_mode
         self.output_type = output_type
-        self.handoffs = tuple(handoffs)
+        self.handoffs: tuple[Runner | str, ...] = tuple_of(name, "handoffs", handoffs)
         self.limits = limits
         self.budget = budget
         self.guardrails = guardrails
-        self.hooks = tuple(hooks)
+        self.hooks: tuple[Hook, ...] = tuple_of(name, "hooks", hooks)
         self.confirm = confirm
         self._guard = PatternGuard(guardrails)
         self._rate = RateLimit(budget.max_tool_calls_per_minute)
@@ -114,7 +122,7 @@ class IsekAgent(Answering):
 
     async def respond(self, message: str | Message, context: CallContext) -> LoopResult:
         """Answer within ``context``; what a node calls. Never raises an ``IsekError``."""
-        asked = Message("user", message) if isinstance(message, str) else message
+        asked = message_of(message)
         remembering = self._remembering(asked, context)
 
         async def work(bounded: CallContext, tally: Tally) -> Any:
@@ -153,7 +161,10 @@ class IsekAgent(Answering):
     async def _open(self) -> Setup:
         async with self._opening:
             if self._setup is None:
-                self._setup = await self._set_up()
+                try:
+                    self._setup = await self._set_up()
+                except ValueError as error:
+                    raise RunError("AgentInvalid", f"agent {self.name!r}: {error}") from None
             return self._setup
 
     async def _set_up(self) -> Setup:

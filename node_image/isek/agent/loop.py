@@ -1,7 +1,7 @@
 """The loop of an agent: ask the model, call the tools it wants, until it answers."""
 
 import asyncio
-import json
+import reprlib
 import time
 from collections.abc import Awaitable
 from typing import Any
@@ -11,13 +11,14 @@ from isek.agent.guard import PatternGuard, RateLimit
 from isek.agent.remembering import Remembering
 from isek.agent.run import Tally, tell
 from isek.agent.setup import Setup
-from isek.agent.tool_calls import ToolCalls
+from isek.agent.tool_calls import ToolCalls, arguments_of
 from isek.asking import CallContext
 from isek.errors import IsekError, RunError
 from isek.events import ModelReplied, TextDelta
 from isek.loop_result import Handoff, LoopExit
-from isek.models.base import Message, ModelReply, OutputSchema, ToolCall, ToolSchema
-from isek.models.errors import ModelUnavailable
+from isek.models.base import Message, Model, ModelReply, OutputSchema, ToolCall, ToolSchema, Usage
+from isek.models.errors import ModelError, ModelUnavailable
+from isek.tools.base import ToolError
 from isek.tools.handoff import HandoffTool
 
 OUTPUT_RETRIES = 2
@@ -112,6 +113,8 @@ class Loop:
         async for piece in model.invoke_streaming(conversation, tools, **form):
             if isinstance(piece, ModelReply):
                 reply = piece
+            elif not isinstance(piece, str):
+                raise _nonsense(model, piece)
             elif not self._reviewed:
                 self._context.tell(TextDelta(self._setup.name, piece))
         if reply is None:
@@ -123,6 +126,8 @@ class Loop:
         begun, error_code, usage = time.monotonic(), None, None
         try:
             reply = await asking
+            if not _whole(reply):
+                raise _nonsense(self._setup.model, reply)
             usage = reply.usage
         except IsekError as error:
             error_code = error.code
@@ -192,7 +197,23 @@ class Loop:
 
 def _message_of(call: ToolCall) -> str:
     try:
-        arguments = json.loads(call.arguments)
-    except ValueError:
+        return str(arguments_of(call).get("message", ""))
+    except ToolError:
         return ""
-    return str(arguments.get("message", "")) if isinstance(arguments, dict) else ""
+
+
+def _whole(reply: Any) -> bool:
+    """Whether a model, which may be of anybody's making, keeps to what a reply is."""
+    return (
+        isinstance(reply, ModelReply)
+        and isinstance(reply.text, str)
+        and isinstance(reply.usage, Usage)
+        and all(isinstance(call, ToolCall) for call in reply.tool_calls)
+    )
+
+
+def _nonsense(model: Model, said: Any) -> ModelError:
+    return ModelError(
+        f"model {model.name or type(model).__name__} replied {reprlib.repr(said)}, which is no ModelReply",
+        hint="look at the invoke and invoke_streaming of that model",
+    )

@@ -42,6 +42,7 @@ class ToolCalls:
         tool = self.setup.tools.get(call.name)
         begun = time.monotonic()
         content, failed = await self._try(tool, call)
+        content = content.encode(errors="replace").decode()  # what is no text could not be sent to a model
         seconds = time.monotonic() - begun
         ended = ToolEnded(self.setup.name, call.id, call.name, content, seconds, failed=failed, known=tool is not None)
         await tell(ended, self.context, self.setup.hooks)
@@ -66,7 +67,7 @@ class ToolCalls:
     async def _call(self, tool: Tool | None, call: ToolCall) -> str:
         if tool is None:
             raise ToolError(f"there is no tool {call.name!r}; there are: {', '.join(self.setup.tools) or 'none'}")
-        arguments = _arguments(call)
+        arguments = arguments_of(call)
         self._take_one()
         if tool.risk_level > self.setup.guardrails.risk_threshold:
             await self._have_confirmed(tool, call)
@@ -96,10 +97,15 @@ class ToolCalls:
             raise ToolError(f"{call.name!r} was not confirmed: it must not be called")
 
 
-def _arguments(call: ToolCall) -> dict[str, Any]:
+def arguments_of(call: ToolCall) -> dict[str, Any]:
+    """What the model wants the tool to be called with.
+
+    Raises:
+        ToolError: it is not one JSON object.
+    """
     try:
         arguments = json.loads(call.arguments or "{}")
-    except ValueError:
+    except (ValueError, TypeError, RecursionError):
         arguments = None
     if not isinstance(arguments, dict):
         raise ToolError(f"the arguments of {call.name!r} must be one JSON object")

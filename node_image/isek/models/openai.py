@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import openai
+from openai.types.chat import ChatCompletionChunk
 from pydantic import ValidationError
 
 from isek.models.base import Message, Model, ModelReply, OutputSchema, ToolSchema, Usage
@@ -20,6 +21,8 @@ from isek.models.errors import (
 )
 from isek.models.openai_wire import Chunk, Completion, Gathering, request
 
+PATH = "/chat/completions"
+"""Posted to directly: the client's own method walks over the whole conversation first."""
 API_KEY_VARIABLE = "OPENAI_API_KEY"
 BASE_URL_VARIABLE = "OPENAI_BASE_URL"
 CONTEXT_TOO_LONG = {"context_length_exceeded", "string_above_max_length"}
@@ -70,11 +73,9 @@ class OpenAIModel(Model):
     ) -> ModelReply:
         """One chat completion."""
         with self._errors():
-            answer = await self._client.chat.completions.with_raw_response.create(
-                **request(self.name, messages, tools, output), extra_body=self._parameters
-            )
+            answer = await self._client.post(PATH, cast_to=bytes, body=self._body(messages, tools, output))
         try:
-            completion = Completion.model_validate_json(answer.content)
+            completion = Completion.model_validate_json(answer)
         except ValidationError:
             raise self._nonsense() from None
         self._raise_if_refused(completion.refusal)
@@ -86,11 +87,12 @@ class OpenAIModel(Model):
         """One chat completion, piece by piece."""
         answer = Gathering()
         with self._errors():
-            stream = await self._client.chat.completions.create(
-                **request(self.name, messages, tools, output),
+            stream = await self._client.post(
+                PATH,
+                cast_to=ChatCompletionChunk,
+                body={"stream": True, "stream_options": {"include_usage": True}} | self._body(messages, tools, output),
                 stream=True,
-                stream_options={"include_usage": True},
-                extra_body=self._parameters,
+                stream_cls=openai.AsyncStream[ChatCompletionChunk],
             )
             async with stream:
                 async for event in stream:
@@ -105,6 +107,11 @@ class OpenAIModel(Model):
     async def aclose(self) -> None:
         """Close the connections."""
         await self._client.close()
+
+    def _body(
+        self, messages: Sequence[Message], tools: Sequence[ToolSchema], output: OutputSchema | None
+    ) -> dict[str, Any]:
+        return {**request(self.name, messages, tools, output), **self._parameters}
 
     def _chunk(self, event: Any) -> Chunk:
         try:

@@ -1,4 +1,5 @@
 import functools
+import re
 import threading
 from dataclasses import dataclass
 from enum import Enum
@@ -266,5 +267,7 @@ def uncarried(lock: threading.Event) -> None:
     ],
 )
 def test_a_function_that_models_cannot_be_told_of_is_refused_by_its_name(function: Any, problem: str) -> None:
-    with pytest.raises(ValueError, match=problem):
-        IsekAgent(model=RecordingModel("x"), tools=[function]).run("hi")
+    result = IsekAgent(model=RecordingModel("x"), tools=[function]).run("hi")
+
+    assert result.errors[0].code == "AgentInvalid"
+    assert re.search(problem, result.errors[0].message)

@@ -1,0 +1,213 @@
+"""What is wrong with an agent is said where it is made; what is wrong with a model ends in a result."""
+
+import json
+from collections.abc import AsyncGenerator, Sequence
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from isek import (
+    EchoModel,
+    IsekAgent,
+    IsekTeam,
+    LoopExit,
+    Memory,
+    Message,
+    Model,
+    ModelReply,
+    Toolkit,
+)
+from isek.models.base import OutputSchema, ToolCall, ToolSchema, Usage
+from isek.models.errors import ModelContextTooLong
+from isek.tools.calculator import Calculator
+
+from tests.support.recording_model import RecordingModel, calls
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"name": 3}, "name must be str, not 3"),
+        ({"description": None}, "description must be str, not None"),
+        ({"model": "gpt-5-mini"}, "model must be a Model, such as OpenAIModel('gpt-5-mini'), not 'gpt-5-mini'"),
+        ({"model": EchoModel}, "model must be a Model"),
+        ({"memory": True}, "memory must be Memory, not True"),
+        ({"tools": "calculator"}, "tools must be a list, not 'calculator'"),
+        ({"tools": Calculator()}, "tools must be a list, not <isek"),
+        ({"tools": [3]}, "3 among the tools is no tool, toolkit, agent, team or function"),
+        ({"tools": [Calculator]}, "Calculator among the tools is a class: make one"),
+        ({"tools": [Toolkit]}, "Toolkit among the tools is a class: make one"),
+        ({"instructions": 3}, "instructions must be a text, a list of texts or a function, not 3"),
+        ({"instructions": ["be brief", 3]}, "instructions must be a text, a list of texts or a function"),
+        ({"handoffs": "writer"}, "handoffs must be a list, not 'writer'"),
+        ({"hooks": print}, "hooks must be a list, not <built-in function print>"),
+        ({"limits": {"max_iterations": 3}}, "limits must be Limits, not {'max_iterations': 3}"),
+    ],
+)
+def test_an_argument_of_another_type_is_named_when_the_agent_is_made(given: dict[str, Any], said: str) -> None:
+    with pytest.raises(TypeError) as refused:
+        IsekAgent(**{"model": EchoModel(), **given})
+
+    assert said in str(refused.value)
+
+
+@pytest.mark.parametrize("answering", [IsekAgent("a", model=EchoModel()), IsekTeam()])
+@pytest.mark.parametrize("message", [None, 3, b"hello", ["hello"]])
+async def test_a_message_must_be_text_or_a_message(answering: IsekAgent | IsekTeam, message: Any) -> None:
+    with pytest.raises(TypeError, match=r"a message is a text or a Message, not "):
+        await answering.arun(message)
+
+
+def test_two_tools_of_one_name_end_the_run_and_say_which() -> None:
+    def calculator() -> None:
+        """Clashes."""
+
+    result = IsekAgent("sums", model=EchoModel(), tools=[Calculator(), calculator]).run("hello")
+
+    assert (result.exit, result.errors[0].code) == (LoopExit.ERROR, "AgentInvalid")
+    assert "agent 'sums': two tools are called 'calculator': give one of them another name" in str(result)
+
+
+class Odd(Model):
+    """A model of somebody's own that keeps to no rule."""
+
+    name = "odd"
+
+    def __init__(self, *replies: Any) -> None:
+        self._replies = replies
+        self._next = 0
+
+    async def invoke(
+        self, messages: Sequence[Message], tools: Sequence[ToolSchema] = (), *, output: OutputSchema | None = None
+    ) -> ModelReply:
+        reply: ModelReply = self._replies[min(self._next, len(self._replies) - 1)]
+        self._next += 1
+        return reply
+
+
+class Streaming(Odd):
+    """The same, piece by piece."""
+
+    async def invoke_streaming(
+        self, messages: Sequence[Message], tools: Sequence[ToolSchema] = (), *, output: OutputSchema | None = None
+    ) -> AsyncGenerator[str | ModelReply]:
+        for reply in self._replies:
+            yield reply
+
+
+NONSENSE = [None, "hello", 3, {"text": "hello"}, ModelReply(text=None), ModelReply(tool_calls=({"name": "x"},))]  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("reply", NONSENSE)
+async def test_a_model_that_answers_nonsense_is_an_error_that_names_it(reply: Any) -> None:
+    result = await IsekAgent(model=Odd(reply)).arun("hello")
+
+    assert (result.exit, result.errors[0].code) == (LoopExit.ERROR, "ModelError")
+    assert "model odd" in str(result)
+
+
+@pytest.mark.parametrize("reply", [each for each in NONSENSE if not isinstance(each, str)])
+async def test_nonsense_in_a_stream_is_the_same_error(reply: Any) -> None:
+    *_, ended = [event async for event in IsekAgent(model=Streaming("so far ", reply)).stream("hello")]
+
+    assert ended.result.errors[0].code == "ModelError"  # type: ignore[union-attr]
+
+
+async def test_a_model_that_stops_in_the_middle_of_a_stream_is_told_apart() -> None:
+    *_, ended = [event async for event in IsekAgent(model=Streaming("so far ")).stream("hello")]
+
+    assert ended.result.errors[0].code == "ModelUnavailable"  # type: ignore[union-attr]
+
+
+async def test_what_was_said_to_a_model_that_failed_is_not_remembered() -> None:
+    memory = Memory()
+    agent = IsekAgent(model=Odd(ModelReply("hello"), None, ModelReply("again")), memory=memory)
+    await agent.arun("one", session_id="s")
+    failed = await agent.arun("two", session_id="s")
+    assert failed.failed
+
+    result = await agent.arun("three", session_id="s")
+
+    assert str(result) == "again"
+
+
+async def test_a_conversation_longer_than_the_context_ends_with_what_to_do() -> None:
+    class Small(EchoModel):
+        async def invoke(self, *_: Any, **__: Any) -> ModelReply:
+            raise ModelContextTooLong("the conversation has 9 tokens of 8", hint="say less at once")
+
+    result = await IsekAgent(model=Small()).arun("hello")
+
+    assert (result.exit, str(result)) == (
+        LoopExit.ERROR,
+        "ModelContextTooLong: the conversation has 9 tokens of 8\nsay less at once",
+    )
+
+
+@pytest.mark.parametrize("arguments", ["[" * 100_000, '{"message": "\\ud800"}', '{"message": ' + "9" * 5000 + "}"])
+async def test_arguments_that_no_reader_takes_do_not_end_the_run(arguments: str) -> None:
+    model = RecordingModel(calls(("calculator", arguments)), "I could not")
+
+    assert str(await IsekAgent(model=model, tools=[Calculator()]).arun("go")) == "I could not"
+    assert model.conversations[1][-1].content.startswith("error: the arguments")
+
+
+async def test_a_handoff_with_arguments_that_cannot_be_read_hands_over_what_was_asked() -> None:
+    model = RecordingModel(calls(("handoff_to_writer", "[" * 100_000)))
+
+    result = await IsekAgent(model=model, handoffs=["writer"]).arun("write")
+
+    assert (result.exit, result.payload.message) == (LoopExit.HANDOFF, "write")
+
+
+async def test_what_a_tool_says_can_be_sent_to_any_model() -> None:
+    def name_of_a_file() -> str:
+        """As the file system has it: not all bytes of it are text."""
+        return "caf\udce9"
+
+    model = RecordingModel(calls(("name_of_a_file", "{}")), "thanks")
+    await IsekAgent(model=model, tools=[name_of_a_file]).arun("go")
+
+    assert model.conversations[1][-1].content == "caf?"
+
+
+json_values: st.SearchStrategy[Any] = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=10),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=10), inner, max_size=3),
+    max_leaves=8,
+)
+texts = st.text(max_size=20) | json_values.map(json.dumps) | st.just('```json\n{"satisfied": false}\n```')
+names = st.sampled_from(["calculator", "add", "handoff_to_writer", "nobody"]) | st.text(max_size=10)
+tool_calls = st.builds(ToolCall, st.text(max_size=5), names, texts)
+replies = st.builds(ModelReply, texts, st.lists(tool_calls, max_size=3).map(tuple), st.just(Usage(1, 1)))
+
+
+def add(a: int, b: int = 0) -> int:
+    """Add."""
+    return a + b
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(
+    said=st.lists(replies | st.sampled_from(NONSENSE), min_size=1, max_size=4),
+    output_type=st.sampled_from([None, int, dict[str, int]]),
+    criteria=st.sampled_from(["", "brief"]),
+    guarded=st.booleans(),
+)
+def test_whatever_a_model_replies_a_run_ends_in_a_result(
+    said: list[Any], output_type: Any, criteria: str, *, guarded: bool
+) -> None:
+    agent = IsekAgent(
+        model=Odd(*said),
+        tools=[Calculator(), add],
+        handoffs=["writer"] if guarded else [],
+        output_type=output_type,
+        success_criteria=criteria,
+        memory=Memory(),
+    )
+
+    result = agent.run("hello", session_id="s")
+
+    assert result.failed == bool(result.exit in {LoopExit.ERROR, LoopExit.MAX_ITERS})
+    assert not result.failed or str(result)
