@@ -91,6 +91,14 @@ async def test_lv3_a_conversation_goes_on_and_another_knows_nothing_of_it() -> N
     assert [len(said(request, "user")) for request in ran.requests] == [1, 2, 1]
 
 
+async def test_lv4_tools_come_from_an_mcp_server() -> None:
+    ran = await run("lv4_mcp", script=[calls("price", article="tea"), {"text": "Tea is 4.20 EUR."}])
+
+    assert ran.lines[-1].endswith("Tea is 4.20 EUR.")
+    assert [tool["function"]["name"] for tool in ran.requests[0]["tools"]] == ["price"]
+    assert said(ran.requests[1], "tool") == ["4.20 EUR"]
+
+
 PLAN = {"assignments": [{"member": "researcher", "request": "facts"}]}
 TEAMS: dict[str, tuple[Sequence[Turn], str, int]] = {
     "sequential": ([{"text": "facts"}, {"text": "article"}, {"text": "too short"}], "too short", 3),
