@@ -55,6 +55,7 @@ class Sql(Tool):
         return cut(as_text(await self._run(query)), MAX_CHARACTERS)
 
     async def _run(self, query: str) -> dict[str, Any]:
+        from asyncpg import PostgresError  # noqa: PLC0415
         from sqlalchemy import text  # noqa: PLC0415
         from sqlalchemy.exc import DBAPIError, SQLAlchemyError  # noqa: PLC0415
         from sqlalchemy.ext.asyncio import create_async_engine  # noqa: PLC0415
@@ -73,6 +74,8 @@ class Sql(Tool):
                 await result.close()
         except DBAPIError as error:
             raise ToolError(f"the database refuses it: {error.orig}") from None
+        except PostgresError as error:  # while rows come in, SQLAlchemy lets it through as it is
+            raise ToolError(f"the database refuses it: {error}") from None
         except SQLAlchemyError as error:
             raise ToolError(f"the query cannot be run: {error}") from None
         except OSError as error:

@@ -9,6 +9,7 @@ from isek.tools import sql
 from isek.tools.sql import Sql
 
 from tests.support.asking import context
+from tests.support.postgres import PostgresServer
 
 
 @pytest.fixture
@@ -74,3 +75,28 @@ async def test_a_database_that_is_not_there_is_told_without_its_password(url: st
         await Sql(url).call({"query": "SELECT 1"}, context())
 
     assert "s3cret" not in str(refused.value)
+
+
+async def test_postgresql_is_read_and_nothing_more() -> None:
+    async with PostgresServer() as postgres:
+        url = await postgres.create("shop")
+        await postgres.execute("CREATE TABLE plan (n INTEGER, day DATE)", "shop")
+        await postgres.execute("INSERT INTO plan VALUES (1, '2026-11-21')", "shop")
+        tool = Sql(url)
+
+        said = json.loads(await tool.call({"query": "SELECT n, n::text AS t, day FROM plan"}, context()))
+        assert said == {"columns": ["n", "t", "day"], "rows": [[1, "1", "2026-11-21"]]}
+
+        for query, problem in (
+            ("WITH x AS (DELETE FROM plan RETURNING 1) SELECT * FROM x", "read-only transaction"),
+            ("SELECT set_config('transaction_read_only', 'off', false)", "must be set before any query"),
+            ("SELECT 1; DELETE FROM plan", "multiple commands"),
+            ("SELECT nonsense FROM plan", 'column "nonsense" does not exist'),
+        ):
+            with pytest.raises(ToolError, match=problem):
+                await tool.call({"query": query}, context())
+
+        await tool.call({"query": "SELECT set_config('default_transaction_read_only', 'off', false)"}, context())
+        with pytest.raises(ToolError, match="read-only transaction"):
+            await tool.call({"query": "WITH x AS (DELETE FROM plan RETURNING 1) SELECT * FROM x"}, context())
+        assert await postgres.execute("SELECT count(*) FROM plan", "shop") == [(1,)]
