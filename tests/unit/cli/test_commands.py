@@ -12,7 +12,7 @@ from isek.cli.http_call import Reply, raise_for_error
 from isek.cli.main import main
 from isek.cli.meshes import not_found
 
-HEAVY = ("aiohttp", "kubernetes", "pydantic", "yaml", "fastapi", "loguru", "openai", "isek_operator.decide")
+HEAVY = ("aiohttp", "kubernetes", "pydantic", "yaml", "fastapi", "openai", "isek_operator.decide")
 
 
 def test_help_lists_every_command_also_those_of_other_packages() -> None:
