@@ -117,6 +117,16 @@ RULES = [
         for mode in ("Coordinate", "Route", "Collaborate", "Adaptive")
     ),
     RuleExample(
+        "class goes with provider Custom",
+        agent(model={"provider": "Custom"}),
+        agent(model={"provider": "Custom", "class": "newsroom.models:Own"}),
+    ),
+    RuleExample(
+        "script goes with provider Scripted",
+        agent(model={**ECHO, "fallbacks": [{"provider": "Scripted"}]}),
+        agent(model={**ECHO, "fallbacks": [ECHO]}),
+    ),
+    RuleExample(
         "set exactly one of text, output, toolCalls, error, delayMilliseconds",
         agent(model={"provider": "Scripted", "script": [{"text": "hello", "error": "no"}]}),
         agent(model={"provider": "Scripted", "script": [{"text": "hello"}, {"error": "no"}]}),
@@ -210,6 +220,7 @@ SCHEMA = [
     SchemaExample("spec.model", manifest("IsekAgent", {})),
     SchemaExample("spec.model.provider", agent(model={"provider": "openai", "name": "x"})),
     SchemaExample("spec.model.baseURL", agent(model={"provider": "OpenAI", "name": "x", "baseURL": "models"})),
+    SchemaExample("spec.model.class", agent(model={"provider": "Custom", "class": "no-module"})),
     SchemaExample("spec.replicas", agent(replicas=-1)),
     SchemaExample("spec.limits.maxIterations", agent(limits={"maxIterations": 0})),
     SchemaExample("spec.limits.maxToolCalls", agent(limits={"maxToolCalls": -1})),

@@ -38,11 +38,12 @@ class ScriptTurn(Model):
     rules = (exactly_one_of("text", "output", "tool_calls", "error", "delay_milliseconds"),)
 
 
-class ModelSpec(Model):
-    """The language model behind an agent, or the leader of a team."""
+class OneModel(Model):
+    """A language model."""
 
-    provider: Literal["OpenAI", "Echo", "Scripted"]
-    """OpenAI: any OpenAI-compatible endpoint; Echo: answers with its input; Scripted: follows `script`."""
+    provider: Literal["OpenAI", "Echo", "Scripted", "Custom"]
+    """OpenAI: any OpenAI-compatible endpoint; Echo: answers with its input; Scripted: follows `script`; Custom: a class
+    of one's own."""
     name: ShortText | None = None
     """The model's name at its provider."""
     base_url: Annotated[Url | None, Field(alias="baseURL")] = None
@@ -50,7 +51,11 @@ class ModelSpec(Model):
     api_key: SecretValue | None = None
     """The key; default: OPENAI_API_KEY in the pod's environment."""
     parameters: AnyObject | None = None
-    """Passed to the provider as they are, such as temperature."""
+    """Passed to the provider as they are, such as temperature; to a class of one's own by name."""
+    class_: Annotated[
+        str | None, Field(alias="class", max_length=253, pattern=r"^[A-Za-z_][A-Za-z0-9_.]*:[A-Za-z_][A-Za-z0-9_]*$")
+    ] = None
+    """The class, `package.module:Class`, a subclass of `isek.Model` that the image of the pods holds."""
     timeout_seconds: Annotated[int, Field(ge=1, le=3600)] = 60
     """Seconds for one call."""
     max_retries: Annotated[int, Field(ge=0, le=10)] = 4
@@ -69,4 +74,16 @@ class ModelSpec(Model):
             message="script goes with provider Scripted, and with no other",
             holds=lambda model: (model.provider == "Scripted") == (model.script is not None),
         ),
+        Rule(
+            cel="(self.provider == 'Custom') == has(self.class)",
+            message="class goes with provider Custom, and with no other",
+            holds=lambda model: (model.provider == "Custom") == (model.class_ is not None),
+        ),
     )
+
+
+class ModelSpec(OneModel):
+    """The language model behind an agent, or the leader of a team."""
+
+    fallbacks: Annotated[tuple[OneModel, ...], Field(max_length=4)] | None = None
+    """Models that are asked in this order, each when those before it failed."""

@@ -1,18 +1,37 @@
 """From the ``model`` of a resource to the model."""
 
 from collections.abc import Awaitable, Callable
+from importlib import import_module
 from pathlib import Path
+from typing import Any
 
-from isek.api.model import ModelSpec
+from isek.api.model import ModelSpec, OneModel
 from isek.api.workload import SecretKeySelector
 from isek.models.base import Model
 from isek.models.echo import EchoModel
 from isek.models.errors import ModelAuthenticationFailed
+from isek.models.fallback import FallbackModel
 from isek.models.scripted import ScriptedModel
 
 
 def build_model(spec: ModelSpec, secrets_dir: Path) -> Model:
-    """The model that ``spec`` describes. Secrets are files ``<secrets_dir>/<name>/<key>``, read when needed."""
+    """The model that ``spec`` describes. Secrets are files ``<secrets_dir>/<name>/<key>``, read when needed.
+
+    Raises:
+        ValueError: the class of one's own cannot be had.
+    """
+    first = _build_one(spec, secrets_dir, "spec.model")
+    if not spec.fallbacks:
+        return first
+    others = [
+        _build_one(each, secrets_dir, f"spec.model.fallbacks[{number}]") for number, each in enumerate(spec.fallbacks)
+    ]
+    return FallbackModel(first, *others)
+
+
+def _build_one(spec: OneModel, secrets_dir: Path, field: str) -> Model:
+    if spec.class_ is not None:
+        return _custom(spec.class_, spec.parameters or {}, field)
     if spec.provider == "Echo":
         return EchoModel()
     if spec.provider == "Scripted":
@@ -28,6 +47,17 @@ def build_model(spec: ModelSpec, secrets_dir: Path) -> Model:
         timeout_seconds=spec.timeout_seconds,
         max_retries=spec.max_retries,
     )
+
+
+def _custom(path: str, parameters: dict[str, Any], field: str) -> Model:
+    module, _, name = path.partition(":")
+    try:
+        made = getattr(import_module(module), name)(**parameters)
+    except Exception as error:
+        raise ValueError(f"{field}.class: {path!r} cannot be had: {type(error).__name__}: {error}") from error
+    if not isinstance(made, Model):
+        raise ValueError(f"{field}.class: {path!r} is no subclass of isek.Model")  # noqa: TRY004  (a wrong document)
+    return made
 
 
 def _secret_reader(reference: SecretKeySelector, secrets_dir: Path) -> Callable[[], Awaitable[str]]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import NamedTuple, Self
 
 from isek.api import IsekAgent, IsekMesh, IsekNode, IsekTeam, Resource
-from isek.api.model import ModelSpec
+from isek.api.model import OneModel
 from isek.api.workload import DEFAULT_MESH, PodTemplate, Reference, SecretValue
 
 from isek_operator.decide.world import World
@@ -132,10 +132,12 @@ def _peers(resource: Resource) -> Iterator[tuple[str, tuple[str, ...], Reference
                 yield f"spec.tools[{index}].agent", HOSTED_KINDS, tool.agent
 
 
-def models(resource: Resource) -> Iterator[tuple[str, ModelSpec]]:
+def models(resource: Resource) -> Iterator[tuple[str, OneModel]]:
     """The models that think for an agent or for the leader of a team, each with its field."""
     if isinstance(resource, Hosted) and resource.spec.model is not None:
         yield "spec.model", resource.spec.model
+        for number, fallback in enumerate(resource.spec.model.fallbacks or ()):
+            yield f"spec.model.fallbacks[{number}]", fallback
 
 
 def mounted_secret_keys(resource: Resource) -> tuple[SecretKey, ...]:

@@ -126,6 +126,14 @@ def test_the_key_of_the_leaders_model_is_looked_for_and_mounted() -> None:
     assert secrets["projected"]["sources"][0]["secret"]["items"] == [{"key": "api-key", "path": "openai/api-key"}]
 
 
+def test_the_key_of_a_fallback_is_looked_for_too() -> None:
+    led = team("newsroom", WRITER, mode="Route", model={"provider": "Echo", "fallbacks": [OPENAI]})
+
+    outcome = Scene(mesh(), agent("writer"), led).decide("IsekTeam", "newsroom")
+
+    assert "spec.model.fallbacks[0].apiKey.secretKeyRef" in finding(outcome, "ResolvedRefs").message
+
+
 def test_two_teams_may_share_a_member() -> None:
     scene = Scene(mesh(), agent("writer"), team("a", WRITER), team("b", WRITER))
     scene.put(team("newsroom", a_team("a"), a_team("b")))
