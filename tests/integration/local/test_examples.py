@@ -69,3 +69,18 @@ async def test_a_shared_node_hosts_two_agents_that_a_third_uses_as_tools(home: H
         ("archivist.default", "desk-node-0.default", "libp2p"),
     }
     assert all(child.error is None for child in trace.children)
+
+
+async def test_the_weather_desk_works_in_every_mode_that_has_a_leader(home: Home) -> None:
+    rain, wind = "rain answered:\nRain comes in the afternoon.", "wind answered:\nA breeze from the west."
+    wanted = {
+        "coordinate": f"Take an umbrella. Today?\n\n{rain}\n\n{wind}",
+        "route": "A breeze from the west.",
+        "collaborate": f"All agree. Today?\n\n{rain}\n\n{wind}",
+        "adaptive": f"Step by step. Today?\n\n{rain}\n\n{wind}",
+    }
+
+    async with RunningUp(home, "-f", EXAMPLES / "weather-desk"):
+        asked = {name: await home.isek("ask", name, "Today?", "-o", "json") for name in wanted}
+
+    assert {name: json.loads(each.out)["response"] for name, each in asked.items()} == wanted
