@@ -28,6 +28,10 @@ if TYPE_CHECKING:
     from isek.models.fallback import FallbackModel as FallbackModel
     from isek.models.openai import OpenAIModel as OpenAIModel
     from isek.models.scripted import ScriptedModel as ScriptedModel
+    from isek.node.node import Node as Node
+    from isek.registry.center_client import CenterRegistry as CenterRegistry
+    from isek.registry.default import DefaultRegistry as DefaultRegistry
+    from isek.registry.etcd import EtcdRegistry as EtcdRegistry
     from isek.team.retries import Retries as Retries
     from isek.team.team import IsekTeam as IsekTeam
     from isek.tools.base import RiskLevel as RiskLevel
@@ -44,7 +48,10 @@ WHERE = {
     "Budget": "isek.agent.limits",
     "CallContext": "isek.asking",
     "CallError": "isek.errors",
+    "CenterRegistry": "isek.registry.center_client",
+    "DefaultRegistry": "isek.registry.default",
     "EchoModel": "isek.models.echo",
+    "EtcdRegistry": "isek.registry.etcd",
     "FallbackModel": "isek.models.fallback",
     "FunctionTool": "isek.tools.function",
     "Guardrails": "isek.agent.limits",
@@ -64,6 +71,7 @@ WHERE = {
     "Model": "isek.models.base",
     "ModelError": "isek.models.errors",
     "ModelReply": "isek.models.base",
+    "Node": "isek.node.node",
     "OpenAIModel": "isek.models.openai",
     "Retries": "isek.team.retries",
     "RiskLevel": "isek.tools.base",

@@ -46,6 +46,8 @@ class CallContext:
     """Filled by whoever asks on behalf of this run; becomes the trace's children."""
     node_id: str | None = None
     """The node that works on it; None: a script."""
+    asks: "Asks | None" = None
+    """Carries what the run asks by address; None: a script, which is in no mesh."""
     on_event: Callable[[Event], None] | None = None
     """Is told of each step as it happens; with it, models are asked to answer piece by piece."""
 

@@ -5,7 +5,7 @@ from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any
 
 from isek.asking import Asks, CallContext, Runner
-from isek.errors import IsekError
+from isek.errors import CallError, IsekError
 from isek.events import AskEnded, AskStarted
 from isek.loop_result import Handoff
 
@@ -67,9 +67,7 @@ class Near(Colleague):
         deeper = context.deeper()
         watch, error_code = _stopwatch(context), None
         try:
-            answer = (await self.runner.respond(message, deeper)).answer()
-            while isinstance(answer, Handoff) and answer.runner is not None:
-                answer = (await answer.runner.respond(answer.message, deeper)).answer()
+            answer = await handed_on((await self.runner.respond(message, deeper)).answer(), deeper)
         except IsekError as error:
             error_code = error.code
             raise
@@ -85,10 +83,10 @@ class Far(Colleague):
 
     Args:
         address: ``<agent>``, or ``<agent>.<namespace>``.
-        asks: what carries the message.
+        asks: what carries the message; None: what carries those of the run that asks.
     """
 
-    def __init__(self, address: str, asks: Asks) -> None:
+    def __init__(self, address: str, asks: Asks | None = None) -> None:
         super().__init__(address)
         self._asks = asks
 
@@ -100,11 +98,32 @@ class Far(Colleague):
 
     @property
     def description(self) -> str:
-        """What the mesh knows of them at this moment."""
-        return self._asks.describe(self.name)
+        """What the mesh knows of them at this moment; nothing, where only the run knows who carries its messages."""
+        return self._asks.describe(self.name) if self._asks else ""
 
     async def _ask(self, message: str, context: CallContext) -> Any:
-        return (await self._asks.ask(self.name, message, context)).text
+        asks = self._asks or context.asks
+        if asks is None:
+            raise CallError(
+                "NotInMesh",
+                f"{self.name!r} is an address in a mesh, and this run is in none",
+                hint="host who asks on an isek.Node, or give it the other agent itself",
+            )
+        return (await asks.ask(self.name, message, context)).text
+
+
+async def handed_on(answer: Any, context: CallContext) -> Any:
+    """The answer, of whoever it was handed over to; in a script, the ``Handoff`` to an address elsewhere.
+
+    Raises:
+        IsekError: they have none.
+    """
+    while isinstance(answer, Handoff):
+        if answer.runner is None and context.asks is None:
+            break
+        colleague = Far(answer.target) if answer.runner is None else Near(answer.runner)
+        answer = await colleague.ask(answer.message, context)
+    return answer
 
 
 def _stopwatch(context: CallContext) -> "Stopwatch | None":

@@ -6,7 +6,8 @@ import secrets
 from collections.abc import Iterable
 from dataclasses import replace
 
-from isek.asking import Answer, CallContext
+from isek.asking import Answer, Asks, CallContext
+from isek.colleague import handed_on
 from isek.errors import CallError, IsekError, RunError
 from isek.models.base import Message
 from isek.node.hosted import Hosted
@@ -34,6 +35,8 @@ class Host:
         self._idle.set()
         self.peer_id: str | None = None
         """The node's own libp2p peer id, once its sidecar has told it."""
+        self.asks: Asks | None = None
+        """Carries what the runs ask by address."""
         self.closing = False
         """Whether connections end with their next answer."""
         self.draining = False
@@ -88,7 +91,9 @@ class Host:
         outcome = OK
         text, error = "", None
         try:
-            text = await self._run(hosted, message, replace(context, node_id=self._node_id), local=path == "local")
+            text = await self._run(
+                hosted, message, replace(context, node_id=self._node_id, asks=self.asks), local=path == "local"
+            )
         except IsekError as known:
             error, outcome = known, known.code
         except asyncio.CancelledError:
@@ -149,7 +154,7 @@ class Host:
             )
         self._count(hosted, +1)
         try:
-            return as_text((await hosted.runner.respond(message, context)).answer())
+            return as_text(await handed_on((await hosted.runner.respond(message, context)).answer(), context))
         finally:
             self._count(hosted, -1)
 

@@ -1,129 +1,261 @@
-"""One node, put together and run."""
+"""A node within a Python program."""
 
 import asyncio
-import logging
+import atexit
+import concurrent.futures
+import re
 import signal
 import socket
-from collections.abc import Iterator
-from contextlib import AsyncExitStack, contextmanager, suppress
+import threading
+import time
+import uuid
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
 
-import uvicorn
-
-from isek.node.app import create_app
-from isek.node.host import Host
-from isek.node.hosted import Hostable, build_hosted
-from isek.node.logs import fields
-from isek.node.membership import Membership
+from isek.asking import Asks, CallContext, Runner
+from isek.errors import CallError
+from isek.node.hosted import Hosted
+from isek.node.listening import EVERYWHERE, listen
 from isek.node.metrics import Metrics
+from isek.node.own_sidecar import own_sidecar
+from isek.node.serving import Stopping, serve
 from isek.node.settings import NodeSettings
 from isek.protocol.mesh import Mesh
-from isek.protocol.p2p import Sidecar
-from isek.registry import open_registry
+from isek.registry import Registry
+from isek.registry.default import DefaultRegistry
+from isek.sync import background_loop
+from isek.team.team import IsekTeam
 
-LAST_ANSWERS_SECONDS = 5
-"""For what is written but not sent yet when the last run has ended."""
-KEEP_ALIVE_SECONDS = 5
-"""The sidecar closes its idle connections a second earlier, so that none breaks under a request."""
+START_SECONDS = 60.0
+DRAIN_SECONDS = 10
+LOOPBACK = "127.0.0.1"
+EVERYWHERE_OR_LOCAL = {EVERYWHERE, "0.0.0.0", "::", "localhost"}  # noqa: S104  (asked for)
+NAME = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
+NODE_ID = re.compile(r"[A-Za-z0-9][-A-Za-z0-9_.]{0,252}")
 
-log = logging.getLogger("isek.node")
 
+class Node:
+    """A node of a mesh: its agents answer others, and ask others.
 
-async def serve(settings: NodeSettings, resources: list[Hostable], listening: socket.socket) -> None:
-    """Host ``resources`` until SIGTERM or SIGINT; a second one ends the node without waiting for what runs.
+    All nodes of a process run on the loop of :mod:`isek.sync`, beside the program.
+
+    Args:
+        host: address to listen on; empty: all.
+        port: port to listen on; 0: any free one.
+        node_id: unique in the mesh; default: a new one.
+        p2p: whether nodes call each other over libp2p: encrypted, and only with those who hold the mesh's key. A
+            sidecar process is started for it, which needs Node.js.
+        registry: where the nodes of the mesh find each other; default: within this process.
+        agents: agents, teams and adapters to host. Their members and handoffs may be addresses in the mesh.
+        namespace: where they live: an agent's address is ``<name>.<namespace>``.
+        advertise_host: the address at which others reach this machine; default: ``host``, else the loopback address.
+        private_network_key: the file with the key of the mesh's libp2p network; default: one that all nodes of this
+            user share, in ``$XDG_STATE_HOME/isek``.
 
     Raises:
-        DocumentError: a resource does not work out.
-        RegistryUrlError: the settings name no registry.
-        RecordError: the node hosts more than a record can say.
+        ValueError: a name cannot stand in an address, or two are the same.
     """
-    settings = settings.model_copy(update={"port": listening.getsockname()[1]})
-    stop, hurry = _signals()
-    metrics = Metrics()
-    host = Host(settings.node_id, metrics)
-    registry = open_registry(settings)
-    async with AsyncExitStack() as stack:
-        stack.push_async_callback(registry.close)
-        sidecar = None
-        if settings.p2p_enabled:
-            sidecar = Sidecar(settings.p2p_api_url, settings.p2p_token_file, settings.max_body_bytes)
-            stack.push_async_callback(sidecar.close)
-        mesh = Mesh(registry, settings, hosts=host.hosts, local=host.answer_local, sidecar=sidecar)
-        stack.push_async_callback(mesh.close)
-        host.take_in(build_hosted(resources, mesh, settings.secrets_dir, metrics, source=settings.hosted_file))
-        stack.push_async_callback(host.aclose)
-        membership = Membership(settings, registry, host, sidecar, metrics)
 
-        server = _Server(
-            uvicorn.Config(
-                create_app(settings, host, membership, metrics),
-                lifespan="off",
-                ws="none",
-                access_log=False,
-                log_config=None,
-                server_header=False,
-                timeout_keep_alive=KEEP_ALIVE_SECONDS,
-                timeout_graceful_shutdown=LAST_ANSWERS_SECONDS,
-            )
-        )
-        serving = asyncio.create_task(server.serve(sockets=[listening]), name="server")
-        joining = asyncio.create_task(membership.join(), name="joining")
-        stopping = asyncio.create_task(stop.wait(), name="stopping")
-        log.info("listening", extra=fields(address=settings.host, port=settings.port, agents=len(host.hosted)))
+    def __init__(  # noqa: PLR0917  (the classic order)
+        self,
+        host: str = LOOPBACK,
+        port: int = 8080,
+        node_id: str | None = None,
+        p2p: bool = False,
+        registry: Registry | None = None,
+        agents: Iterable[Runner] = (),
+        *,
+        namespace: str = "default",
+        advertise_host: str | None = None,
+        private_network_key: str | Path | None = None,
+    ) -> None:
+        self.node_id = node_id or f"node-{uuid.uuid4().hex[:8]}"
+        if not NODE_ID.fullmatch(self.node_id):
+            raise ValueError(f"node id {self.node_id!r}: use letters, digits, '-', '_' and '.'")
+        self.host = host
+        self.port = port
+        self.p2p = p2p
+        self.namespace = namespace
+        self.agents = tuple(agents)
+        _check_names(namespace, [agent.name for agent in self.agents])
+        self._registry = registry or DefaultRegistry()
+        self._advertise_host = advertise_host or (LOOPBACK if host in EVERYWHERE_OR_LOCAL else host)
+        self._key_file = None if private_network_key is None else Path(private_network_key)
+        self._mesh: Mesh | None = None
+        self._stopping: Stopping | None = None
+        self._running: concurrent.futures.Future[None] | None = None
+        self._joined = threading.Event()
+
+    @property
+    def url(self) -> str:
+        """Where it answers over HTTP."""
+        host = self._advertise_host
+        return f"http://{f'[{host}]' if ':' in host else host}:{self.port}"
+
+    def build_server(self, daemon: bool = False, *, within: float = START_SECONDS) -> None:
+        """Join the mesh and serve.
+
+        Args:
+            daemon: True: return once the node has joined, and serve until :meth:`stop_server` or the end of the
+                program. False: serve until Ctrl-C or SIGTERM.
+            within: seconds to join in.
+
+        Raises:
+            CallError: ``NotReady``: the registry does not answer in time.
+            LocalError: the sidecar's programs are missing.
+            OSError: the port is in use.
+            RuntimeError: it serves already.
+        """
+        if self._running is not None:
+            raise RuntimeError(f"node {self.node_id!r} serves already")
+        self._joined.clear()
+        running = self._running = asyncio.run_coroutine_threadsafe(self._serve(), background_loop())
+        running.add_done_callback(lambda _: self._joined.set())
+        atexit.register(self.stop_server)
         try:
-            while not stop.is_set() and not serving.done():
-                running = {task for task in (serving, joining, stopping) if not task.done()}
-                await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
-                if joining.done():
-                    joining.result()
-            await _drain(settings, host, membership, joining, hurry)
+            with _terminated_by_sigterm(not daemon):
+                self._until_joined(within)
+                if running.done() or not daemon:
+                    running.result()
+        except KeyboardInterrupt:
+            self.stop_server()
+        except BaseException:
+            self.stop_server()
+            raise
+
+    def _until_joined(self, within: float) -> None:
+        if not self._joined.wait(within):
+            raise CallError(
+                "NotReady",
+                f"node {self.node_id!r} has not joined its mesh within {within:g} s",
+                hint="check that the registry runs, and its address",
+                status=503,
+            )
+
+    def stop_server(self) -> None:
+        """Leave the mesh, finish what runs within ten seconds, and serve no more. Not serving is no error."""
+        atexit.unregister(self.stop_server)
+        running, self._running = self._running, None
+        if running is None:
+            return
+        background_loop().call_soon_threadsafe(self._stop)
+        with suppress(Exception):  # build_server has raised it
+            running.result()
+
+    def send_message(
+        self,
+        receiver: str,
+        message: str,
+        *,
+        user_id: str = "default",
+        session_id: str | None = None,
+        within: float = 300,
+    ) -> str:
+        """Ask somebody in the mesh.
+
+        Args:
+            receiver: ``<agent>`` of the own namespace, ``<agent>.<namespace>``, or the id of a node with one agent.
+            message: what to do.
+            user_id: whose memories may be used; agents of this node alone are told.
+            session_id: the conversation that the message goes on with.
+            within: seconds to answer in.
+
+        Raises:
+            CallError: there is nobody of that name, or they cannot be reached.
+            RunError: they have no answer.
+            RuntimeError: the node does not serve.
+        """
+        return self._send(receiver, message, user_id, session_id, within).result()
+
+    async def asend_message(
+        self,
+        receiver: str,
+        message: str,
+        *,
+        user_id: str = "default",
+        session_id: str | None = None,
+        within: float = 300,
+    ) -> str:
+        """As :meth:`send_message`, for asynchronous programs."""
+        return await asyncio.wrap_future(self._send(receiver, message, user_id, session_id, within))
+
+    def _send(
+        self, receiver: str, message: str, user_id: str, session_id: str | None, within: float
+    ) -> concurrent.futures.Future[str]:
+        mesh = self._mesh
+        if mesh is None:
+            raise RuntimeError(f"node {self.node_id!r} does not serve: call build_server(daemon=True) before")
+
+        async def ask() -> str:
+            context = CallContext(deadline=time.monotonic() + within, user_id=user_id, session_id=session_id)
+            if mesh.has_node(receiver):
+                return (await mesh.ask_node(receiver, message, context)).text
+            return (await mesh.ask(receiver, message, context)).text
+
+        return asyncio.run_coroutine_threadsafe(ask(), background_loop())
+
+    def _stop(self) -> None:
+        if self._stopping is not None:
+            self._stopping.stop.set()
+
+    async def _serve(self) -> None:
+        self._stopping = Stopping()
+        try:
+            with listen(self.host, self.port) as listening:
+                self.port = listening.getsockname()[1]
+                settings = NodeSettings.model_construct(
+                    node_id=self.node_id,
+                    namespace=self.namespace,
+                    mesh_id=self._registry.mesh_id,
+                    host=self.host,
+                    port=self.port,
+                    advertise_host=self._advertise_host,
+                    drain_seconds=DRAIN_SECONDS,
+                )
+                if not self.p2p:
+                    await self._serve_with(settings, listening)
+                    return
+                async with own_sidecar(settings, self._key_file) as with_sidecar:
+                    await self._serve_with(with_sidecar, listening)
         finally:
-            stopping.cancel()
-            server.should_exit = True
-            server.force_exit = host.running > 0  # it had its time; the end of the loop cancels it
-            await serving
+            self._mesh = None
+
+    async def _serve_with(self, settings: NodeSettings, listening: socket.socket) -> None:
+        def hosted(_: Asks, metrics: Metrics) -> list[Hosted]:
+            return [self._hosted(agent) for agent in self.agents]
+
+        def joined(mesh: Mesh) -> None:
+            self._mesh = mesh
+            self._joined.set()
+
+        assert self._stopping is not None  # noqa: S101  (made before)
+        await serve(settings, listening, hosted, self._stopping, registry=self._registry, joined=joined)
+
+    def _hosted(self, agent: Runner) -> Hosted:
+        return Hosted(agent.name, self.namespace, "Team" if isinstance(agent, IsekTeam) else "Agent", agent)
 
 
-async def _drain(
-    settings: NodeSettings, host: Host, membership: Membership, joining: "asyncio.Task[None]", hurry: asyncio.Event
-) -> None:
-    """Leave the registry first, so that no peer asks any more; then refuse who asks still, and finish what runs.
-
-    In between, who came by a Service over a connection that it keeps has to learn to open another: each answer closes
-    its connection, and what is idle that long is closed anyway.
-    """
-    log.info("draining", extra=fields(running=host.running))
-    joining.cancel()
-    with suppress(asyncio.CancelledError):
-        await joining
-    await membership.leave()
-    host.closing = True
-    with suppress(TimeoutError):
-        await asyncio.wait_for(hurry.wait(), settings.linger_seconds)
-    host.draining = True
-    waits = [asyncio.create_task(host.idle()), asyncio.create_task(hurry.wait())]
-    left = max(settings.drain_seconds - settings.linger_seconds, 0)
-    await asyncio.wait(waits, timeout=left, return_when=asyncio.FIRST_COMPLETED)
-    for wait in waits:
-        wait.cancel()
-    if host.running:
-        log.warning("stopped before everything had ended", extra=fields(running=host.running))
+def _check_names(namespace: str, names: list[str]) -> None:
+    for name in (namespace, *names):
+        if not NAME.fullmatch(name):
+            raise ValueError(f"{name!r} cannot stand in an address: use up to 63 of a-z, 0-9 and -")
+    if twice := {name for name in names if names.count(name) > 1}:
+        raise ValueError(f"two agents of a node are called {', '.join(map(repr, sorted(twice)))}: rename one")
 
 
-def _signals() -> tuple[asyncio.Event, asyncio.Event]:
-    """Set by the first and by the second signal to stop."""
-    stop, hurry = asyncio.Event(), asyncio.Event()
-
-    def stop_or_hurry() -> None:
-        (hurry if stop.is_set() else stop).set()
-
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stop_or_hurry)
-    return stop, hurry
-
-
-class _Server(uvicorn.Server):
-    """Leaves the signals to the node, which drains before it stops the server."""
-
-    @contextmanager
-    def capture_signals(self) -> Iterator[None]:
+@contextmanager
+def _terminated_by_sigterm(wanted: bool) -> Iterator[None]:
+    """SIGTERM ends the block as Ctrl-C does, where it is wanted and this is the main thread."""
+    if not wanted or threading.current_thread() is not threading.main_thread():
         yield
+        return
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

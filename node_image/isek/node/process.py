@@ -1,6 +1,7 @@
 """One node process, as its environment says."""
 
 import asyncio
+import signal
 import sys
 from socket import socket
 
@@ -9,10 +10,12 @@ from pydantic import ValidationError
 
 from isek.api.documents import DocumentError
 from isek.api.schema import explain
-from isek.node.hosted import read_hosted
+from isek.asking import Asks
+from isek.node.hosted import Hostable, Hosted, build_hosted, read_hosted
 from isek.node.listening import listen
 from isek.node.logs import configure_logging
-from isek.node.node import serve
+from isek.node.metrics import Metrics
+from isek.node.serving import Stopping, serve
 from isek.node.settings import PREFIX, NodeSettings
 from isek.registry import RegistryUrlError
 from isek.registry.record import RecordError
@@ -28,9 +31,21 @@ def run() -> None:
     try:
         resources = read_hosted(settings.hosted_file, settings.namespace)
         with _listen(settings) as listening, asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            runner.run(serve(settings, resources, listening))
+            runner.run(_serve(settings, resources, listening))
     except (DocumentError, RegistryUrlError, RecordError) as error:
         sys.exit(str(error))
+
+
+async def _serve(settings: NodeSettings, resources: list[Hostable], listening: socket) -> None:
+    """Host ``resources`` until SIGTERM or SIGINT; a second one ends the node without waiting for what runs."""
+
+    def hosted(asks: Asks, metrics: Metrics) -> list[Hosted]:
+        return build_hosted(resources, asks, settings.secrets_dir, metrics, source=settings.hosted_file)
+
+    stopping = Stopping()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stopping)
+    await serve(settings, listening, hosted, stopping)
 
 
 def _setting_problems(error: ValidationError) -> list[str]:

@@ -88,6 +88,24 @@ class Mesh:
     def _full(self, address: str) -> str:
         return address if "." in address else f"{address}.{self._namespace}"
 
+    async def ask_node(self, node_id: str, message: str, context: CallContext) -> Answer:
+        """Ask the only agent of a node.
+
+        Raises:
+            CallError: as :meth:`ask`; ``AgentNotFound``: there is no such node, or it hosts none or several.
+        """
+        record = next((each for each in self._registry.peers() if each.node_id == node_id), None)
+        names = [] if record is None else [agent.name for agent in record.agents]
+        if record is None or len(names) != 1:
+            what = "is not in the mesh" if record is None else f"hosts {', '.join(names) or 'nobody'}"
+            raise CallError("AgentNotFound", f"node {node_id!r} {what}", hint="name an agent", status=404)
+        replica = self._own if node_id == self._own.node_id else record
+        return await self._ask(replica, f"{names[0]}.{record.namespace}", message, context.deeper())
+
+    def has_node(self, node_id: str) -> bool:
+        """Whether a node of that id is in the mesh."""
+        return any(record.node_id == node_id for record in self._registry.peers())
+
     async def _ask_replicas(self, address: str, message: str, context: CallContext) -> Answer:
         replicas = await self._replicas(address, context)
         tried = 0

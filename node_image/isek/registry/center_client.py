@@ -85,6 +85,7 @@ class CenterClient(Store):
     async def close(self) -> None:
         if self._session is not None:
             await self._session.close()
+            self._session = None
 
     async def _call(
         self, method: str, path: str, parameters: dict[str, str] | None = None, body: bytes | None = None

@@ -18,6 +18,11 @@ class EtcdRegistry(Registry):
     """
 
     def __init__(
-        self, endpoints: Sequence[str], *, mesh_id: str, ttl_seconds: int = 15, tls: TlsFiles | None = None
+        self,
+        endpoints: Sequence[str],
+        *,
+        mesh_id: str = "default.default",
+        ttl_seconds: int = 15,
+        tls: TlsFiles | None = None,
     ) -> None:
         super().__init__(EtcdClient(endpoints, tls), mesh_id=mesh_id, ttl_seconds=ttl_seconds)

@@ -7,7 +7,7 @@ from isek.agent.limits import Limits
 from isek.agent.run import Hook, Tally, run_within
 from isek.answering import Answering, text_of
 from isek.asking import CallContext, Runner
-from isek.colleague import Colleague, Near
+from isek.colleague import Colleague, Far, Near
 from isek.loop_result import LoopResult
 from isek.models.base import Message, Model
 from isek.team.leader import Leader
@@ -23,7 +23,7 @@ class IsekTeam(Answering):
     """Agents, or teams, that solve a task together, wherever they live.
 
     Args:
-        members: agents and teams of this process, or colleagues elsewhere.
+        members: agents and teams of this process, or addresses in the mesh of the node that hosts the team.
         mode: how they work together:
 
             - ``sequential``: each member's answer is the next one's message
@@ -47,7 +47,7 @@ class IsekTeam(Answering):
 
     def __init__(
         self,
-        members: Iterable[Runner | Colleague] = (),
+        members: Iterable[Runner | Colleague | str] = (),
         mode: Mode = "sequential",
         name: str = "team",
         *,
@@ -82,13 +82,13 @@ class IsekTeam(Answering):
         """Who is asked, in this order."""
         return tuple(self._members)
 
-    def add_member(self, member: Runner | Colleague) -> None:
+    def add_member(self, member: Runner | Colleague | str) -> None:
         """Take one more in; the same one may come twice.
 
         Raises:
             ValueError: there is another of that name, or the team would be its own member.
         """
-        colleague = member if isinstance(member, Colleague) else Near(member)
+        colleague = _colleague(member)
         namesake = self.get_member_by_name(colleague.name)
         if namesake is not None and namesake != colleague:
             raise ValueError(f"team {self.name!r} has another member {colleague.name!r} already")
@@ -158,6 +158,12 @@ class IsekTeam(Answering):
         for member in self.members:
             if isinstance(member, Near):
                 await member.runner.aclose()
+
+
+def _colleague(member: Runner | Colleague | str) -> Colleague:
+    if isinstance(member, Colleague):
+        return member
+    return Far(member) if isinstance(member, str) else Near(member)
 
 
 def _path(colleague: Colleague, team: IsekTeam) -> tuple[str, ...]:

@@ -4,13 +4,14 @@ from base64 import b64decode, b64encode
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 
+from isek.processes.network_key import new_private_network_key
+
 from isek_operator import pki
 from isek_operator.cluster.client import Client
 from isek_operator.cluster.errors import ConflictError
 from isek_operator.decide.outcome import Authority, Certificate, Copied, NetworkKey, SecretContent, Trusted
 from isek_operator.kinds import SECRET
 from isek_operator.manifests.secret import CA_CERTIFICATE, CERTIFICATE, PRIVATE_KEY
-from isek_operator.network_key import new_private_network_key
 
 Data = dict[str, str | None]
 """``data`` of a Secret as a merge patch takes it: base64 by key; None: the key goes."""

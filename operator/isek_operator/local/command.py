@@ -24,8 +24,8 @@ def up(*, paths: tuple[Path, ...], name: str, watch: bool) -> None:
     Each pod that a cluster would run becomes a node process and a libp2p sidecar process. Ctrl-C stops them all.
     """
     from isek.api.documents import DocumentError  # noqa: PLC0415
+    from isek.processes.errors import LocalError  # noqa: PLC0415
 
-    from isek_operator.local.errors import LocalError  # noqa: PLC0415
     from isek_operator.local.running import run  # noqa: PLC0415
 
     try:

@@ -4,9 +4,10 @@ import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
+from isek.processes.network_key import new_private_network_key
+
 from isek_operator.local.plan import Pod
 from isek_operator.local.world import SecretName
-from isek_operator.network_key import new_private_network_key
 
 PODS, SECRETS, MESHES = "pods", "secrets", "meshes"
 

@@ -5,14 +5,14 @@ import sys
 from collections.abc import Sequence
 
 from isek.cli.run_directory import RunDirectory
+from isek.processes.errors import LocalError
+from isek.processes.ports import HOST, free_port
+from isek.processes.process import Guard, SupervisedProcess, inherited_environment
 
 from isek_operator.local.console import Console
-from isek_operator.local.errors import LocalError
 from isek_operator.local.files import MeshFiles
 from isek_operator.local.plan import Plan, Pod
 from isek_operator.local.pod_processes import PodProcesses
-from isek_operator.local.ports import HOST, free_port
-from isek_operator.local.process import Guard, SupervisedProcess, inherited_environment
 
 REGISTRY_STOP_SECONDS = 3
 

@@ -8,12 +8,13 @@ from http.client import HTTPConnection, HTTPException
 
 from isek.cli.run_directory import LocalNode
 from isek.node.settings import NodeSettings
+from isek.processes.ports import HOST, free_port
+from isek.processes.process import SupervisedProcess, inherited_environment
+from isek.processes.sidecar import sidecar_environment
 
 from isek_operator.local.console import Console
 from isek_operator.local.files import MeshFiles
 from isek_operator.local.plan import Pod
-from isek_operator.local.ports import HOST, free_port
-from isek_operator.local.process import SupervisedProcess, inherited_environment
 
 NODE_COMMAND = (sys.executable, "-c", "from isek.node.main import main; main()")
 DRAIN_SECONDS = 10
@@ -56,17 +57,14 @@ class PodProcesses:
         self._node = SupervisedProcess(pod.name, NODE_COMMAND, environment, group=group, console=console)
         self._sidecar: SupervisedProcess | None = None
         if pod.p2p:
-            environment = inherited_environment() | {
-                "ISEK_P2P_LISTEN_HOST": HOST,
-                "ISEK_P2P_LISTEN_PORT": str(free_port()),
-                "ISEK_P2P_ANNOUNCE_HOST": HOST,
-                "ISEK_P2P_API_PORT": str(api_port),
-                "ISEK_P2P_HEALTH_HOST": HOST,
-                "ISEK_P2P_HEALTH_PORT": "0",
-                "ISEK_P2P_NODE_URL": self.url,
-                "ISEK_P2P_STATE_DIR": str(files.sidecar_dir(pod)),
-                "ISEK_P2P_PRIVATE_NETWORK_KEY_FILE": str(files.private_network_key(pod.mesh)),
-            }
+            environment = sidecar_environment(
+                host=HOST,
+                announce=HOST,
+                api_port=api_port,
+                node_url=self.url,
+                state_dir=files.sidecar_dir(pod),
+                key_file=files.private_network_key(pod.mesh),
+            )
             name = f"{pod.name} p2p"
             self._sidecar = SupervisedProcess(name, sidecar_command, environment, group=group, console=console)
 

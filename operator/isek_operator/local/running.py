@@ -9,12 +9,12 @@ from pathlib import Path
 import click
 from isek.api.documents import DocumentError
 from isek.cli.run_directory import DEFAULT_NAME, RunDirectory
+from isek.processes.errors import LocalError
+from isek.processes.programs import check_packages, find_sidecar_program
 
 from isek_operator.local.console import Console
-from isek_operator.local.errors import LocalError
 from isek_operator.local.mesh import LocalMesh
 from isek_operator.local.plan import NAMESPACE, Plan, plan
-from isek_operator.local.runtime import check_packages, find_sidecar_program
 from isek_operator.local.watch import Watch
 
 

@@ -10,17 +10,29 @@ from asyncio.subprocess import PIPE, STDOUT, Process
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import Protocol
 
 from isek.node.settings import PREFIX
-
-from isek_operator.local import guard
-from isek_operator.local.console import Console
+from isek.processes import guard
 
 BACKOFF_SECONDS = (0.5, 1, 2, 5, 10, 30)
 """Before the first, second, ... start after a death."""
 SETTLED_SECONDS = 30
 """Who ran that long begins the row anew."""
 LINE_BYTES = 1024 * 1024
+
+
+class Console(Protocol):
+    """Shows what processes say."""
+
+    def know(self, name: str) -> None:
+        """Make room for a name."""
+
+    def line(self, name: str, text: str) -> None:
+        """Something that a process said."""
+
+    def warn(self, text: str) -> None:
+        """Something that went wrong."""
 
 
 class Guard:

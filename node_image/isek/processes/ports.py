@@ -3,7 +3,7 @@
 import random
 import socket
 
-from isek_operator.local.errors import LocalError
+from isek.processes.errors import LocalError
 
 HOST = "127.0.0.1"
 RANGE = range(20_000, 32_000)

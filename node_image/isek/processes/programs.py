@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 
-from isek_operator.local.errors import LocalError
+from isek.processes.errors import LocalError
 
 NODE_MAJOR = 22
 """The oldest Node.js that libp2p runs on."""

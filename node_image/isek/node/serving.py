@@ -1,0 +1,154 @@
+"""One node, put together and run."""
+
+import asyncio
+import logging
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import AsyncExitStack, contextmanager, suppress
+
+import uvicorn
+
+from isek.asking import Asks
+from isek.node.app import create_app
+from isek.node.host import Host
+from isek.node.hosted import Hosted
+from isek.node.logs import fields
+from isek.node.membership import Membership
+from isek.node.metrics import Metrics
+from isek.node.settings import NodeSettings
+from isek.protocol.mesh import Mesh
+from isek.protocol.p2p import Sidecar
+from isek.registry import Registry, open_registry
+
+LAST_ANSWERS_SECONDS = 5
+"""For what is written but not sent yet when the last run has ended."""
+KEEP_ALIVE_SECONDS = 5
+"""The sidecar closes its idle connections a second earlier, so that none breaks under a request."""
+
+log = logging.getLogger("isek.node")
+
+
+class Stopping:
+    """When a node is to end."""
+
+    def __init__(self) -> None:
+        self.stop = asyncio.Event()
+        """Leave the mesh, and finish what runs."""
+        self.hurry = asyncio.Event()
+        """Do not wait for what runs."""
+
+    def __call__(self) -> None:
+        """End; said again, at once."""
+        (self.hurry if self.stop.is_set() else self.stop).set()
+
+
+async def serve(
+    settings: NodeSettings,
+    listening: socket.socket,
+    hosted: Callable[[Asks, Metrics], list[Hosted]],
+    stopping: Stopping,
+    *,
+    registry: Registry | None = None,
+    joined: Callable[[Mesh], None] | None = None,
+) -> None:
+    """Be a node of the mesh until told to stop.
+
+    Args:
+        settings: of the node; the port is that of ``listening``.
+        listening: where it is asked.
+        hosted: makes what it hosts, of what carries their calls and counts their steps.
+        stopping: ends it.
+        registry: not started yet; None: the one that the settings name.
+        joined: is told once the node is registered and can ask others.
+
+    Raises:
+        DocumentError: a resource does not work out.
+        RegistryUrlError: the settings name no registry.
+        RecordError: the node hosts more than a record can say.
+    """
+    settings = settings.model_copy(update={"port": listening.getsockname()[1]})
+    stop, hurry = stopping.stop, stopping.hurry
+    metrics = Metrics()
+    host = Host(settings.node_id, metrics)
+    registry = registry or open_registry(settings)
+    async with AsyncExitStack() as stack:
+        stack.push_async_callback(registry.close)
+        sidecar = None
+        if settings.p2p_enabled:
+            sidecar = Sidecar(settings.p2p_api_url, settings.p2p_token_file, settings.max_body_bytes)
+            stack.push_async_callback(sidecar.close)
+        mesh = Mesh(registry, settings, hosts=host.hosts, local=host.answer_local, sidecar=sidecar)
+        stack.push_async_callback(mesh.close)
+        host.asks = mesh
+        host.take_in(hosted(mesh, metrics))
+        stack.push_async_callback(host.aclose)
+        membership = Membership(settings, registry, host, sidecar, metrics)
+
+        server = _Server(
+            uvicorn.Config(
+                create_app(settings, host, membership, metrics),
+                lifespan="off",
+                ws="none",
+                access_log=False,
+                log_config=None,
+                server_header=False,
+                timeout_keep_alive=KEEP_ALIVE_SECONDS,
+                timeout_graceful_shutdown=LAST_ANSWERS_SECONDS,
+            )
+        )
+
+        async def join() -> None:
+            await membership.join()
+            if joined is not None:
+                joined(mesh)
+
+        serving = asyncio.create_task(server.serve(sockets=[listening]), name="server")
+        joining = asyncio.create_task(join(), name="joining")
+        told = asyncio.create_task(stop.wait(), name="told to stop")
+        log.info("listening", extra=fields(address=settings.host, port=settings.port, agents=len(host.hosted)))
+        try:
+            while not stop.is_set() and not serving.done():
+                running = {task for task in (serving, joining, told) if not task.done()}
+                await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
+                if joining.done():
+                    joining.result()
+            await _drain(settings, host, membership, joining, hurry)
+        finally:
+            told.cancel()
+            server.should_exit = True
+            server.force_exit = host.running > 0  # it had its time; the end of the loop cancels it
+            await serving
+
+
+async def _drain(
+    settings: NodeSettings, host: Host, membership: Membership, joining: "asyncio.Task[None]", hurry: asyncio.Event
+) -> None:
+    """Leave the registry first, so that no peer asks any more; then refuse who asks still, and finish what runs.
+
+    In between, who came by a Service over a connection that it keeps has to learn to open another: each answer closes
+    its connection, and what is idle that long is closed anyway.
+    """
+    log.info("draining", extra=fields(running=host.running))
+    joining.cancel()
+    with suppress(asyncio.CancelledError):
+        await joining
+    await membership.leave()
+    host.closing = True
+    with suppress(TimeoutError):
+        await asyncio.wait_for(hurry.wait(), settings.linger_seconds)
+    host.draining = True
+    waits = [asyncio.create_task(host.idle()), asyncio.create_task(hurry.wait())]
+    left = max(settings.drain_seconds - settings.linger_seconds, 0)
+    await asyncio.wait(waits, timeout=left, return_when=asyncio.FIRST_COMPLETED)
+    for wait in waits:
+        wait.cancel()
+    if host.running:
+        log.warning("stopped before everything had ended", extra=fields(running=host.running))
+
+
+class _Server(uvicorn.Server):
+    """Leaves the signals to the node, which drains before it stops the server."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
