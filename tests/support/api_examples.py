@@ -46,6 +46,8 @@ class RuleExample:
 
 EXTERNAL = {"endpoints": ["https://a:2379"], "tlsSecret": {"name": "a"}}
 HOSTED: dict[str, Any] = {"nodeRef": {"name": "shared"}}
+SQLITE: dict[str, Any] = {"provider": "SQLite", "claim": {"name": "memory"}}
+POSTGRESQL: dict[str, Any] = {"provider": "PostgreSQL", "url": {"secretKeyRef": {"name": "db", "key": "uri"}}}
 KINDS = {"IsekAgent": agent, "IsekTeam": team}
 
 ONE_KIND_OF_TOOL = "set exactly one of builtin, python, http, mcp, httpGet, files, sql, webSearch, agent"
@@ -111,6 +113,14 @@ RULES = [
         agent(model={"provider": "Echo", "script": [{"text": "hello"}]}),
         agent(model={"provider": "Echo"}),
     ),
+    RuleExample("url goes with provider", agent(memory={"provider": "PostgreSQL"}), agent(memory=POSTGRESQL)),
+    RuleExample(
+        "url goes with provider", agent(memory={**SQLITE, "url": POSTGRESQL["url"]}), agent(memory={"maxTokens": 4000})
+    ),
+    RuleExample("claim goes with provider", agent(memory={"provider": "SQLite"}), agent(memory=SQLITE)),
+    RuleExample("SQLite is for one replica", agent(memory=SQLITE, replicas=2), agent(memory=SQLITE, replicas=0)),
+    RuleExample("SQLite is for one replica", agent(memory=SQLITE, replicas=2), agent(memory=POSTGRESQL, replicas=2)),
+    RuleExample("SQLite needs pods of its own", agent(memory=SQLITE, **HOSTED), agent(memory=POSTGRESQL, **HOSTED)),
     RuleExample("model is the leader's", team(model=ECHO), team()),
     *(
         RuleExample("model is the leader's", team(mode=mode), team(mode=mode, model=ECHO))

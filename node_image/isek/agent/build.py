@@ -8,12 +8,15 @@ from isek.agent.limits import Budget, Guardrails, Limits
 from isek.agent.run import Hook
 from isek.api import IsekAgent as Resource
 from isek.asking import Asks
+from isek.memory.build import build_memory
 from isek.models.build import build_model
 from isek.tools.base import RiskLevel
 from isek.tools.build import build_tools
 
 
-def build_agent(resource: Resource, asks: Asks, secrets_dir: Path, hooks: Iterable[Hook] = ()) -> IsekAgent:
+def build_agent(
+    resource: Resource, asks: Asks, secrets_dir: Path, memory_dir: Path, hooks: Iterable[Hook] = ()
+) -> IsekAgent:
     """The agent that ``resource`` describes; ``asks`` carries what its agent tools ask.
 
     Raises:
@@ -24,6 +27,7 @@ def build_agent(resource: Resource, asks: Asks, secrets_dir: Path, hooks: Iterab
         resource.name,
         agent_id=f"{resource.name}.{resource.namespace}",
         model=build_model(spec.model, secrets_dir),
+        memory=build_memory(spec.memory, resource.name, secrets_dir, memory_dir),
         tools=build_tools(spec.tools, asks, secrets_dir),
         description=spec.description,
         instructions=spec.instructions,

@@ -6,6 +6,7 @@ from pydantic import Field
 
 from isek.api.fields import Capability, LongText, Text
 from isek.api.limits import AgentLimits, Budget, Guardrails
+from isek.api.memory import MemorySpec
 from isek.api.model import ModelSpec
 from isek.api.resource import Column, Resource, columns
 from isek.api.schema import Rule
@@ -32,6 +33,22 @@ class IsekAgentSpec(HostedSpec):
     """The model that thinks for it."""
     tools: Annotated[tuple[Tool, ...], Field(max_length=64)] = ()
     """What its model may call."""
+    memory: MemorySpec | None = None
+    """What it remembers from message to message; default: nothing."""
+
+    rules = (
+        *HostedSpec.rules,
+        Rule(
+            cel="!has(self.memory) || self.memory.provider != 'SQLite' || self.replicas <= 1",
+            message="memory SQLite is for one replica: set replicas to 1, or take PostgreSQL",
+            holds=lambda spec: spec.memory is None or spec.memory.provider != "SQLite" or spec.replicas <= 1,
+        ),
+        Rule(
+            cel="!has(self.memory) || self.memory.provider != 'SQLite' || !has(self.nodeRef)",
+            message="memory SQLite needs pods of its own for its volume: remove nodeRef, or take PostgreSQL",
+            holds=lambda spec: spec.memory is None or spec.memory.provider != "SQLite" or spec.node_ref is None,
+        ),
+    )
 
 
 class IsekAgent(Resource):

@@ -89,7 +89,7 @@ def read_hosted(path: Path, namespace: str) -> list[Hostable]:
 
 
 def build_hosted(
-    resources: list[Hostable], asks: Asks, secrets_dir: Path, metrics: Metrics, *, source: Path
+    resources: list[Hostable], asks: Asks, secrets_dir: Path, metrics: Metrics, *, memory_dir: Path, source: Path
 ) -> list[Hosted]:
     """What runs them; ``asks`` carries what they ask each other and the mesh.
 
@@ -102,7 +102,7 @@ def build_hosted(
         try:
             hooks = [metrics.observer(resource.name)]
             runner: Runner = (
-                build_agent(resource, asks, secrets_dir, hooks)
+                build_agent(resource, asks, secrets_dir, memory_dir, hooks)
                 if isinstance(resource, IsekAgent)
                 else build_team(resource, asks, secrets_dir, hooks)
             )

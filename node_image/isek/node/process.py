@@ -40,7 +40,14 @@ async def _serve(settings: NodeSettings, resources: list[Hostable], listening: s
     """Host ``resources`` until SIGTERM or SIGINT; a second one ends the node without waiting for what runs."""
 
     def hosted(asks: Asks, metrics: Metrics) -> list[Hosted]:
-        return build_hosted(resources, asks, settings.secrets_dir, metrics, source=settings.hosted_file)
+        return build_hosted(
+            resources,
+            asks,
+            settings.secrets_dir,
+            metrics,
+            memory_dir=settings.memory_dir,
+            source=settings.hosted_file,
+        )
 
     stopping = Stopping()
     for number in (signal.SIGTERM, signal.SIGINT):

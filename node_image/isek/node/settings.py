@@ -36,6 +36,8 @@ class NodeSettings(BaseSettings):
     """The v1alpha1 agents and teams that the node hosts."""
     secrets_dir: Path = Path("/var/run/secrets/isek.io")
     """Referenced Secrets: one folder each, one file a key."""
+    memory_dir: Path = Path("/var/lib/isek/memory")
+    """Where agents with a memory in SQLite keep their files."""
     registry_url: str = "memory:"
     """``etcds://host:port[,host:port]`` (TLS), ``etcd://…`` (plain text), ``http://host:port`` (a center registry), or
     ``memory:``."""

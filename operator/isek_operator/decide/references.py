@@ -144,7 +144,7 @@ def mounted_secret_keys(resource: Resource) -> tuple[SecretKey, ...]:
     """The keys of Secrets that the node reads as files on behalf of ``resource``."""
     return tuple(
         SecretKey(f"{field}.secretKeyRef", value.secret_key_ref.name, value.secret_key_ref.key)
-        for field, value in (*_model_secrets(resource), *_tool_secrets(resource))
+        for field, value in (*_model_secrets(resource), *_tool_secrets(resource), *_memory_secrets(resource))
     )
 
 
@@ -165,6 +165,12 @@ def _tool_secrets(resource: Resource) -> Iterator[tuple[str, SecretValue]]:
             for number, header in enumerate(asked.headers if asked else ()):
                 if header.value_from:
                     yield f"{field}.{kind}.headers[{number}].valueFrom", header.value_from
+
+
+def _memory_secrets(resource: Resource) -> Iterator[tuple[str, SecretValue]]:
+    memory = resource.spec.memory if isinstance(resource, IsekAgent) else None
+    if memory and memory.url:
+        yield "spec.memory.url", memory.url
 
 
 def secret_keys(resource: Resource) -> tuple[SecretKey, ...]:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from isek.api import IsekMesh, IsekNode
+from isek.api import IsekAgent, IsekMesh, IsekNode
 from isek.api.workload import Limits, PodTemplate
 
 from isek_operator.decide.destinations import Destination
@@ -58,6 +58,12 @@ class Workload:
     def shared(self) -> bool:
         """Whether one of the hosted must not be harmed by what is wrong with another."""
         return isinstance(self.owner, IsekNode)
+
+    @property
+    def memory_claim(self) -> str | None:
+        """The PersistentVolumeClaim with the memory of an agent in SQLite, which one pod at a time may use."""
+        memory = self.owner.spec.memory if isinstance(self.owner, IsekAgent) else None
+        return memory.claim.name if memory and memory.claim else None
 
     @property
     def longest_run_seconds(self) -> int:

@@ -9,7 +9,7 @@ from isek.processes.network_key import new_private_network_key
 from isek_operator.local.plan import Pod
 from isek_operator.local.world import SecretName
 
-PODS, SECRETS, MESHES = "pods", "secrets", "meshes"
+PODS, SECRETS, MESHES, MEMORY = "pods", "secrets", "meshes", "memory"
 
 
 class MeshFiles:
@@ -42,6 +42,12 @@ class MeshFiles:
         """What a pod hosts."""
         path = self._folder / PODS / pod.node_id / "hosted.yaml"
         _write(path, pod.hosted.encode())
+        return path
+
+    def memory_dir(self, pod: Pod) -> Path:
+        """Where memories in SQLite lie; they outlive the mesh, as a volume does."""
+        path = self._folder / MEMORY / pod.namespace
+        path.mkdir(parents=True, exist_ok=True, mode=0o700)
         return path
 
     def sidecar_dir(self, pod: Pod) -> Path:

@@ -48,6 +48,7 @@ class PodProcesses:
             advertise_host=HOST,
             hosted_file=files.write_hosted(pod),
             secrets_dir=files.secrets_dir(pod),
+            memory_dir=files.memory_dir(pod),
             registry_url=registry_url,
             p2p_api_url=f"http://{HOST}:{api_port}",
             p2p_token_file=files.sidecar_dir(pod) / "token",

@@ -21,6 +21,10 @@ USER_PART = "isek.io/user-part"
 """On the Deployment: a hash of what users have a say in. A change of the pods that leaves it as it is comes from the
 operator, and is rolled out a few workloads at a time."""
 
+_ROLLING = {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 0, "maxSurge": 1}}
+_RECREATE = {"type": "Recreate", "rollingUpdate": None}
+"""One after the other has ended: a file of SQLite has one writer. The null takes back what an earlier wish has said."""
+
 
 def deployment(workload: Workload, settings: OperatorSettings) -> Manifest:
     """The pods, replaced one after the other, and each only once its successor answers."""
@@ -35,7 +39,7 @@ def deployment(workload: Workload, settings: OperatorSettings) -> Manifest:
         "spec": {
             "replicas": workload.replicas,
             "selector": {"matchLabels": workload.selector},
-            "strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 0, "maxSurge": 1}},
+            "strategy": _RECREATE if workload.memory_claim else _ROLLING,
             "revisionHistoryLimit": 2,  # the custom resource is what one goes back to
             "template": template,
         },

@@ -20,7 +20,10 @@ from isek_operator.manifests.secret import (
 P2P_STATE = PurePosixPath("/var/run/isek/p2p")
 P2P_KEY = PurePosixPath("/etc/isek/p2p")
 
-_PATHS = {name: NodeSettings.model_fields[name].default for name in ("hosted_file", "secrets_dir", "registry_tls_dir")}
+_PATHS = {
+    name: NodeSettings.model_fields[name].default
+    for name in ("hosted_file", "secrets_dir", "memory_dir", "registry_tls_dir")
+}
 _GROUP_MAY_READ = 0o440
 
 
@@ -43,6 +46,8 @@ def pod_volumes(workload: Workload) -> list[dict[str, Any]]:
     ]
     if secrets := _secret_sources(workload):
         volumes.append({"name": "secrets", "projected": {"defaultMode": _GROUP_MAY_READ, "sources": secrets}})
+    if claim := workload.memory_claim:
+        volumes.append({"name": "memory", "persistentVolumeClaim": {"claimName": claim}})
     if workload.mesh.spec.p2p.enabled:
         volumes.append({"name": "p2p-state", "emptyDir": {"medium": "Memory", "sizeLimit": "1Mi"}})
         volumes.append(
@@ -67,6 +72,8 @@ def node_mounts(workload: Workload) -> list[dict[str, Any]]:
     ]
     if _secret_sources(workload):
         mounts.append({"name": "secrets", "mountPath": str(_PATHS["secrets_dir"]), "readOnly": True})
+    if workload.memory_claim:
+        mounts.append({"name": "memory", "mountPath": str(_PATHS["memory_dir"])})
     if workload.mesh.spec.p2p.enabled:
         mounts.append({"name": "p2p-state", "mountPath": str(P2P_STATE), "readOnly": True})
     return mounts

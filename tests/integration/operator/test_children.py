@@ -46,6 +46,20 @@ async def test_an_agent_becomes_a_deployment_and_is_ready_once_its_pods_are(kube
     assert ready["status"]["observedGeneration"] == ready["metadata"]["generation"]
 
 
+async def test_an_agent_that_takes_a_memory_in_sqlite_gets_one_pod_at_a_time_and_loses_that_again(
+    kube: KubeClient,
+) -> None:
+    memory = {"provider": "SQLite", "claim": {"name": "remembers"}}
+    for spec, wanted in (({}, "RollingUpdate"), ({"memory": memory}, "Recreate"), ({}, "RollingUpdate")):
+        await kube.apply(agent("writer", **spec))
+
+        async def as_wanted(wanted: str = wanted) -> bool:
+            deployment = await kube.until_exists("Deployment", "writer-agent")
+            return bool(deployment["spec"]["strategy"]["type"] == wanted)
+
+        await until(as_wanted, what=f"the strategy is {wanted}", within=30)
+
+
 async def test_a_default_mesh_and_becoming_ready_are_events(kube: KubeClient) -> None:
     await kube.apply(node("shared"))
     await kube.until_exists("StatefulSet", "default-etcd")

@@ -172,6 +172,14 @@ def test_a_missing_secret_is_named_and_holds_up_the_first_roll_out(
     assert finding(outcome, "Ready").message == f"{message}, or fix spec.model.apiKey.secretKeyRef"
 
 
+def test_the_secret_with_the_url_of_a_memory_is_looked_for_too() -> None:
+    memory = {"provider": "PostgreSQL", "url": {"secretKeyRef": {"name": "db", "key": "uri"}}}
+    outcome = Scene(mesh(), agent(memory=memory)).decide("IsekAgent", "researcher")
+
+    assert finding(outcome, "ResolvedRefs").reason is Reason.SECRET_NOT_FOUND
+    assert "or fix spec.memory.url.secretKeyRef" in finding(outcome, "Ready").message
+
+
 def test_a_secret_that_a_variable_needs_is_looked_for_too() -> None:
     def env(**more: Any) -> dict[str, Any]:
         reference = {"secretKeyRef": {"name": "proxy", "key": "password", **more}}

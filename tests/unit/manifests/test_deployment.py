@@ -33,6 +33,24 @@ def test_a_pod_is_replaced_only_once_its_successor_answers() -> None:
     assert strategy == {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 0, "maxSurge": 1}}
 
 
+def test_a_memory_in_sqlite_has_its_volume_and_one_pod_at_a_time() -> None:
+    spec = built(agent(memory={"provider": "SQLite", "claim": {"name": "remembers"}}))["spec"]
+    pod = spec["template"]["spec"]
+
+    assert spec["strategy"]["type"] == "Recreate"
+    assert {"name": "memory", "persistentVolumeClaim": {"claimName": "remembers"}} in pod["volumes"]
+    assert {"name": "memory", "mountPath": "/var/lib/isek/memory"} in pod["containers"][0]["volumeMounts"]
+
+
+def test_the_url_of_a_memory_is_a_file_of_the_node_and_of_nobody_else() -> None:
+    memory = {"provider": "PostgreSQL", "url": {"secretKeyRef": {"name": "db", "key": "uri"}}}
+    pod = built(agent(memory=memory))["spec"]["template"]["spec"]
+
+    [secrets] = [volume for volume in pod["volumes"] if volume["name"] == "secrets"]
+    assert secrets["projected"]["sources"] == [{"secret": {"name": "db", "items": [{"key": "uri", "path": "db/uri"}]}}]
+    assert all(mount["name"] != "secrets" for mount in pod["initContainers"][0]["volumeMounts"])
+
+
 def test_the_pods_carry_the_label_that_selects_them() -> None:
     spec = built(team("newsroom", {"agent": {"name": "writer"}}))["spec"]
 

@@ -44,7 +44,11 @@ def resource(name: str = "writer", **spec: Any) -> IsekAgent:
 def host_of(*resources: IsekAgent, metrics: Metrics | None = None) -> Host:
     metrics = metrics or Metrics()
     host = Host("pod-1.default", metrics)
-    host.take_in(build_hosted(list(resources), Directory({}), Path("/nowhere"), metrics, source=Path("f")))
+    host.take_in(
+        build_hosted(
+            list(resources), Directory({}), Path("/nowhere"), metrics, memory_dir=Path("/nowhere"), source=Path("f")
+        )
+    )
     return host
 
 

@@ -21,7 +21,9 @@ def written(folder: Path, *documents: object) -> Path:
 def test_agents_and_teams_are_read_and_built(tmp_path: Path) -> None:
     path = written(tmp_path, agent("writer", ECHO, capabilities=["prose"]), team("newsroom", "writer"))
 
-    hosted = build_hosted(read_hosted(path, "press"), Directory({}), tmp_path, Metrics(), source=path)
+    hosted = build_hosted(
+        read_hosted(path, "press"), Directory({}), tmp_path, Metrics(), memory_dir=tmp_path, source=path
+    )
 
     assert [(entry.address, entry.kind, entry.capabilities) for entry in hosted] == [
         ("writer.press", "Agent", ("prose",)),
@@ -56,7 +58,7 @@ def test_a_specification_that_does_not_work_out_is_a_line_too(tmp_path: Path) ->
     path = written(tmp_path, agent("writer", ECHO, tools=[{"builtin": "calculator"}, {"builtin": "calculator"}]))
 
     with pytest.raises(DocumentError) as refused:
-        build_hosted(read_hosted(path, "press"), Directory({}), tmp_path, Metrics(), source=path)
+        build_hosted(read_hosted(path, "press"), Directory({}), tmp_path, Metrics(), memory_dir=tmp_path, source=path)
 
     assert str(refused.value) == (
         f"{path}: IsekAgent writer: spec.tools[1]: there is a tool called 'calculator' already"
