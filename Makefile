@@ -42,7 +42,7 @@ test-unit: $(VENV)/.ready ## The unit tests alone
 	$(BIN)/pytest tests/unit
 
 .PHONY: faults
-faults: setup ## Everything that may fail around the operator, and etcd under fire on kind: about 35 minutes (ISEK_FAULTS names less)
+faults: setup ## Everything that may fail around the operator, and etcd under fire on kind: about two hours (ISEK_FAULTS names less)
 	ISEK_FAULTS=$${ISEK_FAULTS:-all} $(BIN)/pytest -v $(if $(filter-out all,$(ISEK_FAULTS)),$(addprefix tests/faults/,test_schedules.py test_scale_etcd.py),tests/faults)
 	$(if $(filter-out all,$(ISEK_FAULTS)),,ISEK_FIRE_ROUNDS=$${ISEK_FIRE_ROUNDS:-5} $(BIN)/pytest -v tests/e2e/test_etcd_under_fire.py)
 
