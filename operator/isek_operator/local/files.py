@@ -47,7 +47,8 @@ class MeshFiles:
     def memory_dir(self, pod: Pod) -> Path:
         """Where memories in SQLite lie; they outlive the mesh, as a volume does."""
         path = self._folder / MEMORY / pod.namespace
-        path.mkdir(parents=True, exist_ok=True, mode=0o700)
+        if pod.remembers:
+            path.mkdir(parents=True, exist_ok=True, mode=0o700)
         return path
 
     def sidecar_dir(self, pod: Pod) -> Path:

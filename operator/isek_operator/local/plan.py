@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from isek.api import KINDS, IsekMesh, Resource
+from isek.api import KINDS, IsekAgent, IsekMesh, Resource
 from isek.api.documents import Document, DocumentError, load, parse
 
 from isek_operator.decide.outcome import Manifest, Outcome
@@ -38,6 +38,8 @@ class Pod:
     """Of the node container, without what only a cluster knows."""
     p2p: bool
     """Whether it has a sidecar."""
+    remembers: bool = False
+    """Whether memories in SQLite lie with it."""
 
     @property
     def node_id(self) -> str:
@@ -130,11 +132,9 @@ def _pods(
     joined = mesh(*named, world) if named else None
     assert joined is not None  # noqa: S101  (else there would be no Deployment)
     hosted = wishes["ConfigMap"]["data"][HOSTED_FILE]
-    addresses = tuple(
-        f"{each.name}.{each.namespace}"
-        for each in parse(hosted, source=HOSTED_FILE, namespace=resource.namespace)
-        if isinstance(each, Resource)
-    )
+    parsed = parse(hosted, source=HOSTED_FILE, namespace=resource.namespace)
+    hosts = [each for each in parsed if isinstance(each, Resource)]
+    addresses = tuple(f"{each.name}.{each.namespace}" for each in hosts)
     spec = deployment["spec"]["template"]["spec"]
     for number in range(deployment["spec"]["replicas"]):
         name = f"{deployment['metadata']['name']}-{number}"
@@ -147,7 +147,12 @@ def _pods(
             agents=addresses,
             environment=_environment(resource, name, spec["containers"][0], secrets),
             p2p="initContainers" in spec,
+            remembers=any(isinstance(each, IsekAgent) and _in_sqlite(each) for each in hosts),
         )
+
+
+def _in_sqlite(agent: IsekAgent) -> bool:
+    return agent.spec.memory is not None and agent.spec.memory.provider == "SQLite"
 
 
 def _environment(

@@ -173,3 +173,23 @@ def test_what_cannot_work_is_refused_with_what_to_mend(tmp_path: Path, documents
         planned(tmp_path, *documents)
 
     assert said in str(refused.value)
+
+
+def test_a_pod_whose_agent_keeps_its_memory_in_sqlite_is_told_apart(tmp_path: Path) -> None:
+    remembering = """
+apiVersion: isek.io/v1alpha1
+kind: IsekAgent
+metadata: {name: friend}
+spec: {model: {provider: Echo}, memory: {provider: SQLite, claim: {name: friend}}}
+---
+apiVersion: isek.io/v1alpha1
+kind: IsekAgent
+metadata: {name: stranger}
+spec: {model: {provider: Echo}}
+"""
+    (tmp_path / "agents.yaml").write_text(remembering)
+
+    assert {pod.name: pod.remembers for pod in plan([tmp_path]).pods} == {
+        "friend-agent-0": True,
+        "stranger-agent-0": False,
+    }
