@@ -176,20 +176,8 @@ def test_what_cannot_work_is_refused_with_what_to_mend(tmp_path: Path, documents
 
 
 def test_a_pod_whose_agent_keeps_its_memory_in_sqlite_is_told_apart(tmp_path: Path) -> None:
-    remembering = """
-apiVersion: isek.io/v1alpha1
-kind: IsekAgent
-metadata: {name: friend}
-spec: {model: {provider: Echo}, memory: {provider: SQLite, claim: {name: friend}}}
----
-apiVersion: isek.io/v1alpha1
-kind: IsekAgent
-metadata: {name: stranger}
-spec: {model: {provider: Echo}}
-"""
-    (tmp_path / "agents.yaml").write_text(remembering)
+    sqlite = "model: {provider: Echo}, memory: {provider: SQLite, claim: {name: friend}}"
 
-    assert {pod.name: pod.remembers for pod in plan([tmp_path]).pods} == {
-        "friend-agent-0": True,
-        "stranger-agent-0": False,
-    }
+    pods = planned(tmp_path, agent("friend", sqlite), agent("stranger")).pods
+
+    assert {pod.name: pod.remembers for pod in pods} == {"friend-agent-0": True, "stranger-agent-0": False}
