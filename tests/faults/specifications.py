@@ -58,8 +58,15 @@ LEFT_OUT = {
     "spec.etcd",
     "model.script",
     "model.baseURL",
+    "model.class",
+    "model.fallbacks",
+    "spec.memory",
+    "spec.budget",
+    "spec.guardrails",
+    *(f"tools[].{name}" for name in ("python", "http", "mcp", "httpGet", "files", "sql", "webSearch")),
 }
-"""``etcd`` needs pods that run; the others are about other namespaces, or about what only a node looks at."""
+"""``etcd`` needs pods that run; the others are about other namespaces, about what only a node looks at, or refer to
+Secrets in a way that others show."""
 MOST_ITEMS = 3
 LONGEST = 12
 

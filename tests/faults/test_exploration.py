@@ -101,8 +101,9 @@ class Place:
                 await self.kube.patch(kind, name, {"metadata": {"labels": None}, **SPOILED.get(kind, {})})
 
 
+# what every wish has: what somebody adds beyond it is theirs, and stays
 SPOILED: dict[str, Object] = {
-    "Deployment": {"spec": {"replicas": 7, "template": {"spec": {"nodeSelector": {"disk": "none"}}}}},
+    "Deployment": {"spec": {"replicas": 7, "template": {"spec": {"terminationGracePeriodSeconds": 7}}}},
     "ConfigMap": {"data": {"hosted.yaml": "[]\n"}},
     "Service": {"spec": {"selector": {"app": "another"}}},
     "PodDisruptionBudget": {"spec": {"maxUnavailable": 7}},

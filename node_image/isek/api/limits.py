@@ -20,9 +20,9 @@ class AgentLimits(Limits):
 class Budget(Model):
     """What an agent may spend."""
 
-    max_tokens_per_run: Annotated[int, Field(ge=1)] | None = None
+    max_tokens_per_run: Annotated[int, Field(ge=1, le=1_000_000_000)] | None = None
     """Tokens of one run; one that has used more is ended before it calls its model again. Default: no bound."""
-    max_tool_calls_per_minute: Annotated[int, Field(ge=1)] | None = None
+    max_tool_calls_per_minute: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
     """Calls of tools in all runs of one replica together; further ones are refused, and the model is told so. Default:
     no bound."""
 
