@@ -4,7 +4,7 @@ from urllib.parse import quote
 
 import click
 
-from isek.cli.meshes import Place, open_meshes, place_options
+from isek.cli.meshes import TIMEOUT, Place, open_meshes, place_options
 from isek.cli.output import OUTPUT, show
 
 TRACE_KEY = "isek.io/trace"
@@ -15,9 +15,7 @@ TRACE_KEY = "isek.io/trace"
 @click.argument("message")
 @place_options
 @click.option("--session", help="Id of the conversation that the message belongs to.")
-@click.option(
-    "--timeout", type=click.FloatRange(min=0.1, max=86400), default=300, show_default=True, help="Seconds to wait."
-)
+@TIMEOUT
 @OUTPUT
 def ask(
     *,

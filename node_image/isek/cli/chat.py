@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from isek.cli.meshes import Place, open_meshes, place_options
+from isek.cli.meshes import TIMEOUT, Place, open_meshes, place_options
 
 STEPS = {"ToolStarted": "tool", "AskStarted": "agent"}
 """The steps that are worth a line, by what of them is named."""
@@ -16,13 +16,7 @@ STEPS = {"ToolStarted": "tool", "AskStarted": "agent"}
 @click.argument("target")
 @place_options
 @click.option("--session", help="Id of a conversation to go on with; default: a new one.")
-@click.option(
-    "--timeout",
-    type=click.FloatRange(min=0.1, max=86400),
-    default=300,
-    show_default=True,
-    help="Seconds to wait for an answer.",
-)
+@TIMEOUT
 def chat(
     *,
     target: str,

@@ -13,6 +13,13 @@ from isek.cli.run_directory import DEFAULT_NAME, RunDirectory, name_option
 F = TypeVar("F", bound=Callable[..., Any])
 
 
+TIMEOUT = click.option(
+    "--timeout",
+    type=click.FloatRange(min=0.1, max=86400),
+    default=300,
+    show_default=True,
+    help="Seconds to wait for an answer.",
+)
 CLUSTER_ONLY = "cluster only"
 """The object of a click context whose commands look at no local mesh unless they are told to."""
 

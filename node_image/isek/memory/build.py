@@ -7,6 +7,7 @@ from isek.api.memory import MemorySpec
 from isek.api.workload import SecretKeySelector
 from isek.memory.errors import MemoryUnavailable
 from isek.memory.memory import Memory
+from isek.secret_files import SecretUnreadableError, read_secret
 
 
 def build_memory(spec: MemorySpec | None, agent: str, secrets_dir: Path, memory_dir: Path) -> Memory | None:
@@ -22,15 +23,10 @@ def build_memory(spec: MemorySpec | None, agent: str, secrets_dir: Path, memory_
 
 
 def _secret_reader(reference: SecretKeySelector, secrets_dir: Path) -> Callable[[], Awaitable[str]]:
-    path = secrets_dir / reference.name / reference.key
-
     async def read() -> str:
         try:
-            return path.read_text().strip()
-        except (OSError, UnicodeDecodeError):
-            raise MemoryUnavailable(
-                f"key {reference.key!r} of Secret {reference.name!r} cannot be read",
-                hint=f"create the Secret with that key; the node reads it from {path}",
-            ) from None
+            return read_secret(reference, secrets_dir)
+        except SecretUnreadableError as error:
+            raise MemoryUnavailable(str(error), hint=error.hint) from None
 
     return read

@@ -12,6 +12,7 @@ from isek.models.echo import EchoModel
 from isek.models.errors import ModelAuthenticationFailed
 from isek.models.fallback import FallbackModel
 from isek.models.scripted import ScriptedModel
+from isek.secret_files import SecretUnreadableError, read_secret
 
 
 def build_model(spec: ModelSpec, secrets_dir: Path) -> Model:
@@ -61,15 +62,10 @@ def _custom(path: str, parameters: dict[str, Any], field: str) -> Model:
 
 
 def _secret_reader(reference: SecretKeySelector, secrets_dir: Path) -> Callable[[], Awaitable[str]]:
-    path = secrets_dir / reference.name / reference.key
-
     async def read() -> str:
         try:
-            return path.read_text().strip()
-        except (OSError, UnicodeDecodeError):
-            raise ModelAuthenticationFailed(
-                f"key {reference.key!r} of Secret {reference.name!r} cannot be read",
-                hint=f"create the Secret with that key; the node reads it from {path}",
-            ) from None
+            return read_secret(reference, secrets_dir)
+        except SecretUnreadableError as error:
+            raise ModelAuthenticationFailed(str(error), hint=error.hint) from None
 
     return read

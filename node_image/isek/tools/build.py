@@ -8,6 +8,7 @@ from isek.api.tool import Tool as ToolSpec
 from isek.api.workload import SecretValue
 from isek.asking import Asks
 from isek.colleague import Far
+from isek.secret_files import SecretUnreadableError, read_secret
 from isek.tools.ask import AskTool
 from isek.tools.base import Tool, ToolError
 from isek.tools.calculator import Calculator
@@ -83,12 +84,10 @@ def _headers(headers: Iterable[Header], secrets_dir: Path) -> dict[str, HeaderVa
 
 
 def _secret(value: SecretValue, secrets_dir: Path) -> Callable[[], str]:
-    reference = value.secret_key_ref
-
     def read() -> str:
         try:
-            return (secrets_dir / reference.name / reference.key).read_text().strip()
-        except (OSError, UnicodeDecodeError):
-            raise ToolError(f"key {reference.key!r} of Secret {reference.name!r} cannot be read") from None
+            return read_secret(value.secret_key_ref, secrets_dir)
+        except SecretUnreadableError as error:
+            raise ToolError(str(error)) from None
 
     return read

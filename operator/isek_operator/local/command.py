@@ -5,9 +5,7 @@ from pathlib import Path
 import click
 from isek.cli.run_directory import name_option
 
-
-@click.command
-@click.option(
+FILENAMES = click.option(
     "-f",
     "--filename",
     "paths",
@@ -16,6 +14,10 @@ from isek.cli.run_directory import name_option
     required=True,
     help="A YAML file, or a folder of them; may be repeated.",
 )
+
+
+@click.command
+@FILENAMES
 @name_option(help="What to call this local mesh.")
 @click.option("--watch", is_flag=True, help="Apply edits of the files.")
 def up(*, paths: tuple[Path, ...], name: str, watch: bool) -> None:

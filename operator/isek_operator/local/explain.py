@@ -6,20 +6,14 @@ from typing import TYPE_CHECKING, Any
 import click
 from isek.cli.output import OUTPUT, aligned, show
 
+from isek_operator.local.command import FILENAMES
+
 if TYPE_CHECKING:
     from isek_operator.local.plan import Plan
 
 
 @click.command
-@click.option(
-    "-f",
-    "--filename",
-    "paths",
-    type=click.Path(path_type=Path),
-    multiple=True,
-    required=True,
-    help="A YAML file, or a folder of them; may be repeated.",
-)
+@FILENAMES
 @OUTPUT
 def explain(*, paths: tuple[Path, ...], output: str) -> None:
     """Say what files would become, in a cluster and on this machine, without doing it.
