@@ -92,6 +92,8 @@ requirements: $(VENV)/.ready ## Resolve the dependencies of pyproject.toml anew 
 	for tool in uv hatchling; do \
 	  echo $$tool | $(LOCK) -c requirements/dev.txt - -o requirements/$$tool.txt; done
 	echo checkov | $(LOCK) $(if $(UPGRADE),--upgrade) - -o requirements/checkov.txt
+	printf '%s\n' agno openai 'pydantic-ai-slim[openai]' | \
+	  $(LOCK) $(if $(UPGRADE),--upgrade) -c requirements/dev.txt - -o requirements/bench-sdk.txt
 
 .PHONY: manifests
 manifests: $(VENV)/.ready ## Render the chart as build/isek-operator.yaml, for kubectl apply --server-side
@@ -118,12 +120,16 @@ wheel: setup ## Build the wheel, with the sidecar's bundle in it
 	$(BIN)/uv build --wheel --out-dir build
 
 .PHONY: bench
-bench: setup ## Measure side by side, and write the tables to docs/benchmarks.md
+bench: setup build/bench-sdk/.ready ## Measure side by side, and write the tables to docs/benchmarks.md
 	hack/bench docs/benchmarks.md
 
 .PHONY: bench-operator
 bench-operator: setup ## Measure the operator beside Kopf handlers and a Go operator, and write that table alone (10 minutes)
 	hack/bench docs/benchmarks.md operator
+
+.PHONY: bench-sdk
+bench-sdk: setup build/bench-sdk/.ready ## Measure the SDK beside two other agent libraries, and write that table alone (3 minutes)
+	hack/bench docs/benchmarks.md sdk
 
 .PHONY: clean
 clean: ## Remove everything that was built or installed in this folder
@@ -148,6 +154,13 @@ build/checkov/.ready: requirements/checkov.txt | $(VENV)/.ready
 	@echo "installing checkov into build/checkov" >&2
 	@$(BIN)/uv venv --quiet --clear build/checkov
 	@$(BIN)/uv pip sync --quiet --require-hashes --python build/checkov requirements/checkov.txt
+	@touch $@
+
+# in an environment of its own: other agent libraries, which nothing here is built on
+build/bench-sdk/.ready: requirements/bench-sdk.txt | $(VENV)/.ready
+	@echo "installing other agent libraries into build/bench-sdk" >&2
+	@$(BIN)/uv venv --quiet --clear build/bench-sdk
+	@$(BIN)/uv pip sync --quiet --require-hashes --compile-bytecode --python build/bench-sdk requirements/bench-sdk.txt
 	@touch $@
 
 p2p/node_modules/.ready: p2p/package-lock.json | $(VENV)/.ready

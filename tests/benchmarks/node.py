@@ -75,6 +75,22 @@ async def measure(
     return Figures(form, connections, count / wall, count / cpu, cuts[49] * 1000, cuts[98] * 1000)
 
 
+class Idle(NamedTuple):
+    """What a node takes when nobody asks it."""
+
+    resident_mib: float
+    share_of_a_core: float
+
+
+async def idle_agents(folder: Path) -> Idle:
+    """Of a node with 20 agents."""
+    idle = [agent(f"idle-{number}", ECHO, tools=[{"builtin": "calculator"}]) for number in range(20)]
+    async with NodeProcess(folder, idle) as node:
+        resident, cpu = resident_mib(node.pid), cpu_seconds(node.pid)
+        await asyncio.sleep(SECONDS)
+        return Idle(resident, (cpu_seconds(node.pid) - cpu) / SECONDS)
+
+
 def cpu_seconds(pid: int) -> float:
     """CPU time that a process has used."""
     values = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
@@ -96,11 +112,7 @@ async def main() -> None:
             for connections in (1, CONNECTIONS):
                 rows.append(await measure(node, "plain", PLAIN, connections))
                 rows.append(await measure(node, "A2A", A2A, connections))
-        idle = [agent(f"idle-{number}", ECHO, tools=[{"builtin": "calculator"}]) for number in range(20)]
-        async with NodeProcess(Path(folder), idle) as node:
-            resident, cpu = resident_mib(node.pid), cpu_seconds(node.pid)
-            await asyncio.sleep(SECONDS)
-            idle_share = (cpu_seconds(node.pid) - cpu) / SECONDS
+        idle = await idle_agents(Path(folder))
     print = sys.stdout.write
     print(f"| {'form':5} | connections | requests/s | requests/s of node CPU | p50 ms | p99 ms |\n")
     print("|---|---|---|---|---|---|\n")
@@ -109,7 +121,7 @@ async def main() -> None:
             f"| {row.form:5} | {row.connections} | {row.per_second:.0f} | {row.per_cpu_second:.0f} "
             f"| {row.p50_ms:.2f} | {row.p99_ms:.2f} |\n"
         )
-    print(f"\n20 idle agents: {resident:.0f} MiB resident, {idle_share:.1%} of a core\n")
+    print(f"\n20 idle agents: {idle.resident_mib:.0f} MiB resident, {idle.share_of_a_core:.1%} of a core\n")
 
 
 if __name__ == "__main__":
