@@ -174,8 +174,8 @@ NOTES = """\
 Imports, agents and turns are CPU time unless it says otherwise. An agent has one tool and a line of instructions, its
 model is there already; only Isek's has a memory, too. A turn is one call of the model and what follows from it, less
 what the same requests take when they are sent bare on one connection; a run has two, with one call of a tool.
-The sessions are under way all at once with one agent; the model takes a second for each of its two answers. A turn of Isek may cost less than the client alone: it posts by the client and
-reads the answer itself."""
+The sessions are under way all at once with one agent; the model takes a second for each of its two answers.
+A turn of Isek may cost less than the client alone: it posts by the client and reads the answer itself."""
 
 if __name__ == "__main__":
     main()
