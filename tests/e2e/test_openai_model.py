@@ -1,12 +1,13 @@
 """Agents on a model behind the OpenAI API, with a key from a Secret. The model is a pod that follows a script."""
 
+import inspect
 from pathlib import Path
 from typing import Any
 
 import pytest
 from isek import __version__
 
-from tests.support import openai_server
+from tests.support import openai_forms, openai_server
 from tests.support.api_examples import agent
 from tests.support.isek_cli import Isek
 from tests.support.kubectl import CommandFailedError, Kubectl, Object
@@ -66,11 +67,13 @@ def secret(name: str, key: str) -> Object:
 
 def model_server() -> tuple[Object, ...]:
     """Make ``tests/support/openai_server.py`` a pod, on the node's image: it has all that the server needs."""
-    source = Path(openai_server.__file__)
+    sources = [Path(inspect.getfile(module)) for module in (openai_server, openai_forms)]
+    items = [{"key": source.name, "path": f"tests/support/{source.name}"} for source in sources]
     container = {
         "name": "server",
         "image": f"isek/node:{__version__}",
-        "command": ["python", f"/server/{source.name}", "--host=0.0.0.0", f"--port={PORT}", "--key=$(KEY)"],
+        "command": ["python", "-m", openai_server.__name__, "--host=0.0.0.0", f"--port={PORT}", "--key=$(KEY)"],
+        "workingDir": "/server",
         "env": [{"name": "KEY", "valueFrom": {"secretKeyRef": {"name": "models", "key": "api-key"}}}],
         "readinessProbe": {"httpGet": {"path": "/v1/models", "port": PORT}, "periodSeconds": 1},
         "securityContext": {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}},
@@ -82,7 +85,7 @@ def model_server() -> tuple[Object, ...]:
             "apiVersion": "v1",
             "kind": "ConfigMap",
             "metadata": {"name": "models"},
-            "data": {source.name: source.read_text()},
+            "data": {source.name: source.read_text() for source in sources},
         },
         {
             "apiVersion": "v1",
@@ -97,7 +100,7 @@ def model_server() -> tuple[Object, ...]:
             "spec": {
                 "securityContext": {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}},
                 "containers": [container],
-                "volumes": [{"name": "server", "configMap": {"name": "models"}}],
+                "volumes": [{"name": "server", "configMap": {"name": "models", "items": items}}],
             },
         },
     )

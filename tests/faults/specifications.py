@@ -56,6 +56,7 @@ LEFT_OUT = {
     "team.namespace",
     "allowedNamespaces",
     "spec.etcd",
+    "model.api",
     "model.script",
     "model.baseURL",
     "model.class",

@@ -104,6 +104,11 @@ RULES = [
         agent(model={"provider": "OpenAI", "name": "gpt-5-mini"}),
     ),
     RuleExample(
+        "api goes with provider OpenAI",
+        agent(model={**ECHO, "api": "Responses"}),
+        agent(model={"provider": "OpenAI", "name": "gpt-5-mini", "api": "Responses"}),
+    ),
+    RuleExample(
         "script goes with provider Scripted",
         agent(model={"provider": "Scripted"}),
         agent(model={"provider": "Scripted", "script": [{"text": "hello"}]}),

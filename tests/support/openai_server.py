@@ -10,6 +10,9 @@ A turn answers one request to its model, whatever is asked; the last repeats. It
 - ``status``: an HTTP error, with ``retryAfter`` in seconds and ``errorCode`` if there are such
 - ``body``: any text, sent as the answer's JSON
 - ``refusal``: why the model does not answer
+- ``failure``: the code of a failure that an answer with status 200 tells of; by the Responses API only
+
+Beside it ``reasoning``: what the model thought, encrypted; by the Responses API only.
 
 A request with ``stream`` gets it word by word; with ``breaksOff: true`` beside it, only the first half of it comes.
 And beside it ``delaySeconds``, if the answer is to take its time, or ``held: true``, if it is to wait for the test to
@@ -18,10 +21,10 @@ set ``release``. Models that are not in the script answer 404.
 
 import argparse
 import asyncio
+import functools
 import json
-import re
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -29,13 +32,16 @@ from typing import Any, Self
 import yaml
 from aiohttp import web
 
+from tests.support.openai_forms import chat_answer, responses_answer
+
 Turn = Mapping[str, Any]
-USAGE = {"prompt_tokens": 5, "completion_tokens": 2, "total_tokens": 7}
+Form = Callable[[dict[str, Any], Turn], tuple[dict[str, Any], Iterable[dict[str, Any]]]]
+"""Makes the answer to a request: as a whole, and as the events of a stream."""
 DEFAULT_SCRIPT: dict[str, list[Turn]] = {"echo": [{"text": "{input}"}]}
 
 
 class OpenAIServer:
-    """Answers ``POST /v1/chat/completions`` and ``GET /v1/models``.
+    """Answers ``POST /v1/chat/completions``, ``POST /v1/responses`` and ``GET /v1/models``.
 
     Args:
         script: the turns of each model.
@@ -68,7 +74,8 @@ class OpenAIServer:
     async def start(self, host: str = "127.0.0.1", port: int = 0) -> None:
         """Listen; port 0: any free one."""
         app = web.Application()
-        app.router.add_post("/v1/chat/completions", self._chat_completions)
+        app.router.add_post("/v1/chat/completions", functools.partial(self._answer, chat_answer))
+        app.router.add_post("/v1/responses", functools.partial(self._answer, responses_answer))
         app.router.add_get("/v1/models", self._models)
         self._runner = web.AppRunner(app, handler_cancellation=True, shutdown_timeout=1)
         await self._runner.setup()
@@ -84,7 +91,7 @@ class OpenAIServer:
         models = [{"id": name, "object": "model", "created": 0, "owned_by": "script"} for name in self._script]
         return web.json_response({"object": "list", "data": models})
 
-    async def _chat_completions(self, request: web.Request) -> web.StreamResponse:
+    async def _answer(self, form: Form, request: web.Request) -> web.StreamResponse:
         if self._key is not None and request.headers.get("Authorization") != f"Bearer {self._key}":
             return _error(401, "Incorrect API key provided.", "invalid_api_key")
         body = await request.json()
@@ -101,87 +108,30 @@ class OpenAIServer:
         except asyncio.CancelledError:
             self.given_up += 1
             raise
-        if body.get("stream") and not {"status", "body"} & set(turn):
-            return await _stream(request, body, turn)
-        return _answer(body, turn)
+        if "status" in turn:
+            return _failed(turn)
+        if "body" in turn:
+            return web.Response(text=turn["body"], content_type="application/json")
+        whole, events = form(body, turn)
+        return await _stream(request, events, turn) if body.get("stream") else web.json_response(whole)
 
 
-async def _stream(request: web.Request, body: dict[str, Any], turn: Turn) -> web.StreamResponse:
+async def _stream(request: web.Request, events: Iterable[dict[str, Any]], turn: Turn) -> web.StreamResponse:
     response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
     await response.prepare(request)
-    deltas = list(_deltas(body, turn))
-    broken = turn.get("breaksOff", False)
-    for delta in deltas[: len(deltas) // 2] if broken else deltas:
-        await _send(response, {"choices": [{"index": 0, "delta": delta, "finish_reason": None}]})
-    if not broken:
-        reason = "tool_calls" if "toolCalls" in turn else "stop"
-        await _send(response, {"choices": [{"index": 0, "delta": {}, "finish_reason": reason}]})
-        if (body.get("stream_options") or {}).get("include_usage"):
-            await _send(response, {"choices": [], "usage": USAGE})
+    told = list(events)
+    for event in told[: len(told) // 2] if turn.get("breaksOff") else told:
+        await response.write(f"data: {json.dumps(event)}\n\n".encode())
+    if not turn.get("breaksOff"):
         await response.write(b"data: [DONE]\n\n")
     return response
 
 
-async def _send(response: web.StreamResponse, chunk: dict[str, Any]) -> None:
-    whole = {"id": "chatcmpl-1", "object": "chat.completion.chunk", "created": 0, "model": "m", **chunk}
-    await response.write(f"data: {json.dumps(whole)}\n\n".encode())
-
-
-def _deltas(body: dict[str, Any], turn: Turn) -> Iterator[dict[str, Any]]:
-    message = _message(body, turn)
-    yield {"role": "assistant", "content": ""}
-    for word in re.findall(r"\S+\s*", message["content"] or ""):
-        yield {"content": word}
-    if "refusal" in message:
-        yield {"refusal": message["refusal"]}
-    for number, call in enumerate(message.get("tool_calls", ())):
-        arguments, half = call["function"]["arguments"], len(call["function"]["arguments"]) // 2
-        yield {"tool_calls": [{**call, "index": number, "function": {**call["function"], "arguments": ""}}]}
-        for part in (arguments[:half], arguments[half:]):
-            yield {"tool_calls": [{"index": number, "function": {"arguments": part}}]}
-
-
-def _answer(body: dict[str, Any], turn: Turn) -> web.Response:
-    if "status" in turn:
-        response = _error(turn["status"], f"scripted status {turn['status']}", turn.get("errorCode", "scripted"))
-        if "retryAfter" in turn:
-            response.headers["Retry-After"] = str(turn["retryAfter"])
-        return response
-    if "body" in turn:
-        return web.Response(text=turn["body"], content_type="application/json")
-    message = _message(body, turn)
-    return web.json_response(
-        {
-            "id": "chatcmpl-1",
-            "object": "chat.completion",
-            "created": 0,
-            "model": body["model"],
-            "choices": [
-                {"index": 0, "message": message, "finish_reason": "tool_calls" if "toolCalls" in turn else "stop"}
-            ],
-            "usage": USAGE,
-        }
-    )
-
-
-def _message(body: dict[str, Any], turn: Turn) -> dict[str, Any]:
-    message: dict[str, Any] = {"role": "assistant", "content": None}
-    if "toolCalls" in turn:
-        message["tool_calls"] = [
-            {"id": f"call_{number}", "type": "function", "function": _function(call)}
-            for number, call in enumerate(turn["toolCalls"])
-        ]
-    elif "refusal" in turn:
-        message["refusal"] = turn["refusal"]
-    else:
-        asked = next((entry["content"] for entry in reversed(body["messages"]) if entry["role"] == "user"), "")
-        message["content"] = turn["text"].replace("{input}", asked if isinstance(asked, str) else asked[0]["text"])
-    return message
-
-
-def _function(call: Mapping[str, Any]) -> dict[str, str]:
-    arguments = call.get("arguments", {})
-    return {"name": call["name"], "arguments": arguments if isinstance(arguments, str) else json.dumps(arguments)}
+def _failed(turn: Turn) -> web.Response:
+    response = _error(turn["status"], f"scripted status {turn['status']}", turn.get("errorCode", "scripted"))
+    if "retryAfter" in turn:
+        response.headers["Retry-After"] = str(turn["retryAfter"])
+    return response
 
 
 def _error(status: int, message: str, code: str) -> web.Response:

@@ -4,6 +4,7 @@ import asyncio
 import reprlib
 import time
 from collections.abc import Awaitable
+from dataclasses import replace
 from typing import Any
 
 from isek.agent import criteria
@@ -54,7 +55,7 @@ class Loop:
             self._tally.iterations += 1
             self._check_budget()
             reply = await self._ask_model([*before, *said])
-            said.append(Message("assistant", reply.text, tool_calls=reply.tool_calls))
+            said.append(Message("assistant", reply.text, tool_calls=reply.tool_calls, reasoning=reply.reasoning))
             if not reply.tool_calls:
                 answer, objection = await self._review(message.content, reply.text)
                 if objection is None:
@@ -93,7 +94,8 @@ class Loop:
     async def _keep(self, remembering: Remembering | None, said: list[Message]) -> None:
         if remembering is not None:
             tally = self._tally
-            problem = await remembering.keep(LoopExit.SATISFIED, tally.total_tokens, tally.tool_calls, said)
+            kept = [replace(message, reasoning=None) for message in said]  # it is of use within a run only
+            problem = await remembering.keep(LoopExit.SATISFIED, tally.total_tokens, tally.tool_calls, kept)
             if problem is not None:
                 tally.errors.append(problem)
 

@@ -48,6 +48,9 @@ class OneModel(Model):
     """The model's name at its provider."""
     base_url: Annotated[Url | None, Field(alias="baseURL")] = None
     """The endpoint; default: OpenAI's own."""
+    api: Literal["Chat", "Responses"] | None = None
+    """Which API of the endpoint, chat completions (the default) or responses: by those a model that thinks keeps its
+    thoughts between calls of tools."""
     api_key: SecretValue | None = None
     """The key; default: OPENAI_API_KEY in the pod's environment."""
     parameters: AnyObject | None = None
@@ -68,6 +71,11 @@ class OneModel(Model):
             cel="self.provider != 'OpenAI' || has(self.name)",
             message="provider OpenAI needs the model's name",
             holds=lambda model: model.provider != "OpenAI" or model.name is not None,
+        ),
+        Rule(
+            cel="!has(self.api) || self.provider == 'OpenAI'",
+            message="api goes with provider OpenAI, and with no other",
+            holds=lambda model: model.api is None or model.provider == "OpenAI",
         ),
         Rule(
             cel="(self.provider == 'Scripted') == has(self.script)",

@@ -29,6 +29,16 @@ class Image:
 
 
 @dataclass(frozen=True)
+class Reasoning:
+    """What a model has thought, for its own eyes: it gets it back with the conversation."""
+
+    model: str
+    """Whose it is."""
+    items: tuple[dict[str, Any], ...]
+    """In the form of its provider."""
+
+
+@dataclass(frozen=True)
 class Message:
     """One message of a conversation."""
 
@@ -40,6 +50,8 @@ class Message:
     """The call that a tool message answers."""
     images: tuple[Image, ...] = ()
     """What a user message shows."""
+    reasoning: Reasoning | None = None
+    """What went before an assistant message."""
 
 
 @dataclass(frozen=True)
@@ -81,6 +93,8 @@ class ModelReply:
     text: str = ""
     tool_calls: tuple[ToolCall, ...] = ()
     usage: Usage = Usage()
+    reasoning: Reasoning | None = None
+    """What the model wants to see again while its run goes on."""
 
 
 class Model(ABC):

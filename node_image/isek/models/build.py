@@ -42,6 +42,7 @@ def _build_one(spec: OneModel, secrets_dir: Path, field: str) -> Model:
 
     return OpenAIModel(
         spec.name or "",
+        api="responses" if spec.api == "Responses" else "chat",
         base_url=spec.base_url,
         api_key=_secret_reader(spec.api_key.secret_key_ref, secrets_dir) if spec.api_key else None,
         parameters=spec.parameters,

@@ -52,6 +52,11 @@ def secrets(tmp_path: Path) -> Path:
     return tmp_path
 
 
+@pytest.fixture(params=["Chat", "Responses"])
+def api(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
 API_KEY = {"secretKeyRef": {"name": "openai", "key": "api-key"}}
 
 
@@ -88,8 +93,11 @@ async def test_tools_are_offered_and_their_calls_and_answers_carried() -> None:
     assert server.requests[1]["messages"][2] == {"role": "tool", "content": "4", "tool_call_id": "call_0"}
 
 
-async def test_a_rate_limit_is_waited_out_as_long_as_the_server_asks() -> None:
-    async with serving({"status": 429, "retryAfter": 0.3}, {"text": "now"}) as server, model_of(server) as model:
+async def test_a_rate_limit_is_waited_out_as_long_as_the_server_asks(api: str) -> None:
+    async with (
+        serving({"status": 429, "retryAfter": 0.3}, {"text": "now"}) as server,
+        model_of(server, api=api) as model,
+    ):
         begun = time.monotonic()
         reply = await model.invoke([USER])
 
@@ -119,11 +127,15 @@ async def test_a_server_error_is_tried_again() -> None:
         ({"body": "<html>not JSON</html>"}, "ModelError", 1),
         ({"body": '{"choices": []}'}, "ModelError", 1),
         ({"body": '{"choices": [{"message": null}]}'}, "ModelError", 1),
+        ({"body": '{"output": [{"type": "message", "content": 3}]}'}, "ModelError", 1),
+        ({"body": '{"output": [null]}'}, "ModelError", 1),
     ],
 )
-async def test_what_does_not_pass_is_an_error_with_a_code(turn: dict[str, Any], code: str, requests: int) -> None:
+async def test_what_does_not_pass_is_an_error_with_a_code(
+    turn: dict[str, Any], code: str, requests: int, api: str
+) -> None:
     async with serving(turn) as server:
-        error = await failure(server, maxRetries=1, timeoutSeconds=1)
+        error = await failure(server, maxRetries=1, timeoutSeconds=1, api=api)
 
     assert (error.code, len(server.requests)) == (code, requests)
     assert "model m" in error.message
@@ -208,17 +220,17 @@ async def pieces(model: Model, *tools: ToolSchema) -> tuple[list[str], ModelRepl
     return [str(piece) for piece in said], reply
 
 
-async def test_an_answer_comes_piece_by_piece_with_its_tokens() -> None:
-    async with serving({"text": "about {input} and more"}) as server, model_of(server) as model:
+async def test_an_answer_comes_piece_by_piece_with_its_tokens(api: str) -> None:
+    async with serving({"text": "about {input} and more"}) as server, model_of(server, api=api) as model:
         said, reply = await pieces(model)
 
     assert said == ["about ", "tea ", "and ", "more"]
     assert (reply.text, reply.usage) == ("about tea and more", Usage(5, 2))
 
 
-async def test_streamed_tool_calls_are_put_together() -> None:
+async def test_streamed_tool_calls_are_put_together(api: str) -> None:
     turns = {"toolCalls": [{"name": "calculator", "arguments": {"expression": "6*7"}}, {"name": "other"}]}
-    async with serving(turns) as server, model_of(server) as model:
+    async with serving(turns) as server, model_of(server, api=api) as model:
         _, reply = await pieces(model, CALCULATOR)
 
     assert reply.tool_calls == (
@@ -234,14 +246,29 @@ async def test_streamed_tool_calls_are_put_together() -> None:
         ({"refusal": "I must not"}, "ModelRefused"),
         ({"status": 401}, "ModelAuthenticationFailed"),
         ({"status": 500, "retryAfter": 0.01}, "ModelUnavailable"),
+        ({"body": "<html>Welcome</html>"}, "ModelError"),
+        ({"body": 'data: {"error": {"message": "overloaded"}}\n\n'}, "ModelUnavailable"),
+        ({"body": "data: {broken\n\n"}, "ModelError"),
+        ({"body": "data: [1]\n\n"}, "ModelError"),
     ],
 )
-async def test_a_streamed_answer_that_fails_is_an_error_with_a_code(turn: dict[str, Any], code: str) -> None:
-    async with serving(turn) as server, model_of(server, maxRetries=0) as model:
+async def test_a_streamed_answer_that_fails_is_an_error_with_a_code(turn: dict[str, Any], code: str, api: str) -> None:
+    async with serving(turn) as server, model_of(server, maxRetries=0, api=api) as model:
         with pytest.raises(RunError) as failed:
             await pieces(model)
 
     assert failed.value.code == code
+
+
+async def test_what_is_no_text_is_sent_as_question_marks(api: str) -> None:
+    async with serving({"text": "{input}"}) as server, model_of(server, api=api) as model:
+        assert (await model.invoke([Message("user", "caf\udce9 ☕")])).text == "caf? ☕"
+
+
+async def test_an_endpoint_that_does_not_count_has_its_tokens_estimated() -> None:
+    uncounted = '{"choices": [{"message": {"content": "12345678"}}]}'
+    async with serving({"body": uncounted}) as server, model_of(server) as model:
+        assert (await model.invoke([Message("user", "1234")])).usage == Usage(5, 6)
 
 
 async def test_a_conversation_that_is_too_long_is_told_apart() -> None:

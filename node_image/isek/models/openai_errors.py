@@ -1,0 +1,70 @@
+"""What the OpenAI client raises, as errors of models."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import openai
+
+from isek.models.errors import (
+    ModelAuthenticationFailed,
+    ModelContextTooLong,
+    ModelError,
+    ModelRateLimited,
+    ModelRefused,
+    ModelTimeout,
+    ModelUnavailable,
+)
+from isek.models.wire import Wire
+
+CONTEXT_TOO_LONG = {"context_length_exceeded", "string_above_max_length"}
+"""What the endpoint's errors say of a conversation that is too long."""
+
+
+@contextmanager
+def as_model_errors(wire: Wire, timeout_seconds: float) -> Iterator[None]:
+    """Raise them as such, with what to do."""
+    try:
+        yield
+    except openai.APITimeoutError:
+        raise ModelTimeout(
+            f"model {wire.model} did not answer within {timeout_seconds:g} s",
+            hint="give it more time, or look at the endpoint",
+        ) from None
+    except openai.APIStatusError as error:
+        raise _refused(wire.model, error) from None
+    except openai.APIConnectionError as error:
+        raise ModelUnavailable(
+            f"model {wire.model} cannot be reached: {error.__cause__ or error}",
+            hint="check the base URL and the network",
+        ) from None
+    except (openai.APIResponseValidationError, ValueError):
+        raise wire.nonsense() from None
+    except openai.OpenAIError as error:
+        raise ModelUnavailable(
+            f"model {wire.model} failed: {error}", hint="ask again later, or look at the endpoint"
+        ) from None
+
+
+def _refused(model: str, error: openai.APIStatusError) -> ModelError:
+    message = f"model {model} answered {error.status_code}: {_reason(error)}"
+    if error.status_code in {401, 403}:
+        return ModelAuthenticationFailed(
+            f"model {model} answered {error.status_code}: the API key is not accepted",
+            hint="check the key, and what it is good for",
+        )
+    if error.status_code == 429:
+        return ModelRateLimited(message, hint="ask less often, or raise the limits at the provider")
+    if error.status_code >= 500 or error.status_code == 408:
+        return ModelUnavailable(message, hint="ask again later, or look at the endpoint")
+    if error.code in CONTEXT_TOO_LONG:
+        return ModelContextTooLong(message, hint="say less at once, or take a model with a larger context")
+    if error.code == "content_filter":
+        return ModelRefused(message, hint="ask for something else")
+    return ModelError(message, hint="check the model's name and its parameters")
+
+
+def _reason(error: openai.APIStatusError) -> str:
+    body = error.body
+    if isinstance(body, dict) and isinstance(body.get("message"), str):
+        return str(body["message"])
+    return error.response.reason_phrase
