@@ -8,14 +8,16 @@ from isek.api import GROUP, KINDS, Resource
 from isek_operator.decide.outcome import Manifest
 from isek_operator.decide.world import World
 from isek_operator.keys import Key, controller_of
-from isek_operator.kinds import CUSTOM_KINDS, LABELLED_KINDS, MESH_LABEL
+from isek_operator.kinds import AGENT_LABEL, CUSTOM_KINDS, MESH_LABEL
 from isek_operator.queue import WorkQueue
 from isek_operator.store import Change, Store
 
 Dependents = Callable[[str, str, str, Resource | None, World], Iterable[tuple[str, str, str]]]
 """Kind, namespace and name of an object, what it was, and the world: whose decisions look at it."""
 
-LABELLED = frozenset(kind.kind for kind in LABELLED_KINDS)
+LABELLED = frozenset({"Pod", "PersistentVolumeClaim"})
+"""What is not owned by the custom resource that it concerns, or not always."""
+OWNERS = {MESH_LABEL: "IsekMesh", AGENT_LABEL: "IsekAgent"}
 
 
 class Intake:
@@ -84,8 +86,9 @@ def _owner(manifest: Manifest) -> Key | None:
     """The custom resource that an object belongs to."""
     metadata = manifest["metadata"]
     if manifest["kind"] in LABELLED:
-        mesh = metadata.get("labels", {}).get(MESH_LABEL)
-        return Key("IsekMesh", metadata["namespace"], mesh) if mesh else None
+        labels = metadata.get("labels") or {}
+        named = ((kind, labels[label]) for label, kind in OWNERS.items() if label in labels)
+        return next((Key(kind, metadata["namespace"], name) for kind, name in named), None)
     controller = controller_of(manifest)
     if controller is None or not controller["apiVersion"].startswith(f"{GROUP}/"):
         return None

@@ -9,6 +9,7 @@ from isek_operator.manifests.meta import MANAGER
 from isek_operator.manifests.secret import WATCH_LABEL
 
 MESH_LABEL = "isek.io/mesh"
+AGENT_LABEL = "isek.io/agent"
 
 
 @dataclass(frozen=True)
@@ -46,19 +47,17 @@ CHILD_KINDS = (
     ApiKind("apps/v1", "StatefulSet", "statefulsets", OURS),
     ApiKind("policy/v1", "PodDisruptionBudget", "poddisruptionbudgets", OURS),
     ApiKind("networking.k8s.io/v1", "NetworkPolicy", "networkpolicies", OURS),
+    ApiKind("v1", "PersistentVolumeClaim", "persistentvolumeclaims", OURS),
 )
 
 SECRET = ApiKind("v1", "Secret", "secrets", WATCH_LABEL)
-LABELLED_KINDS = (
-    ApiKind("v1", "Pod", "pods", MESH_LABEL),
-    ApiKind("v1", "PersistentVolumeClaim", "persistentvolumeclaims", MESH_LABEL),
-)
-"""Seen by their metadata only, to know what an etcd has left to be removed."""
+POD = ApiKind("v1", "Pod", "pods", MESH_LABEL)
+"""Those of etcds."""
 
 NAMESPACE = ApiKind("v1", "Namespace", "namespaces", namespaced=False)
 """Seen by their metadata only, for meshes that select namespaces by their labels."""
 
-WATCHED_KINDS = (*CUSTOM_KINDS, *CHILD_KINDS, SECRET, *LABELLED_KINDS, NAMESPACE)
+WATCHED_KINDS = (*CUSTOM_KINDS, *CHILD_KINDS, SECRET, POD, NAMESPACE)
 
 
 def watched_kinds(namespaces: Sequence[str]) -> tuple[ApiKind, ...]:

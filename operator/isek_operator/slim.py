@@ -10,8 +10,8 @@ from isek.api import KINDS
 from isek_operator.decide.outcome import Manifest
 
 LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
-KEPT_STATUS = frozenset({"Deployment", "StatefulSet", *KINDS})
-METADATA_ONLY = frozenset({"Namespace", "PersistentVolumeClaim"})
+KEPT_STATUS = frozenset({"Deployment", "PersistentVolumeClaim", "StatefulSet", *KINDS})
+METADATA_ONLY = frozenset({"Namespace"})
 POD_STATUS = ("phase", "conditions", "initContainerStatuses", "containerStatuses", "podIP")
 PUBLIC = ".crt"
 """Values of Secrets under keys that end like this are certificates: anybody may know them."""

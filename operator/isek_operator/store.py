@@ -75,7 +75,7 @@ class Store:
         self._gone: dict[Key, int] = {}
         """The version at which an object was last seen to be gone."""
         self._read_secrets: dict[tuple[str, str], Mapping[str, str | None] | None] = {}
-        self._read_services: dict[tuple[str, str], Manifest | None] = {}
+        self._read: dict[Key, Manifest | None] = {}
         self._etcds: dict[tuple[str, str], EtcdView] = {}
 
     # --- what is observed -------------------------------------------------------------------------------------------
@@ -146,13 +146,13 @@ class Store:
         else:
             self._etcds[namespace, name] = view
 
-    def put_read_service(self, namespace: str, name: str, manifest: Manifest | None) -> None:
-        """Remember a Service that was read by its name; None: it was not there."""
-        self._read_services[namespace, name] = None if manifest is None else slim(manifest)
+    def put_read(self, key: Key, manifest: Manifest | None) -> None:
+        """Remember an object of others that was read by its name; None: it was not there."""
+        self._read[key] = None if manifest is None else slim(manifest)
 
-    def keep_read_services(self, named: Container[tuple[str, str]]) -> None:
-        """Forget the Services read by name that are not among these namespaces and names."""
-        self._read_services = {key: service for key, service in self._read_services.items() if key in named}
+    def keep_read(self, kind: str, named: Container[tuple[str, str]]) -> None:
+        """Forget the objects of a kind, read by name, that are not among these namespaces and names."""
+        self._read = {key: found for key, found in self._read.items() if key.kind != kind or key[1:] in named}
 
     # --- what is asked by key ---------------------------------------------------------------------------------------
 
@@ -205,7 +205,7 @@ class Store:
         return [self._entries[key].manifest for key in self._children.get(owner_uid, ())]
 
     def labelled(self, kind: str, namespace: str, label: str, value: str) -> Iterator[Manifest]:
-        """The live objects of a core kind with one label (Pod, PersistentVolumeClaim: metadata only)."""
+        """The live objects of a core kind with one label (Pod, PersistentVolumeClaim)."""
         for entry in tuple(self._order.get((kind, namespace), ())):
             if entry.manifest["metadata"].get("labels", {}).get(label) == value:
                 yield entry.manifest
@@ -224,9 +224,10 @@ class Store:
             return data
         return self._read_secrets.get((namespace, name))
 
-    def service(self, namespace: str, name: str) -> Manifest | None:
-        """A Service that a resource's URL names; None: it is not there."""
-        return self.get(Key("Service", namespace, name)) or self._read_services.get((namespace, name))
+    def named(self, kind: str, namespace: str, name: str) -> Manifest | None:
+        """A Service or PersistentVolumeClaim of others that a resource names; None: it is not there."""
+        key = Key(kind, namespace, name)
+        return self.get(key) or self._read.get(key)
 
     def spec_managers(self, kind: str, namespace: str, name: str) -> frozenset[str]:
         """Who owns fields below ``spec`` of a custom resource (metadata.managedFields, the operator included)."""

@@ -16,6 +16,7 @@ OPENAI = {
     "name": "gpt-5-mini",
     "apiKey": {"secretKeyRef": {"name": "openai", "key": "api-key"}},
 }
+REMEMBERS = {"provider": "SQLite"}
 FROM_SECRET = [{"name": "TOKEN", "valueFrom": {"secretKeyRef": {"name": "environment", "key": "token"}}}]
 
 
@@ -48,8 +49,8 @@ EVERYTHING: list[Object] = [
     agent("researcher", instructions="Find facts.", model=OPENAI, **GROUND),
     agent("writer", instructions="Write.", **SHARED),
     agent("editor", tools=[{"agent": {"name": "writer"}}], **SHARED),
-    agent("nomad", **GROUND),
-    agent("loner"),
+    agent("nomad", memory=REMEMBERS, **GROUND),
+    agent("loner", memory=REMEMBERS),
     agent("lost", nodeRef={"name": "nowhere"}),
     team("newsroom", "researcher", "writer", **GROUND),
     {**team("desk", **SHARED), "spec": {"members": [{"team": {"name": "newsroom"}}], **SHARED}},
@@ -63,7 +64,7 @@ CHANGES: list[Object] = [
     mesh("ground", registry={"ttlSeconds": 20}, p2p={"enabled": False}),
     agent("researcher", instructions="Find better facts.", replicas=3, template={"image": "mine:2"}, **GROUND),
     agent("editor", tools=[{"builtin": "calculator"}], **GROUND),
-    agent("nomad", meshRef={"name": "other"}),
+    agent("nomad", memory={**REMEMBERS, "storage": {"whenDeleted": "Retain"}}, meshRef={"name": "other"}),
     agent("loner", **SHARED),
     agent("lost", replicas=0, **GROUND),
     node("shared", replicas=2, template={"env": FROM_SECRET, "nodeSelector": {"disk": "ssd"}}, **GROUND),

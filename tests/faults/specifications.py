@@ -48,8 +48,19 @@ MEANT: dict[str, SearchStrategy[Any]] = {
     "{}": st.sampled_from(["a", "b", "no good value!"]),
     "maxAgents": st.integers(10, 30),
     "spec.replicas": st.integers(0, 3),
+    "spec.memory": st.sampled_from(
+        [
+            {},
+            {"provider": "SQLite"},
+            {"provider": "SQLite", "storage": {"size": "1024Mi", "whenDeleted": "Delete"}},
+            {"provider": "SQLite", "storage": {"size": "0"}},
+            {"provider": "SQLite", "storage": {}, "claim": {"name": "missing"}},
+            {"provider": "SQLite", "claim": {"name": "missing"}},
+        ]
+    ),
 }
-"""By the end of a field's path: what refers to what, and what the CRD asks no shape for, but a child does."""
+"""By the end of a field's path: what refers to what, and what the CRD asks no shape for, but a child does. Volumes are
+of one size and go with their agents: what another claim is depends on what it was."""
 LEFT_OUT = {
     "Ref.namespace",
     "agent.namespace",
@@ -61,7 +72,6 @@ LEFT_OUT = {
     "model.baseURL",
     "model.class",
     "model.fallbacks",
-    "spec.memory",
     "spec.budget",
     "spec.guardrails",
     *(f"tools[].{name}" for name in ("python", "http", "mcp", "httpGet", "files", "sql", "webSearch")),

@@ -47,6 +47,7 @@ class RuleExample:
 EXTERNAL = {"endpoints": ["https://a:2379"], "tlsSecret": {"name": "a"}}
 HOSTED: dict[str, Any] = {"nodeRef": {"name": "shared"}}
 SQLITE: dict[str, Any] = {"provider": "SQLite", "claim": {"name": "memory"}}
+SQLITE_MADE: dict[str, Any] = {"provider": "SQLite", "storage": {"size": "5Gi", "whenDeleted": "Retain"}}
 POSTGRESQL: dict[str, Any] = {"provider": "PostgreSQL", "url": {"secretKeyRef": {"name": "db", "key": "uri"}}}
 KINDS = {"IsekAgent": agent, "IsekTeam": team}
 
@@ -122,7 +123,15 @@ RULES = [
     RuleExample(
         "url goes with provider", agent(memory={**SQLITE, "url": POSTGRESQL["url"]}), agent(memory={"maxTokens": 4000})
     ),
-    RuleExample("claim goes with provider", agent(memory={"provider": "SQLite"}), agent(memory=SQLITE)),
+    RuleExample("claim goes with provider", agent(memory={"claim": SQLITE["claim"]}), agent(memory=SQLITE)),
+    RuleExample(
+        "storage goes with provider SQLite", agent(memory={**SQLITE, "storage": {}}), agent(memory=SQLITE_MADE)
+    ),
+    RuleExample(
+        "storage goes with provider SQLite",
+        agent(memory={**POSTGRESQL, "storage": {}}),
+        agent(memory={"provider": "SQLite"}),
+    ),
     RuleExample("SQLite is for one replica", agent(memory=SQLITE, replicas=2), agent(memory=SQLITE, replicas=0)),
     RuleExample("SQLite is for one replica", agent(memory=SQLITE, replicas=2), agent(memory=POSTGRESQL, replicas=2)),
     RuleExample("SQLite needs pods of its own", agent(memory=SQLITE, **HOSTED), agent(memory=POSTGRESQL, **HOSTED)),
@@ -241,6 +250,7 @@ SCHEMA = [
     SchemaExample("spec.limits.maxToolCalls", agent(limits={"maxToolCalls": -1})),
     SchemaExample("spec.budget.maxTokensPerRun", agent(budget={"maxTokensPerRun": 0})),
     SchemaExample("spec.guardrails.riskThreshold", agent(guardrails={"riskThreshold": "Extreme"})),
+    SchemaExample("spec.memory.storage.size", agent(memory={**SQLITE_MADE, "storage": {"size": "lots"}})),
     SchemaExample("spec.nodeRef.name", agent(nodeRef={"name": "With.Dot"})),
     SchemaExample("instructionz", agent(instructionz="typo")),
     SchemaExample("spec.members", team(members=[])),

@@ -23,8 +23,13 @@ from tests.support.waiting import until
 __all__ = ["ControlPlane", "EtcdMember", "EtcdServer", "KubeClient", "KubeError", "Object", "User", "until"]
 
 # no workload controllers: no pod runs here, and a test that plays them (``KubeClient.mark_ready``) is not overruled
-CONTROLLERS = ("garbage-collector-controller", "namespace-controller", "serviceaccount-controller")
-WORKLOAD_CONTROLLERS = ("statefulset-controller", "persistentvolumeclaim-protection-controller")
+CONTROLLERS = (
+    "garbage-collector-controller",
+    "namespace-controller",
+    "persistentvolumeclaim-protection-controller",
+    "serviceaccount-controller",
+)
+WORKLOAD_CONTROLLERS = ("statefulset-controller",)
 
 
 class User(NamedTuple):

@@ -1,6 +1,7 @@
 """Brings the children of one custom resource to where a decision wants them.
 
-No object is ever taken over: what has a child's name and another owner is left alone and reported.
+No object is ever taken over: what has a child's name and another owner is left alone and reported. A volume claim that
+an owner of the same name left behind, with its labels, is used again.
 """
 
 import hashlib
@@ -20,11 +21,14 @@ from isek_operator.decide.outcome import GeneratedSecret, Manifest, Outcome, Sec
 from isek_operator.decide.reasons import Reason
 from isek_operator.keys import Key, controller_of, key_of
 from isek_operator.kinds import BY_NAME, SECRET
+from isek_operator.manifests.meta import child_labels
 from isek_operator.metrics import Metrics
 from isek_operator.store import Store
 
 WISH = "isek.io/wish"
 """Annotation of a child: the hash of the wish that it was last written with."""
+KEPT = frozenset({"PersistentVolumeClaim"})
+"""Kinds of which some belong to nobody, so that they stay: they are known by their labels."""
 
 logger = logging.getLogger(__name__)
 
@@ -227,7 +231,9 @@ def _wish_hash(manifest: Manifest) -> str | None:
 
 def _is_ours(owner: Resource, live: Manifest) -> bool:
     controller = controller_of(live)
-    return controller is not None and controller["uid"] == owner.metadata.uid
+    if controller is None:
+        return live["kind"] in KEPT and child_labels(owner).items() <= (live["metadata"].get("labels") or {}).items()
+    return bool(controller["uid"] == owner.metadata.uid)
 
 
 def _looks(live: Manifest, wish: Manifest) -> str:

@@ -103,7 +103,7 @@ def _destination(url: SplitResult, namespace: str, world: World) -> Destination 
     named = _service_name(host, namespace, world)
     if named is None:
         return Public(port)
-    service = world.service(*named)
+    service = world.named("Service", *named)
     return _behind(named[0], service, port) if service else None
 
 

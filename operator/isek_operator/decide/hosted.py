@@ -7,6 +7,7 @@ from typing import Any
 from isek_operator.decide.conditions import Verdict, resolved_references, verdict_findings
 from isek_operator.decide.destinations import Destination, destinations
 from isek_operator.decide.joining import InTheMaking, Joined, because_of_mesh, is_refusal
+from isek_operator.decide.memory_volume import MemoryVolume, gather_memory_volume
 from isek_operator.decide.outcome import Manifest, Outcome, Upgrade
 from isek_operator.decide.peers import Peer, gather_peers, unresolved_peers
 from isek_operator.decide.placement import Dedicated, ObservedPlace, Placement, Shared, gather_place, place
@@ -35,6 +36,8 @@ class ObservedHosted:
     peers: tuple[Peer, ...]
     destinations: frozenset[Destination]
     """What its pods have to reach beyond the mesh."""
+    memory: MemoryVolume | None
+    """The volume that is to be made for its memory."""
     deployment: Manifest | None
     """Its own, where it has one."""
     upgrades: Mapping[str, int]
@@ -52,6 +55,7 @@ def gather_hosted(resource: Hosted, world: World) -> ObservedHosted:
         place=gather_place(resource, world),
         peers=gather_peers(resource, world),
         destinations=destinations([resource], world),
+        memory=gather_memory_volume(resource, world),
         deployment=child(world.children(resource.metadata.uid), "Deployment", workload_name(resource)),
         upgrades=world.upgrades(),
     )
@@ -63,16 +67,18 @@ def judge_hosted(observed: ObservedHosted, settings: OperatorSettings, *, waits_
     ``waits_for`` says what is missing once its own pods are ready; None: nothing.
     """
     placement = place(observed.place, settings)
-    made = workload_manifests(_workload(observed, placement), settings) if isinstance(placement, Dedicated) else ()
+    made = _made(observed, placement, settings) if isinstance(placement, Dedicated) else ()
     rollout = _rollout(observed, placement, made, settings)
     unresolved = _unresolved(observed, placement)
     verdict = _verdict(placement, rollout, unresolved)
     if verdict.ready and waits_for:
         verdict = Verdict.moving(Reason.MEMBER_NOT_READY, waits_for)
+    if observed.memory:
+        verdict = observed.memory.explain(verdict)
     return Outcome(
         findings=(*verdict_findings(verdict), resolved_references(unresolved)),
         status=_status(observed, placement, rollout),
-        wish=_wish(placement, rollout, made),
+        wish=_wish(observed, placement, rollout, made),
         secrets=placement.joined.copies if isinstance(placement, Dedicated) else (),
         companions=placement.companions if isinstance(placement, InTheMaking) else (),
         upgrade=rollout.turn.upgrade if isinstance(placement, Dedicated) else Upgrade.NONE,
@@ -90,6 +96,12 @@ def _rollout(
     return Rollout.of(observed.deployment, wished, selector_text(observed.resource), observed.upgrades, settings)
 
 
+def _made(observed: ObservedHosted, placement: Dedicated, settings: OperatorSettings) -> tuple[Manifest, ...]:
+    made = workload_manifests(_workload(observed, placement), settings)
+    # last: a volume that may not grow holds up nothing else, and a pod waits for its own
+    return (*made, observed.memory.wish) if observed.memory else made
+
+
 def _workload(observed: ObservedHosted, placement: Dedicated) -> Workload:
     mesh, key = placement.joined.mesh, placement.joined.network_key
     return Workload(observed.resource, (observed.resource,), mesh, key, observed.destinations)
@@ -98,7 +110,7 @@ def _workload(observed: ObservedHosted, placement: Dedicated) -> Workload:
 def _unresolved(observed: ObservedHosted, placement: Placement) -> list[Problem]:
     return [
         *([placement] if isinstance(placement, Problem) and placement.reason in _REFERENCE_REASONS else []),
-        *observed.place.missing_secrets,
+        *observed.place.missing,
         *unresolved_peers(observed.peers, observed.place.mesh),
     ]
 
@@ -127,13 +139,16 @@ def _on_node(placement: Shared, rollout: Rollout) -> Verdict:
     return Verdict.moving(Reason.NODE_NOT_READY, message)
 
 
-def _wish(placement: Placement, rollout: Rollout, made: tuple[Manifest, ...]) -> tuple[Manifest, ...] | None:
+def _wish(
+    observed: ObservedHosted, placement: Placement, rollout: Rollout, made: tuple[Manifest, ...]
+) -> tuple[Manifest, ...] | None:
     if isinstance(placement, Dedicated):
         return rollout.wish(made)
+    remembered = (observed.memory.wish,) if observed.memory and observed.memory.claim else ()
     if _has_no_address(placement):
-        return ()  # pods from before the rival was known would answer in its place
+        return remembered  # pods from before the rival was known would answer in its place
     if not isinstance(placement, Dedicated | Shared) and is_refusal(placement):
-        return ()  # nor does it stay in a mesh that does not let it in any more
+        return remembered  # nor does it stay in a mesh that does not let it in any more
     if isinstance(placement, Shared) and rollout.complete:
         return ()  # pods that it had before go only now, when the node answers for it
     return None

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from isek_operator.decide.cycles import cycle_problem, member_cycle
 from isek_operator.decide.joining import InTheMaking, Joined, Joining, ObservedJoining, gather_joining, join
+from isek_operator.decide.memory_volume import missing_claims
 from isek_operator.decide.names import name_conflict, name_rival
 from isek_operator.decide.node import ObservedNode, gather_node
 from isek_operator.decide.problem import Problem
@@ -44,7 +45,8 @@ class ObservedPlace:
     """The IsekNode that it names, with all around that; None: it names none, or one that is not there."""
     own_joining: ObservedJoining | None
     """Its own mesh; None: it uses that of the IsekNode."""
-    missing_secrets: tuple[Problem, ...]
+    missing: tuple[Problem, ...]
+    """Secrets and volume claims that it refers to and that do not exist."""
 
     @property
     def mesh(self) -> MeshName | None:
@@ -63,7 +65,7 @@ def gather_place(resource: Hosted, world: World) -> ObservedPlace:
         cycle=member_cycle(resource, world),
         host=gather_node(host, world) if host else None,
         own_joining=None if host_name else gather_joining(resource, world),
-        missing_secrets=missing_secrets(resource, world),
+        missing=(*missing_secrets(resource, world), *missing_claims(resource, world)),
     )
 
 
@@ -79,8 +81,8 @@ def place(observed: ObservedPlace, settings: OperatorSettings) -> Placement:
     joined = join(observed.own_joining, settings)
     if not isinstance(joined, Joined):
         return joined
-    if observed.missing_secrets:
-        return observed.missing_secrets[0]
+    if observed.missing:
+        return observed.missing[0]
     return Dedicated(joined)
 
 
@@ -100,7 +102,7 @@ def _on_node(observed: ObservedPlace, settings: OperatorSettings) -> Shared | Pr
         )
         return Problem(Reason.NODE_FULL, message)
     if not _among(resource, host.seating.hosted):
-        return observed.missing_secrets[0]
+        return observed.missing[0]
     return Shared(host, join(host.joining, settings))
 
 

@@ -145,6 +145,14 @@ class Reason(StrEnum):
         ALL,
         UNRESOLVED,
     )
+    CLAIM_NOT_FOUND = Entry(
+        "ClaimNotFound",
+        "The PersistentVolumeClaim that `spec.memory.claim` names does not exist.",
+        "Create it, fix `spec.memory.claim`, or leave that out to have one made; it is looked for again every 30 "
+        "seconds.",
+        (AGENT,),
+        UNRESOLVED,
+    )
     SECRET_INVALID = Entry(
         "SecretInvalid",
         "A Secret that is referred to does not hold what it is referred to for: a certificate authority that can issue "
@@ -273,10 +281,12 @@ class Reason(StrEnum):
     )
     VOLUMES_KEPT = Entry(
         "VolumesKept",
-        "The etcd is to have other volumes, and `spec.etcd.storage.whenDeleted` keeps those that it has: a new etcd "
-        "would take them over as they are. It goes on with them.",
-        "Set `spec.etcd.storage.whenDeleted` to `Delete` to have the etcd made anew, or set `spec.etcd.storage` back.",
-        (MESH,),
+        "Other volumes are asked for than there are, and those stay in use. Of an etcd, because "
+        "`spec.etcd.storage.whenDeleted` keeps them and a new etcd would take them over as they are; of an agent's "
+        "memory, because a volume never shrinks, nor does it change its class.",
+        "Set the storage back. Or, for an etcd, set `spec.etcd.storage.whenDeleted` to `Delete` to have it made anew; "
+        "for a memory, copy it to a claim of your own and name that in `spec.memory.claim`.",
+        (AGENT, MESH),
         STUCK,
     )
     SPACE_EXHAUSTED = Entry(

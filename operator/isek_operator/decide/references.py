@@ -187,6 +187,12 @@ def referenced_secrets(resource: Resource) -> set[tuple[str, str]]:
     return {(resource.namespace, key.name) for key in secret_keys(resource)}
 
 
+def referenced_claims(resource: Resource) -> set[tuple[str, str]]:
+    """Namespace and name of every PersistentVolumeClaim of others that ``resource`` refers to."""
+    memory = resource.spec.memory if isinstance(resource, IsekAgent) else None
+    return {(resource.namespace, memory.claim.name)} if memory and memory.claim else set()
+
+
 def _etcd_keys(mesh: IsekMesh) -> Iterator[SecretKey]:
     etcd = mesh.spec.etcd
     if etcd.external:

@@ -7,6 +7,7 @@ from isek.api.workload import Limits, PodTemplate
 
 from isek_operator.decide.destinations import Destination
 from isek_operator.decide.references import Hosted, User
+from isek_operator.manifests.memory_claim import memory_claim_name
 from isek_operator.manifests.meta import role, role_label, workload_name
 
 _NO_TEMPLATE, _NO_LIMITS = PodTemplate(), Limits()
@@ -62,8 +63,12 @@ class Workload:
     @property
     def memory_claim(self) -> str | None:
         """The PersistentVolumeClaim with the memory of an agent in SQLite, which one pod at a time may use."""
-        memory = self.owner.spec.memory if isinstance(self.owner, IsekAgent) else None
-        return memory.claim.name if memory and memory.claim else None
+        if not isinstance(self.owner, IsekAgent) or self.owner.spec.memory is None:
+            return None
+        memory = self.owner.spec.memory
+        if memory.claim is not None:
+            return memory.claim.name
+        return memory_claim_name(self.owner) if memory.volume else None
 
     @property
     def longest_run_seconds(self) -> int:

@@ -38,7 +38,7 @@ class World(Protocol):
         ...
 
     def labelled(self, kind: str, namespace: str, label: str, value: str) -> Iterable[Manifest]:
-        """The live objects of a core kind with one label (Pod, PersistentVolumeClaim: metadata only)."""
+        """The live objects of a core kind with one label (Pod, PersistentVolumeClaim)."""
         ...
 
     def secret(self, namespace: str, name: str) -> Mapping[str, str | None] | None:
@@ -48,8 +48,8 @@ class World(Protocol):
         """
         ...
 
-    def service(self, namespace: str, name: str) -> Manifest | None:
-        """A Service that a resource's URL names; None: it is not there."""
+    def named(self, kind: str, namespace: str, name: str) -> Manifest | None:
+        """A Service or PersistentVolumeClaim of others that a resource names; None: it is not there."""
         ...
 
     def spec_managers(self, kind: str, namespace: str, name: str) -> frozenset[str]:

@@ -98,9 +98,9 @@ class LocalWorld:
         secret = self._secrets.get((namespace, name))
         return None if secret is None else dict.fromkeys(secret)
 
-    def service(self, namespace: str, name: str) -> Manifest | None:
-        """None: on one machine, nothing leads anywhere by a Service."""
-        return None
+    def named(self, kind: str, namespace: str, name: str) -> Manifest | None:
+        """Nothing leads anywhere by a Service on one machine; every volume claim is there, since none is needed."""
+        return {} if kind == "PersistentVolumeClaim" else None
 
     def spec_managers(self, kind: str, namespace: str, name: str) -> frozenset[str]:
         """Nobody: files have no field managers."""

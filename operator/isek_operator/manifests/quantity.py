@@ -15,16 +15,19 @@ def canonical_quantity(text: str) -> str:
     What is no quantity, or has a decimal exponent, is given back as it is: the API server judges it.
     Source: k8s.io/apimachinery/pkg/api/resource, Quantity.
     """
-    match = _PATTERN.match(text)
-    if match is None or not any(character.isdigit() for character in match["number"]):
+    match = _match(text)
+    if match is None:
         return text
-    number, suffix = Decimal(match["number"]), match["suffix"]
-    if suffix in _BINARY:
-        value = number * 1024 ** _BINARY[suffix]
-        if abs(value) >= 1024:
-            return _binary(_rounded_up(value))
-        return _decimal(value)
-    return _decimal(number.scaleb(_DECIMAL[suffix]))
+    value = _value(match)
+    if match["suffix"] in _BINARY and abs(value) >= 1024:
+        return _binary(_rounded_up(value))
+    return _decimal(value)
+
+
+def is_larger(one: str, other: str) -> bool:
+    """Whether the first of two quantities is the larger one; not, where one of them is none."""
+    first, second = _match(one), _match(other)
+    return first is not None and second is not None and _value(first) > _value(second)
 
 
 def canonical_resources(resources: dict[str, Any]) -> dict[str, Any]:
@@ -35,6 +38,16 @@ def canonical_resources(resources: dict[str, Any]) -> dict[str, Any]:
         else value
         for name, value in resources.items()
     }
+
+
+def _match(text: str) -> re.Match[str] | None:
+    match = _PATTERN.match(text)
+    return match if match and any(character.isdigit() for character in match["number"]) else None
+
+
+def _value(match: re.Match[str]) -> Decimal:
+    number, suffix = Decimal(match["number"]), match["suffix"]
+    return number * 1024 ** _BINARY[suffix] if suffix in _BINARY else number.scaleb(_DECIMAL[suffix])
 
 
 def _binary(value: int) -> str:

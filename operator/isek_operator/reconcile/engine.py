@@ -23,7 +23,7 @@ from isek_operator.cluster.events import Recorder
 from isek_operator.decide.destinations import service_names
 from isek_operator.decide.outcome import Outcome, OwnFate
 from isek_operator.decide.reasons import Reason
-from isek_operator.decide.references import referenced_secrets, secret_keys
+from isek_operator.decide.references import referenced_claims, referenced_secrets, secret_keys
 from isek_operator.decide.seating import runs
 from isek_operator.decide.transitions import News
 from isek_operator.decide.world import World
@@ -35,8 +35,8 @@ from isek_operator.manifests.isek_mesh import MADE_BY_DEFAULT
 from isek_operator.metrics import Metrics
 from isek_operator.queue import Done, Retry
 from isek_operator.reconcile.etcd_steps import EtcdSteps
+from isek_operator.reconcile.named_objects import NamedObjects
 from isek_operator.reconcile.referenced import ReferencedSecrets
-from isek_operator.reconcile.services import NamedServices
 from isek_operator.reconcile.status_writer import StatusWriter
 from isek_operator.store import Store
 from isek_operator.tracing import tracer
@@ -80,7 +80,8 @@ class Engine:
         )
         self._children = Children(client, store, metrics, remember=intake.observed)
         self._secrets = ReferencedSecrets(client, store)
-        self._services = NamedServices(client, store)
+        self._services = NamedObjects(BY_NAME["Service"], client, store)
+        self._claims = NamedObjects(BY_NAME["PersistentVolumeClaim"], client, store)
 
     async def handle(self, key: Key) -> Done | Retry:
         """Reconcile, and tell the queue what to make of the result. Never raises."""
@@ -94,12 +95,13 @@ class Engine:
         return result
 
     def forget_unused(self) -> None:
-        """Keep nothing about children that are no more, and Secrets and Services that nobody names any more."""
+        """Keep nothing about children that are no more, and what nobody names any more of others."""
         self._children.forget_gone()
         known = (self._store.parsed(key) for kind in CUSTOM_KINDS for key in self._store.keys(kind.kind))
         resources = [each for each in known if isinstance(each, Resource)]
         self._secrets.forget_all_but({name for each in resources for name in referenced_secrets(each)})
         self._services.forget_all_but(service_names(resources, self._store))
+        self._claims.forget_all_but({name for each in resources for name in referenced_claims(each)})
 
     async def _guarded(self, key: Key) -> tuple[str, Done | Retry]:
         try:
@@ -143,8 +145,7 @@ class Engine:
             return SETTLED
         if resource is None or resource.metadata.deletion_timestamp is not None:
             return SETTLED  # its children go by garbage collection
-        missing_secret = await self._secrets.read(resource.namespace, secret_keys(resource))
-        old_service = await self._services.read(service_names(runs(resource, self._store), self._store))
+        look_again = await self._read_unwatched(resource)
         with tracer().step("decide"):
             outcome = self._decide(resource, self._store)
         if outcome.fate is OwnFate.DELETE:
@@ -170,8 +171,16 @@ class Engine:
             tended = await self._etcds.tend(resource, outcome, lambda: self._decide(resource, self._store))
             outcome, follows = tended.outcome, tended.look_again_after
         await self._status.say(judged, outcome, applied)
-        after = _soonest(outcome.look_again_after, missing_secret, old_service, _problem_seconds(applied), follows)
+        after = _soonest(outcome.look_again_after, look_again, _problem_seconds(applied), follows)
         return "success" if applied.problem is None else "blocked", Done(after)
+
+    async def _read_unwatched(self, resource: Resource) -> float | None:
+        """Know what it names and no watch tells of; seconds until some of that is to be read again."""
+        return _soonest(
+            await self._secrets.read(resource.namespace, secret_keys(resource)),
+            await self._services.read(service_names(runs(resource, self._store), self._store)),
+            await self._claims.read(referenced_claims(resource)),
+        )
 
     async def _make_companions(self, resource: Resource, outcome: Outcome) -> None:
         for manifest in outcome.companions:

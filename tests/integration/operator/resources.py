@@ -12,6 +12,7 @@ CHILD_KINDS = (
     "ServiceAccount",
     "PodDisruptionBudget",
     "NetworkPolicy",
+    "PersistentVolumeClaim",
     "Secret",
 )
 OURS = "app.kubernetes.io/managed-by=isek-operator"

@@ -49,7 +49,7 @@ async def test_an_agent_becomes_a_deployment_and_is_ready_once_its_pods_are(kube
 async def test_an_agent_that_takes_a_memory_in_sqlite_gets_one_pod_at_a_time_and_loses_that_again(
     kube: KubeClient,
 ) -> None:
-    memory = {"provider": "SQLite", "claim": {"name": "remembers"}}
+    memory = {"provider": "SQLite"}
     for spec, wanted in (({}, "RollingUpdate"), ({"memory": memory}, "Recreate"), ({}, "RollingUpdate")):
         await kube.apply(agent("writer", **spec))
 

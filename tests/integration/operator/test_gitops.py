@@ -21,7 +21,7 @@ SERVER_SIDE = ("--server-side", "--field-manager=argocd-controller")
 MANIFESTS = (
     mesh("default"),
     node("shared"),
-    agent("writer"),
+    agent("writer", memory={"provider": "SQLite"}),
     agent("guest", nodeRef={"name": "shared"}),
     team("newsroom", "writer", "guest"),
 )

@@ -3,7 +3,7 @@
 import itertools
 
 import pytest
-from isek_operator.kinds import CHILD_KINDS, CUSTOM_KINDS, EVENT, LABELLED_KINDS, NAMESPACE, SECRET
+from isek_operator.kinds import CHILD_KINDS, CUSTOM_KINDS, EVENT, NAMESPACE, SECRET
 
 from tests.support.chart import Manifest, render
 
@@ -54,7 +54,6 @@ def test_the_operator_may_do_with_each_kind_what_it_does_and_no_more() -> None:
         **{(kind.group, f"{kind.plural}/status"): {"patch"} for kind in CUSTOM_KINDS},
         **{(kind.group, f"{kind.plural}/finalizers"): {"update"} for kind in CUSTOM_KINDS},
         **{(kind.group, kind.plural): CHILD_VERBS for kind in (*CHILD_KINDS, SECRET)},
-        **{(kind.group, kind.plural): {"list", "watch"} for kind in LABELLED_KINDS},
         ("", "pods"): {"list", "watch", "delete"},
         (NAMESPACE.group, NAMESPACE.plural): {"list", "watch"},
         (EVENT.group, EVENT.plural): {"create", "patch"},

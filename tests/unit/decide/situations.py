@@ -148,6 +148,12 @@ def _agents_and_teams() -> Iterator[Situation]:
         yield now("that asks somebody of another mesh", apart, kind, "Failed")
     keyless = settled_world().put(agent(NAMES["IsekAgent"], model=OPENAI))
     yield now("without the key of its model", keyless, "IsekAgent", "Failed")
+    unclaimed = settled_world().put(agent(NAMES["IsekAgent"], memory={"provider": "SQLite", "claim": {"name": "none"}}))
+    yield now("without the volume claim that it names", unclaimed, "IsekAgent", "Failed")
+    larger = {"memory": {"provider": "SQLite", "storage": {"size": "2Gi"}}}
+    shrinking = with_pods("IsekAgent", spec=larger).put(one_of("IsekAgent", memory={"provider": "SQLite"}))
+    shrinking.bring_about("IsekAgent", NAMES["IsekAgent"])
+    yield now("whose memory is to have less room", shrinking, "IsekAgent", "Failed")
 
 
 def _teams() -> Iterator[Situation]:

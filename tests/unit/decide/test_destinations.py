@@ -2,6 +2,7 @@ from typing import Any
 
 import pytest
 from isek_operator.decide.destinations import Address, Destination, Pods, Public, destinations, service_names
+from isek_operator.keys import Key, key_of
 
 from tests.unit.decide.scene import Scene
 from tests.unit.manifests.samples import ECHO, NAMESPACE, agent, mesh, node, team
@@ -22,7 +23,7 @@ def asking(url: str | None) -> dict[str, Any]:
 def found(url: str | None, *services: dict[str, Any]) -> frozenset[Destination]:
     scene = Scene(asking(url)).label_namespace("ai")
     for each in services:
-        scene.store.put_read_service(each["metadata"]["namespace"], each["metadata"]["name"], each)
+        scene.store.put_read(key_of(each), each)
     return destinations([scene.resource("IsekAgent", "researcher")], scene.store)
 
 
@@ -153,6 +154,6 @@ def test_an_external_etcd_is_reached_by_all_that_have_pods_in_the_mesh(kind: str
 )
 def test_what_tools_ask_is_reached(tool: dict[str, Any], reached: set[Destination]) -> None:
     scene = Scene(agent(model=ECHO, tools=[tool])).label_namespace("ai")
-    scene.store.put_read_service("ai", "models", service(namespace="ai"))
+    scene.store.put_read(Key("Service", "ai", "models"), service(namespace="ai"))
 
     assert destinations([scene.resource("IsekAgent", "researcher")], scene.store) == reached

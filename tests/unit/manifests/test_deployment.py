@@ -42,6 +42,15 @@ def test_a_memory_in_sqlite_has_its_volume_and_one_pod_at_a_time() -> None:
     assert {"name": "memory", "mountPath": "/var/lib/isek/memory"} in pod["containers"][0]["volumeMounts"]
 
 
+def test_a_memory_in_sqlite_that_names_no_claim_has_the_one_that_is_made_for_it() -> None:
+    spec = built(agent(memory={"provider": "SQLite"}))["spec"]
+
+    claim = {"claimName": "researcher-agent-memory"}
+    assert spec["strategy"]["type"] == "Recreate"
+    assert {"name": "memory", "persistentVolumeClaim": claim} in spec["template"]["spec"]["volumes"]
+    assert spec["template"]["spec"]["securityContext"]["fsGroup"] == 65532, "else root alone may write to it"
+
+
 def test_the_url_of_a_memory_is_a_file_of_the_node_and_of_nobody_else() -> None:
     memory = {"provider": "PostgreSQL", "url": {"secretKeyRef": {"name": "db", "key": "uri"}}}
     pod = built(agent(memory=memory))["spec"]["template"]["spec"]

@@ -1,7 +1,7 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from isek_operator.manifests.quantity import canonical_quantity, canonical_resources
+from isek_operator.manifests.quantity import canonical_quantity, canonical_resources, is_larger
 
 
 @pytest.mark.parametrize(
@@ -48,3 +48,11 @@ def test_requests_and_limits_become_canonical_and_claims_stay() -> None:
         "limits": {"cpu": "500m"},
         "claims": [{"name": "gpu"}],
     }
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "larger"),
+    [("2Gi", "1Gi", True), ("1Gi", "1024Mi", False), ("1Gi", "1G", True), ("500M", "1Gi", False), ("lots", "1", False)],
+)
+def test_quantities_are_compared_by_what_they_say(one: str, other: str, larger: bool) -> None:
+    assert is_larger(one, other) is larger

@@ -172,6 +172,14 @@ async def test_a_pod_of_an_etcd_concerns_its_mesh(observed: Observed) -> None:
     assert await observed.due() == {Key("IsekMesh", "newsroom", "default")}
 
 
+@pytest.mark.parametrize(("label", "kind"), [("isek.io/mesh", "IsekMesh"), ("isek.io/agent", "IsekAgent")])
+async def test_a_volume_claim_concerns_whom_it_is_labelled_with_whoever_owns_it(
+    observed: Observed, label: str, kind: str
+) -> None:
+    observed.intake.observed(manifest("PersistentVolumeClaim", "any", 1, metadata={"labels": {label: "writer"}}))
+    assert await observed.due() == {Key(kind, "newsroom", "writer")}
+
+
 async def test_what_is_already_known_makes_nobody_due(observed: Observed) -> None:
     observed.intake.observed(child(5))
     await observed.due()

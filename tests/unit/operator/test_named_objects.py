@@ -3,8 +3,8 @@ from typing import Any, cast
 
 from isek_operator.cluster.client import Client
 from isek_operator.cluster.errors import ForbiddenError
-from isek_operator.kinds import ApiKind
-from isek_operator.reconcile.services import FOUND_SECONDS, MISSING_SECONDS, NamedServices
+from isek_operator.kinds import BY_NAME, ApiKind
+from isek_operator.reconcile.named_objects import FOUND_SECONDS, MISSING_SECONDS, NamedObjects
 from isek_operator.store import Store
 
 Manifest = dict[str, Any]
@@ -37,9 +37,9 @@ def service() -> Manifest:
     return {"apiVersion": "v1", "kind": "Service", "metadata": metadata, "spec": {"selector": {"app": "models"}}}
 
 
-def reading(server: Server) -> tuple[NamedServices, Store, Clock]:
+def reading(server: Server) -> tuple[NamedObjects, Store, Clock]:
     store, clock = Store(), Clock()
-    return NamedServices(cast(Client, server), store, clock=clock), store, clock
+    return NamedObjects(BY_NAME["Service"], cast(Client, server), store, clock=clock), store, clock
 
 
 async def test_a_service_is_read_once_and_again_when_it_is_old() -> None:
@@ -48,7 +48,7 @@ async def test_a_service_is_read_once_and_again_when_it_is_old() -> None:
 
     assert await services.read({MODELS}) == FOUND_SECONDS
     assert await services.read({MODELS}) == FOUND_SECONDS
-    found = store.service(*MODELS)
+    found = store.named("Service", *MODELS)
     assert found is not None
     assert found["spec"] == {"selector": {"app": "models"}}
     assert server.reads == 1
@@ -62,19 +62,19 @@ async def test_one_that_is_missing_is_looked_for_sooner() -> None:
     server = Server({})
     services, store, clock = reading(server)
     assert await services.read({MODELS}) == MISSING_SECONDS
-    assert store.service(*MODELS) is None
+    assert store.named("Service", *MODELS) is None
 
     server.known[MODELS], clock.now = service(), MISSING_SECONDS
     await services.read({MODELS})
 
-    assert store.service(*MODELS) is not None
+    assert store.named("Service", *MODELS) is not None
 
 
 async def test_one_that_may_not_be_read_counts_as_missing() -> None:
     services, store, _ = reading(Server({MODELS: ForbiddenError("no")}))
 
     assert await services.read({MODELS}) == MISSING_SECONDS
-    assert store.service(*MODELS) is None
+    assert store.named("Service", *MODELS) is None
 
 
 async def test_our_own_are_watched_and_not_read() -> None:
@@ -93,4 +93,4 @@ async def test_those_that_nobody_names_any_more_are_forgotten() -> None:
 
     services.forget_all_but(set())
 
-    assert store.service(*MODELS) is None
+    assert store.named("Service", *MODELS) is None

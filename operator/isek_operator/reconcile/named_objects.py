@@ -1,4 +1,4 @@
-"""Reads the Services that URLs of resources name and that no watch tells of."""
+"""Reads objects of others that resources name and that no watch tells of: Services in URLs, volume claims."""
 
 import math
 import time
@@ -7,21 +7,21 @@ from collections.abc import Callable, Iterable, Set
 from isek_operator.cluster.client import Client
 from isek_operator.cluster.errors import ForbiddenError
 from isek_operator.keys import Key
-from isek_operator.kinds import BY_NAME
+from isek_operator.kinds import ApiKind
 from isek_operator.store import Store
 
 MISSING_SECONDS = 30.0
 FOUND_SECONDS = 600.0
 """How long what was read is believed."""
 
-SERVICE = BY_NAME["Service"]
 
+class NamedObjects:
+    """Keeps the store's knowledge of other people's objects of one kind young enough."""
 
-class NamedServices:
-    """Keeps the store's knowledge of other people's Services young enough."""
-
-    def __init__(self, client: Client, store: Store, *, clock: Callable[[], float] = time.monotonic) -> None:
-        self._client, self._store, self._clock = client, store, clock
+    def __init__(
+        self, kind: ApiKind, client: Client, store: Store, *, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._kind, self._client, self._store, self._clock = kind, client, store, clock
         self._read_at: dict[tuple[str, str], float] = {}
 
     async def read(self, named: Iterable[tuple[str, str]]) -> float | None:
@@ -29,21 +29,22 @@ class NamedServices:
         return min([wait for each in sorted(named) if (wait := await self._read(each)) is not None], default=None)
 
     def forget_all_but(self, named: Set[tuple[str, str]]) -> None:
-        """Keep nothing about Services other than those of these namespaces and names."""
+        """Keep nothing about objects other than those of these namespaces and names."""
         self._read_at = {key: at for key, at in self._read_at.items() if key in named}
-        self._store.keep_read_services(named)
+        self._store.keep_read(self._kind.kind, named)
 
     async def _read(self, name: tuple[str, str]) -> float | None:
-        if self._store.get(Key("Service", *name)) is not None:
+        key = Key(self._kind.kind, *name)
+        if self._store.get(key) is not None:
             return None  # our own: watched
         if self._clock() >= self._due_at(name):
             self._read_at[name] = self._clock()
             try:
-                self._store.put_read_service(*name, await self._client.get(SERVICE, *name))
+                self._store.put_read(key, await self._client.get(self._kind, *name))
             except ForbiddenError:  # in a namespace that the operator does not work in
-                self._store.put_read_service(*name, None)
+                self._store.put_read(key, None)
         return max(self._due_at(name) - self._clock(), 1.0)
 
     def _due_at(self, name: tuple[str, str]) -> float:
-        found = self._store.service(*name) is not None
+        found = self._store.named(self._kind.kind, *name) is not None
         return self._read_at.get(name, -math.inf) + (FOUND_SECONDS if found else MISSING_SECONDS)
