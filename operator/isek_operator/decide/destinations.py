@@ -43,7 +43,17 @@ class Public:
     port: int
 
 
-Destination = Pods | Address | Public
+@dataclass(frozen=True)
+class Anywhere:
+    """Some host, inside the cluster or not: which one is in a Secret, and the operator looks at no value of those."""
+
+    port: int
+
+
+Destination = Pods | Address | Public | Anywhere
+
+POSTGRESQL = Anywhere(5432)
+"""Where databases answer whose URLs are in Secrets, as far as anybody can tell without them."""
 
 
 def destinations(resources: Iterable[Resource], world: World) -> frozenset[Destination]:
@@ -54,8 +64,11 @@ def destinations(resources: Iterable[Resource], world: World) -> frozenset[Desti
     return frozenset(
         found
         for resource in resources
-        for url in _urls(resource, world)
-        if (found := _destination(url, resource.namespace, world)) is not None
+        for found in (
+            *(_destination(url, resource.namespace, world) for url in _urls(resource, world)),
+            POSTGRESQL if _calls_a_database(resource) else None,
+        )
+        if found is not None
     )
 
 
@@ -82,8 +95,14 @@ def _urls(resource: Resource, world: World) -> Iterator[SplitResult]:
             yield from map(urlsplit, _tool_urls(tool))
 
 
+def _calls_a_database(resource: Resource) -> bool:
+    if not isinstance(resource, IsekAgent):
+        return False
+    memory = resource.spec.memory
+    return bool(memory and memory.url) or any(tool.sql for tool in resource.spec.tools)
+
+
 def _tool_urls(tool: Tool) -> Iterator[str]:
-    """The URL of a database is in a Secret, and its host known to nobody here."""
     for asked in (tool.http, tool.mcp, tool.web_search):
         if asked:
             yield asked.url

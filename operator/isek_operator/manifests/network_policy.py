@@ -9,7 +9,7 @@ from typing import Any
 
 from isek.api import IsekMesh
 
-from isek_operator.decide.destinations import Address, Destination, Pods, Public
+from isek_operator.decide.destinations import Address, Anywhere, Destination, Pods, Public
 from isek_operator.decide.workload import Workload
 from isek_operator.manifests.etcd import CLIENT_PORT, METRICS_PORT, PEER_PORT, etcd_name, etcd_selector
 from isek_operator.manifests.meta import MANAGER, Manifest, child_meta, joined_labels
@@ -137,6 +137,8 @@ def _beyond(destinations: Iterable[Destination]) -> list[Rule]:
                 rules.append(_to([_pods(dict(sorted(labels)), _namespace(namespace))], port))
             case Address(ip, port):
                 rules.append(_to([_address(ip)], port))
+            case Anywhere(port):
+                rules.append({"ports": [_port(port)]})
             case Public(port):
                 public.add(port)
     if public:

@@ -1,13 +1,24 @@
 from typing import Any
 
 import pytest
-from isek_operator.decide.destinations import Address, Destination, Pods, Public, destinations, service_names
+from isek_operator.decide.destinations import (
+    POSTGRESQL,
+    Address,
+    Destination,
+    Pods,
+    Public,
+    destinations,
+    service_names,
+)
 from isek_operator.keys import Key, key_of
 
 from tests.unit.decide.scene import Scene
 from tests.unit.manifests.samples import ECHO, NAMESPACE, agent, mesh, node, team
 
 MODELS = frozenset({("app", "models")})
+
+
+FROM_SECRET = {"secretKeyRef": {"name": "db", "key": "url"}}
 
 
 def service(name: str = "models", namespace: str = NAMESPACE, **spec: Any) -> dict[str, Any]:
@@ -149,11 +160,23 @@ def test_an_external_etcd_is_reached_by_all_that_have_pods_in_the_mesh(kind: str
         ({"httpGet": {"allow": ["*.example.org"]}}, {Public(80), Public(443)}),
         ({"httpGet": {"allow": ["fd00::1"]}}, {Address("fd00::1", 80), Address("fd00::1", 443)}),
         ({"builtin": "datetime"}, set()),
-        ({"sql": {"url": {"secretKeyRef": {"name": "db", "key": "url"}}}}, set()),
+        ({"sql": {"url": FROM_SECRET}}, {POSTGRESQL}),
     ],
 )
 def test_what_tools_ask_is_reached(tool: dict[str, Any], reached: set[Destination]) -> None:
     scene = Scene(agent(model=ECHO, tools=[tool])).label_namespace("ai")
     scene.store.put_read(Key("Service", "ai", "models"), service(namespace="ai"))
+
+    assert destinations([scene.resource("IsekAgent", "researcher")], scene.store) == reached
+
+
+@pytest.mark.parametrize(
+    ("memory", "reached"),
+    [({"provider": "PostgreSQL", "url": FROM_SECRET}, {POSTGRESQL}), ({"provider": "SQLite"}, set()), ({}, set())],
+)
+def test_a_memory_in_postgresql_is_reached_on_its_port_wherever_it_is(
+    memory: dict[str, Any], reached: set[Destination]
+) -> None:
+    scene = Scene(agent(model=ECHO, memory=memory))
 
     assert destinations([scene.resource("IsekAgent", "researcher")], scene.store) == reached

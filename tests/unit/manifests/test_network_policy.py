@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 from isek.api import IsekMesh
-from isek_operator.decide.destinations import Address, Pods, Public
+from isek_operator.decide.destinations import POSTGRESQL, Address, Destination, Pods, Public
 from isek_operator.decide.outcome import Manifest
 from isek_operator.manifests.network_policy import etcd_network_policy, workload_network_policy
 from isek_operator.manifests.pod import pod_template
@@ -29,7 +29,7 @@ def a_mesh(name: str = "default", namespace: str = NAMESPACE, **spec: Any) -> Is
 class Town:
     """The pods and policies of a mesh with two agents, of one elsewhere, and of strangers."""
 
-    def __init__(self, *destinations: Pods | Address | Public, namespace: str = NAMESPACE, **spec: Any) -> None:
+    def __init__(self, *destinations: Destination, namespace: str = NAMESPACE, **spec: Any) -> None:
         self.mesh, self.foreign = a_mesh(**spec), a_mesh("ground", "infra")
         workloads = [
             dedicated(elsewhere(agent("asker"), namespace), self.mesh, destinations=destinations),
@@ -193,6 +193,15 @@ def test_the_pods_behind_a_service_are_reached_at_their_port_alone() -> None:
     assert not town.allows(town.asker, Pod(NAMESPACE, {"app": "models"}), 8000)
     assert town.allows(town.asker, Pod("lab", {"app": "curious"}, {"http": 80}), 80)
     assert not town.allows(town.asker, Pod("lab", {"app": "curious"}, {"http": 80}), 81)
+
+
+def test_a_database_that_a_secret_names_is_reached_wherever_it_is_on_its_port_alone() -> None:
+    town = Town(POSTGRESQL)
+
+    for database in (Pod("data", {"cnpg.io/cluster": "db"}), "10.1.2.3", "93.184.216.34"):
+        assert town.allows(town.asker, database, 5432)
+        assert not town.allows(town.asker, database, 443)
+        assert not town.allows(town.writer, database, 5432)
 
 
 @pytest.mark.parametrize("address", ["93.184.216.34", "8.8.8.8", "2606:4700::1111"])
