@@ -29,9 +29,12 @@ RUN python -m pip --python /app install --quiet --no-compile --no-deps --no-inde
     $COMPILE /app/lib
 
 FROM python-build AS node-app
-COPY requirements/node.txt /requirements/
+# node-litellm: the same with LiteLLM (160 MB)
+ARG NODE_REQUIREMENTS=node
+COPY requirements/${NODE_REQUIREMENTS}.txt /requirements/
 RUN --mount=type=cache,target=/cache/pip \
-    python -m pip --python /app install --quiet --no-compile --require-hashes --requirement /requirements/node.txt
+    python -m pip --python /app install --quiet --no-compile --require-hashes \
+      --requirement /requirements/${NODE_REQUIREMENTS}.txt
 COPY --from=wheel /wheel /wheel
 RUN python -m pip --python /app install --quiet --no-compile --no-deps --no-index /wheel/*.whl && \
     rm -r /app/bin/isek-operator /app/lib/python3*/site-packages/isek_operator && \

@@ -64,6 +64,10 @@ lint: setup ## Ruff, mypy, import-linter, shellcheck, and the linter and type ch
 scan: setup build/checkov/.ready ## Scan what the chart renders and what the operator makes, by checkov, for risks
 	$(BIN)/pytest tests/scan
 
+.PHONY: test-litellm
+test-litellm: setup build/litellm/.ready ## The tests of LiteLLMModel, in the environment that an image with LiteLLM has
+	PYTHONPATH=node_image build/litellm/bin/python -m pytest tests/litellm
+
 .PHONY: format
 format: $(VENV)/.ready ## Format the Python code
 	$(BIN)/ruff check --fix .
@@ -86,11 +90,13 @@ verify: $(VENV)/.ready ## Fail when a generated file is not up to date
 
 .PHONY: requirements
 requirements: $(VENV)/.ready ## Resolve the dependencies of pyproject.toml anew (UPGRADE=1: to the newest)
-	$(LOCK) $(if $(UPGRADE),--upgrade) --all-extras --group dev pyproject.toml -o requirements/dev.txt
+	$(LOCK) $(if $(UPGRADE),--upgrade) --extra operator --extra local --group dev pyproject.toml -o requirements/dev.txt
 	for extra in operator node; do \
 	  $(LOCK) --extra $$extra -c requirements/dev.txt pyproject.toml -o requirements/$$extra.txt; done
 	for tool in uv hatchling; do \
 	  echo $$tool | $(LOCK) -c requirements/dev.txt - -o requirements/$$tool.txt; done
+	$(LOCK) $(if $(UPGRADE),--upgrade) --extra node --extra litellm pyproject.toml -o requirements/node-litellm.txt
+	printf 'pytest-asyncio\npytest-timeout\n' | $(LOCK) -c requirements/node-litellm.txt - -o requirements/pytest.txt
 	echo checkov | $(LOCK) $(if $(UPGRADE),--upgrade) - -o requirements/checkov.txt
 	printf '%s\n' agno openai 'pydantic-ai-slim[openai]' | \
 	  $(LOCK) $(if $(UPGRADE),--upgrade) -c requirements/dev.txt - -o requirements/bench-sdk.txt
@@ -161,6 +167,13 @@ build/bench-sdk/.ready: requirements/bench-sdk.txt | $(VENV)/.ready
 	@echo "installing other agent libraries into build/bench-sdk" >&2
 	@$(BIN)/uv venv --quiet --clear build/bench-sdk
 	@$(BIN)/uv pip sync --quiet --require-hashes --compile-bytecode --python build/bench-sdk requirements/bench-sdk.txt
+	@touch $@
+
+# the same: litellm needs an older openai
+build/litellm/.ready: requirements/node-litellm.txt requirements/pytest.txt | $(VENV)/.ready
+	@echo "installing litellm into build/litellm" >&2
+	@$(BIN)/uv venv --quiet --clear build/litellm
+	@$(BIN)/uv pip sync --quiet --require-hashes --python build/litellm requirements/node-litellm.txt requirements/pytest.txt
 	@touch $@
 
 p2p/node_modules/.ready: p2p/package-lock.json | $(VENV)/.ready

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from isek.models.echo import EchoModel as EchoModel
     from isek.models.errors import ModelError as ModelError
     from isek.models.fallback import FallbackModel as FallbackModel
+    from isek.models.litellm import LiteLLMModel as LiteLLMModel
     from isek.models.openai import OpenAIModel as OpenAIModel
     from isek.models.scripted import ScriptedModel as ScriptedModel
     from isek.node.node import Node as Node
@@ -62,6 +63,7 @@ WHERE = {
     "IsekError": "isek.errors",
     "IsekTeam": "isek.team.team",
     "Limits": "isek.agent.limits",
+    "LiteLLMModel": "isek.models.litellm",
     "LoopExit": "isek.loop_result",
     "LoopResult": "isek.loop_result",
     "MCPToolkit": "isek.tools.mcp",
@@ -94,7 +96,12 @@ def __getattr__(name: str) -> Any:
 
         return version("isek-operator")
     if name in WHERE:
-        return getattr(import_module(WHERE[name]), name)
+        try:
+            return getattr(import_module(WHERE[name]), name)
+        except ModuleNotFoundError as error:
+            from isek.extras import missing  # noqa: PLC0415
+
+            raise missing(name, error) from None
     raise AttributeError(f"module 'isek' has no attribute {name!r}")
 
 

@@ -99,10 +99,13 @@ RULES = [
         agent("writer", tools=[{"agent": {"name": "writer"}}]),
         agent("writer", tools=[{"agent": {"name": "writer", "namespace": "press"}}]),
     ),
-    RuleExample(
-        "provider OpenAI needs the model's name",
-        agent(model={"provider": "OpenAI"}),
-        agent(model={"provider": "OpenAI", "name": "gpt-5-mini"}),
+    *(
+        RuleExample(
+            "providers OpenAI and LiteLLM need the model's name",
+            agent(model={"provider": provider}),
+            agent(model={"provider": provider, "name": "gpt-5-mini"}),
+        )
+        for provider in ("OpenAI", "LiteLLM")
     ),
     RuleExample(
         "api goes with provider OpenAI",

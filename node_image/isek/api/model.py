@@ -41,18 +41,18 @@ class ScriptTurn(Model):
 class OneModel(Model):
     """A language model."""
 
-    provider: Literal["OpenAI", "Echo", "Scripted", "Custom"]
-    """OpenAI: any OpenAI-compatible endpoint; Echo: answers with its input; Scripted: follows `script`; Custom: a class
-    of one's own."""
+    provider: Literal["OpenAI", "LiteLLM", "Echo", "Scripted", "Custom"]
+    """OpenAI: any OpenAI-compatible endpoint; LiteLLM: any provider that it knows, in an image that holds it; Echo:
+    answers with its input; Scripted: follows `script`; Custom: a class of one's own."""
     name: ShortText | None = None
-    """The model's name at its provider."""
+    """The model's name at its provider; LiteLLM's begin with the provider, as in anthropic/claude-sonnet-4-5."""
     base_url: Annotated[Url | None, Field(alias="baseURL")] = None
-    """The endpoint; default: OpenAI's own."""
+    """The endpoint; default: the provider's own."""
     api: Literal["Chat", "Responses"] | None = None
     """Which API of the endpoint, chat completions (the default) or responses: by those a model that thinks keeps its
     thoughts between calls of tools."""
     api_key: SecretValue | None = None
-    """The key; default: OPENAI_API_KEY in the pod's environment."""
+    """The key; default: OPENAI_API_KEY in the pod's environment, or what LiteLLM looks for there."""
     parameters: AnyObject | None = None
     """Passed to the provider as they are, such as temperature; to a class of one's own by name."""
     class_: Annotated[
@@ -68,9 +68,9 @@ class OneModel(Model):
 
     rules = (
         Rule(
-            cel="self.provider != 'OpenAI' || has(self.name)",
-            message="provider OpenAI needs the model's name",
-            holds=lambda model: model.provider != "OpenAI" or model.name is not None,
+            cel="!(self.provider in ['OpenAI', 'LiteLLM']) || has(self.name)",
+            message="providers OpenAI and LiteLLM need the model's name",
+            holds=lambda model: model.provider not in {"OpenAI", "LiteLLM"} or model.name is not None,
         ),
         Rule(
             cel="!has(self.api) || self.provider == 'OpenAI'",

@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 
@@ -142,6 +142,14 @@ class Model(ABC):
 
     async def aclose(self) -> None:  # noqa: B027  (most models hold nothing open)
         """Let go of connections."""
+
+
+def counted(reply: ModelReply, model: Model, messages: Sequence[Message], tools: Sequence[ToolSchema]) -> ModelReply:
+    """The reply; where its provider did not count the tokens, they are estimated."""
+    if reply.usage.total_tokens:
+        return reply
+    said = Message("assistant", reply.text, reply.tool_calls)
+    return replace(reply, usage=Usage(model.count_tokens(messages, tools), model.count_tokens([said])))
 
 
 def latest_input(messages: Sequence[Message]) -> str:

@@ -1,6 +1,6 @@
 """Chat completions on the wire (https://platform.openai.com/docs/api-reference/chat)."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from pydantic import BaseModel, Field
@@ -45,7 +45,7 @@ class _Used(BaseModel):
 
 class _Completion(BaseModel):
     choices: list[_Choice] = Field(min_length=1)
-    usage: _Used = _Used()
+    usage: _Used | None = None
 
 
 class _FunctionDelta(BaseModel):
@@ -102,7 +102,7 @@ class ChatCompletions(Wire):
             }
         return body
 
-    def reply(self, answer: bytes) -> ModelReply:
+    def reply(self, answer: bytes | Mapping[str, Any]) -> ModelReply:
         """The reply that a chat completion holds."""
         completion = self.read(_Completion, answer)
         choice = completion.choices[0]
@@ -110,7 +110,7 @@ class ChatCompletions(Wire):
         if said.refusal or choice.finish_reason == "content_filter":
             raise self.refused(said.refusal or FILTERED)
         calls = tuple(call.tool_call() for call in said.tool_calls or ())
-        return ModelReply(said.content or "", calls, completion.usage.usage())
+        return ModelReply(said.content or "", calls, (completion.usage or _Used()).usage())
 
     def gathering(self) -> Gathering:
         """What puts the chunks together."""

@@ -2,13 +2,12 @@
 
 import json
 import os
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from typing import Any, Literal
 
 import openai
 
-from isek.models.base import Message, Model, ModelReply, OutputSchema, ToolSchema, Usage
+from isek.models.base import Message, Model, ModelReply, OutputSchema, ToolSchema, counted
 from isek.models.chat_completions import ChatCompletions
 from isek.models.errors import ModelAuthenticationFailed, ModelUnavailable
 from isek.models.openai_errors import as_model_errors
@@ -75,11 +74,11 @@ class OpenAIModel(Model):
         self, messages: Sequence[Message], tools: Sequence[ToolSchema] = (), *, output: OutputSchema | None = None
     ) -> ModelReply:
         """One request, and the reply to it."""
-        body = self._body(messages, tools, output)
+        body = self._wire.body(messages, tools, output, self._parameters)
         with as_model_errors(self._wire, self._timeout_seconds):
             # posted directly: the client's own methods walk over the whole conversation first
             answer = await self._client.post(self._wire.path, cast_to=bytes, content=body, options={"headers": JSON})
-        return self._counted(self._wire.reply(answer), messages, tools)
+        return counted(self._wire.reply(answer), self, messages, tools)
 
     async def invoke_streaming(
         self, messages: Sequence[Message], tools: Sequence[ToolSchema] = (), *, output: OutputSchema | None = None
@@ -90,7 +89,7 @@ class OpenAIModel(Model):
             stream = await self._client.post(
                 self._wire.path,
                 cast_to=object,
-                content=self._body(messages, tools, output, self._wire.streamed),
+                content=self._wire.body(messages, tools, output, self._parameters, streamed=True),
                 options={"headers": JSON},
                 stream=True,
                 stream_cls=openai.AsyncStream[object],
@@ -105,29 +104,11 @@ class OpenAIModel(Model):
         reply = gathering.reply()
         if reply is None:
             raise ModelUnavailable(f"the answer of model {self.name} broke off", hint="ask again")
-        yield self._counted(reply, messages, tools)
+        yield counted(reply, self, messages, tools)
 
     async def aclose(self) -> None:
         """Close the connections."""
         await self._client.close()
-
-    def _body(
-        self,
-        messages: Sequence[Message],
-        tools: Sequence[ToolSchema],
-        output: OutputSchema | None,
-        besides: Mapping[str, Any] | None = None,
-    ) -> bytes:
-        body = {**(besides or {}), **self._wire.request(messages, tools, output), **self._parameters}
-        # halves of surrogate pairs, as in names of files that are no text, cannot be sent: they become question marks
-        return json.dumps(body, ensure_ascii=False).encode(errors="replace")
-
-    def _counted(self, reply: ModelReply, messages: Sequence[Message], tools: Sequence[ToolSchema]) -> ModelReply:
-        """The reply; where the endpoint does not count its tokens, they are estimated."""
-        if reply.usage.total_tokens:
-            return reply
-        said = Message("assistant", reply.text, reply.tool_calls)
-        return replace(reply, usage=Usage(self.count_tokens(messages, tools), self.count_tokens([said])))
 
 
 def _key_from_environment(*, own_endpoint: bool) -> Callable[[], Awaitable[str]]:

@@ -31,7 +31,7 @@ def as_model_errors(wire: Wire, timeout_seconds: float) -> Iterator[None]:
             hint="give it more time, or look at the endpoint",
         ) from None
     except openai.APIStatusError as error:
-        raise _refused(wire.model, error) from None
+        raise refused(wire.model, error.status_code, error.code, _reason(error)) from None
     except openai.APIConnectionError as error:
         raise ModelUnavailable(
             f"model {wire.model} cannot be reached: {error.__cause__ or error}",
@@ -45,20 +45,21 @@ def as_model_errors(wire: Wire, timeout_seconds: float) -> Iterator[None]:
         ) from None
 
 
-def _refused(model: str, error: openai.APIStatusError) -> ModelError:
-    message = f"model {model} answered {error.status_code}: {_reason(error)}"
-    if error.status_code in {401, 403}:
+def refused(model: str, status: int, code: str | None, reason: str) -> ModelError:
+    """What an endpoint means by a status."""
+    message = f"model {model} answered {status}: {reason}"
+    if status in {401, 403}:
         return ModelAuthenticationFailed(
-            f"model {model} answered {error.status_code}: the API key is not accepted",
+            f"model {model} answered {status}: the API key is not accepted",
             hint="check the key, and what it is good for",
         )
-    if error.status_code == 429:
+    if status == 429:
         return ModelRateLimited(message, hint="ask less often, or raise the limits at the provider")
-    if error.status_code >= 500 or error.status_code == 408:
+    if status >= 500 or status == 408:
         return ModelUnavailable(message, hint="ask again later, or look at the endpoint")
-    if error.code in CONTEXT_TOO_LONG:
+    if code in CONTEXT_TOO_LONG:
         return ModelContextTooLong(message, hint="say less at once, or take a model with a larger context")
-    if error.code == "content_filter":
+    if code == "content_filter":
         return ModelRefused(message, hint="ask for something else")
     return ModelError(message, hint="check the model's name and its parameters")
 
@@ -67,4 +68,4 @@ def _reason(error: openai.APIStatusError) -> str:
     body = error.body
     if isinstance(body, dict) and isinstance(body.get("message"), str):
         return str(body["message"])
-    return error.response.reason_phrase
+    return error.message if body is None else error.response.reason_phrase  # else it is a page of HTML

@@ -4,7 +4,7 @@ The endpoint keeps nothing (``store: false``): each request carries the whole co
 between its calls of tools among it, encrypted by its provider.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
 from pydantic import BaseModel
@@ -90,7 +90,7 @@ class Responses(Wire):
             body["text"] = {"format": {"type": "json_schema", "name": output.name, "schema": output.schema}}
         return body
 
-    def reply(self, answer: bytes) -> ModelReply:
+    def reply(self, answer: bytes | Mapping[str, Any]) -> ModelReply:
         """The reply that a response holds."""
         return self.reply_of(self.read(_Response, answer))
 

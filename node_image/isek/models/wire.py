@@ -1,6 +1,7 @@
 """What the APIs that a model may be asked by have in common: a conversation on the wire, and the reply read from it."""
 
 import base64
+import json
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, TypeVar
@@ -56,8 +57,25 @@ class Wire(ABC):
     ) -> dict[str, Any]:
         """The body of a request."""
 
+    def body(
+        self,
+        messages: Sequence[Message],
+        tools: Sequence[ToolSchema],
+        output: OutputSchema | None,
+        parameters: Mapping[str, Any],
+        *,
+        streamed: bool = False,
+    ) -> bytes:
+        """The request as JSON, with what its user adds to it.
+
+        Halves of surrogate pairs, as in names of files that are no text, cannot be sent: they become question marks.
+        """
+        besides = self.streamed if streamed else {}
+        body = {**besides, **self.request(messages, tools, output), **parameters}
+        return json.dumps(body, ensure_ascii=False).encode(errors="replace")
+
     @abstractmethod
-    def reply(self, answer: bytes) -> ModelReply:
+    def reply(self, answer: bytes | Mapping[str, Any]) -> ModelReply:
         """The reply that an answer holds.
 
         Raises:

@@ -13,7 +13,7 @@ from isek_operator.decide.references import User, mesh, mesh_name, models
 from isek_operator.decide.world import World
 
 DEFAULT_ENDPOINT = "https://api.openai.com"
-"""Where a model of provider OpenAI answers that names no other endpoint."""
+"""Where a model answers that names no other endpoint: LiteLLM's, too, are public and speak HTTPS."""
 
 SCHEME_PORTS = {"http": 80, "https": 443}
 
@@ -88,7 +88,7 @@ def _urls(resource: Resource, world: World) -> Iterator[SplitResult]:
         if joined and joined.spec.etcd.external:
             yield from map(urlsplit, joined.spec.etcd.external.endpoints)
     for _, model in models(resource):
-        if model.provider == "OpenAI":
+        if model.provider in {"OpenAI", "LiteLLM"}:
             yield urlsplit(model.base_url or DEFAULT_ENDPOINT)
     if isinstance(resource, IsekAgent):
         for tool in resource.spec.tools:

@@ -41,3 +41,17 @@ def test_a_class_that_cannot_be_had_is_named_with_its_field_and_the_reason(path:
         built(provider="Custom", **{"class": path})
 
     assert why in str(failed.value)
+
+
+def test_litellm_says_how_to_get_it_where_it_is_missing() -> None:
+    with pytest.raises(ValueError, match=r"^spec\.model\.fallbacks\[0\]\.provider: LiteLLM needs ") as failed:
+        built(provider="Echo", fallbacks=[{"provider": "LiteLLM", "name": "anthropic/claude-sonnet-4-5"}])
+
+    assert "pip install 'isek-operator[litellm]', or in a cluster name an image" in str(failed.value)
+
+
+def test_what_a_plain_install_lacks_is_told_where_it_is_imported() -> None:
+    with pytest.raises(ModuleNotFoundError) as failed:
+        from isek import LiteLLMModel  # noqa: F401, PLC0415
+
+    assert str(failed.value) == "LiteLLMModel needs the package litellm: pip install 'isek-operator[litellm]'"

@@ -1,0 +1,183 @@
+"""Any provider that LiteLLM knows (https://docs.litellm.ai/docs/providers)."""
+
+import asyncio
+import json
+import os
+import random
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Sequence
+from contextlib import aclosing, contextmanager
+from typing import Any
+
+# before the import: no table of prices from the internet, no reading of .env behind one's back
+os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")
+os.environ.setdefault("LITELLM_MODE", "PRODUCTION")
+
+import litellm
+import openai
+
+from isek.models.base import Message, Model, ModelReply, OutputSchema, ToolSchema, counted
+from isek.models.chat_completions import ChatCompletions
+from isek.models.errors import (
+    ModelAuthenticationFailed,
+    ModelContextTooLong,
+    ModelError,
+    ModelUnavailable,
+)
+from isek.models.openai_errors import as_model_errors, refused
+
+litellm.suppress_debug_info = True  # else advertisements are printed beside each error
+
+PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.5, 8.0
+LONGEST_RETRY_AFTER_SECONDS = 60.0
+
+
+class LiteLLMModel(Model):
+    """A model by its name at LiteLLM: ``anthropic/claude-sonnet-4-5``, ``ollama/qwen3``, ``bedrock/…``.
+
+    Failed calls are tried again as those of ``OpenAIModel``, and fail with the same errors. A streamed answer that
+    breaks off cannot be told from one that has ended: LiteLLM ends it.
+
+    Args:
+        name: provider and model.
+        base_url: the endpoint; default: the provider's own.
+        api_key: the key, or what reads it, asked before each request; default: the variable of the environment that
+            LiteLLM looks for, such as ``ANTHROPIC_API_KEY``.
+        parameters: sent along as they are, such as ``temperature``.
+        timeout_seconds: for one try.
+        max_retries: further tries.
+        context_window: tokens that a conversation may have; default: what LiteLLM knows of the model.
+
+    Raises:
+        TypeError: the parameters are not of JSON.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        base_url: str | None = None,
+        api_key: str | Callable[[], Awaitable[str]] | None = None,
+        parameters: dict[str, Any] | None = None,
+        timeout_seconds: float = 60,
+        max_retries: int = 4,
+        context_window: int | None = None,
+    ) -> None:
+        json.dumps(parameters)
+        self.name = name
+        self.context_window = context_window or _context_window(name)
+        self._wire = ChatCompletions(name)
+        self._base_url = base_url
+        self._api_key = api_key
+        self._parameters = parameters or {}
+        self._timeout_seconds = timeout_seconds
+        self._max_retries = max_retries
+
+    async def invoke(
+        self, messages: Sequence[Message], tools: Sequence[ToolSchema] = (), *, output: OutputSchema | None = None
+    ) -> ModelReply:
+        """One request, and the reply to it."""
+        with self._errors():
+            answer = (await self._ask(messages, tools, output)).model_dump()
+        for choice in answer["choices"]:
+            said = choice["message"]
+            said["refusal"] = (said.get("provider_specific_fields") or {}).get("refusal")
+        return counted(self._wire.reply(answer), self, messages, tools)
+
+    async def invoke_streaming(
+        self, messages: Sequence[Message], tools: Sequence[ToolSchema] = (), *, output: OutputSchema | None = None
+    ) -> AsyncGenerator[str | ModelReply]:
+        """One request, and the reply to it piece by piece."""
+        gathering = self._wire.gathering()
+        with self._errors():
+            stream = await self._ask(messages, tools, output, streamed=True)
+            async with aclosing(stream):
+                async for chunk in stream:
+                    if text := gathering.take(chunk.model_dump()):
+                        yield text
+        reply = gathering.reply()
+        if reply is None:
+            raise ModelUnavailable(f"the answer of model {self.name} broke off", hint="ask again")
+        yield counted(reply, self, messages, tools)
+
+    async def _ask(
+        self,
+        messages: Sequence[Message],
+        tools: Sequence[ToolSchema],
+        output: OutputSchema | None,
+        *,
+        streamed: bool = False,
+    ) -> Any:
+        body = json.loads(self._wire.body(messages, tools, output, self._parameters, streamed=streamed))
+        about: dict[str, Any] = {"timeout": self._timeout_seconds, "max_retries": 0, "num_retries": 0}
+        if self._base_url is not None:
+            about["api_base"] = self._base_url
+        for attempt in range(self._max_retries + 1):
+            try:
+                return await litellm.acompletion(**body, **about, api_key=await self._key())
+            except (openai.APIStatusError, openai.APIConnectionError) as error:
+                if attempt == self._max_retries or not _passes(error):
+                    raise
+                await asyncio.sleep(_pause(attempt, error))
+        raise AssertionError  # the last try raises or returns
+
+    async def _key(self) -> str | None:
+        """The key; None: LiteLLM finds what it needs in the environment."""
+        if callable(self._api_key):
+            return await self._api_key()
+        if self._api_key:
+            return self._api_key
+        missing = litellm.validate_environment(self.name)["missing_keys"]
+        keys = [variable for variable in missing if variable.endswith("_API_KEY")]
+        if not keys:
+            return None
+        if self._base_url is not None:
+            return "none"  # endpoints of one's own often take no key, but the client does
+        raise ModelAuthenticationFailed("there is no API key", hint=f"set {' or '.join(keys)} in the environment")
+
+    @contextmanager
+    def _errors(self) -> Iterator[None]:
+        with as_model_errors(self._wire, self._timeout_seconds):
+            try:
+                yield
+            except litellm.ContextWindowExceededError as error:
+                raise ModelContextTooLong(
+                    f"the conversation is too long for model {self.name}: {error.message}",
+                    hint="say less at once, or take a model with a larger context",
+                ) from None
+            except litellm.ContentPolicyViolationError as error:
+                raise self._wire.refused(error.message) from None
+            except litellm.APIError as error:  # the statuses for which it has no class
+                raise refused(self.name, error.status_code, None, error.message) from None
+            except (ModelError, openai.OpenAIError):
+                raise
+            except Exception as error:  # it has a hundred providers, and each raises what it likes
+                raise ModelError(
+                    f"model {self.name} failed: {type(error).__name__}: {error}", hint="look at LiteLLM's page of it"
+                ) from error
+
+
+def _passes(error: openai.APIError) -> bool:
+    return (
+        not isinstance(error, openai.APIStatusError) or error.status_code in {408, 409, 429} or error.status_code >= 500
+    )
+
+
+def _pause(attempt: int, error: openai.APIError) -> float:
+    """Seconds before the next try: what the provider asks for, else twice as many each time, shortened by chance."""
+    headers = getattr(error, "litellm_response_headers", None) or {}
+    try:
+        asked = float(headers.get("retry-after", 0))
+    except ValueError:  # a date
+        asked = 0
+    if 0 < asked <= LONGEST_RETRY_AFTER_SECONDS:
+        return asked
+    longest: float = min(PAUSE_SECONDS * 2**attempt, LONGEST_PAUSE_SECONDS)
+    return longest * random.uniform(0.75, 1)  # noqa: S311  (no secret)
+
+
+def _context_window(name: str) -> int | None:
+    try:
+        window = litellm.get_model_info(name).get("max_input_tokens")
+    except Exception:  # it knows nothing of the model, and says so in as many ways as it has providers
+        return None
+    return window if isinstance(window, int) else None
