@@ -34,9 +34,9 @@ class Isek:
         environment = {**self._kubectl.environment, "XDG_STATE_HOME": os.devnull}
         return await run(PROGRAM, *arguments, env=environment)
 
-    async def ask(self, name: str, message: str) -> Reply:
+    async def ask(self, name: str, message: str, *options: str) -> Reply:
         answer = json.loads(
-            await self("ask", "--namespace", self._kubectl.namespace, "--output", "json", name, message)
+            await self("ask", "--namespace", self._kubectl.namespace, "--output", "json", *options, name, message)
         )
         return Reply(text=answer["response"], trace=Trace.model_validate(answer["trace"]))
 

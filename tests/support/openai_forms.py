@@ -105,8 +105,9 @@ def _item_deltas(item: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 def _text(turn: Mapping[str, Any], messages: list[dict[str, Any]]) -> str:
-    asked = next((entry["content"] for entry in reversed(messages) if entry.get("role") == "user"), "")
-    return str(turn["text"]).replace("{input}", asked if isinstance(asked, str) else asked[0]["text"])
+    contents = [entry["content"] for entry in messages if entry.get("role") == "user"]
+    heard = [content if isinstance(content, str) else content[0]["text"] for content in contents]
+    return str(turn["text"]).replace("{input}", heard[-1] if heard else "").replace("{heard}", " | ".join(heard))
 
 
 def _function(call: Mapping[str, Any]) -> dict[str, str]:

@@ -5,7 +5,7 @@ In tests: ``async with OpenAIServer({"model": [turn, ...]}) as server``. By itse
 
 A turn answers one request to its model, whatever is asked; the last repeats. It holds one of
 
-- ``text``: the answer; ``{input}`` stands for the latest user message
+- ``text``: the answer; ``{input}`` stands for the latest user message, ``{heard}`` for all that the user has said
 - ``toolCalls``: a list of ``{name, arguments}``; arguments that are text are sent as they are
 - ``status``: an HTTP error, with ``retryAfter`` in seconds and ``errorCode`` if there are such
 - ``body``: any text, sent as the answer's JSON
@@ -37,7 +37,7 @@ from tests.support.openai_forms import chat_answer, responses_answer
 Turn = Mapping[str, Any]
 Form = Callable[[dict[str, Any], Turn], tuple[dict[str, Any], Iterable[dict[str, Any]]]]
 """Makes the answer to a request: as a whole, and as the events of a stream."""
-DEFAULT_SCRIPT: dict[str, list[Turn]] = {"echo": [{"text": "{input}"}]}
+DEFAULT_SCRIPT: dict[str, list[Turn]] = {"echo": [{"text": "{input}"}], "recall": [{"text": "{heard}"}]}
 
 
 class OpenAIServer:
