@@ -14,8 +14,11 @@ from isek.models.base import Message
 if TYPE_CHECKING:
     from isek.trace import Trace
 
+DEFAULT_USER = "default"
 MAX_CALL_DEPTH = 16
 """Agents that ask agents, at most this deep: calls in circles end here."""
+BEGUN_BY = ">"
+"""In the id of a session, between that in which somebody asked another, and who asked: ``monday>newsroom``."""
 
 
 @dataclass(frozen=True)
@@ -35,8 +38,10 @@ class CallContext:
     """On the clock of ``time.monotonic()``, seconds."""
     session_id: str | None = None
     """The conversation that the message belongs to; None: one of its own, of which nothing is kept."""
-    user_id: str = "default"
+    user_id: str = DEFAULT_USER
     """Whose memories may be used; never an identity."""
+    agent: str = ""
+    """Who works on it, once it does."""
     depth: int = 0
     traceparent: str | None = None
     """W3C trace context of the caller."""
@@ -60,8 +65,11 @@ class CallContext:
         """Seconds until the deadline, never below 0."""
         return max(0.0, self.deadline - time.monotonic())
 
-    def deeper(self) -> "CallContext":
+    def deeper(self, asker: str = "") -> "CallContext":
         """The context of a call that this run makes.
+
+        What ``asker`` (default: ``agent``) asks goes on in a session of its own below this one: whom several ask, in
+        one conversation, talks with each of them by itself.
 
         Raises:
             CallError: ``CallDepthExceeded``.
@@ -73,7 +81,10 @@ class CallContext:
                 hint="look for agents that ask each other in a circle",
                 status=508,
             )
-        return replace(self, depth=self.depth + 1, children=[])
+        asker, session_id = asker or self.agent, self.session_id
+        if session_id is not None and asker:
+            session_id = f"{session_id}{BEGUN_BY}{asker}"
+        return replace(self, depth=self.depth + 1, children=[], session_id=session_id, agent="")
 
 
 class Asks(Protocol):

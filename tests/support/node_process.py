@@ -133,11 +133,11 @@ class NodeProcess:
 
 
 async def ask(
-    url: str, message: str, *, agent: str | None = None, headers: dict[str, str] | None = None
+    url: str, message: str, *, agent: str | None = None, headers: dict[str, str] | None = None, **more: str
 ) -> tuple[int, dict[str, Any]]:
-    """Ask in the plain form; the HTTP status and the JSON answer."""
+    """Ask in the plain form, with ``more`` fields; the HTTP status and the JSON answer."""
     path = "/" if agent is None else f"/agents/{agent}"
-    body = {"sender_node_id": "test", "message": message}
+    body = {"sender_node_id": "test", "message": message, **more}
     async with (
         aiohttp.ClientSession() as session,
         session.post(url + path, json=body, headers=headers) as response,

@@ -45,7 +45,7 @@ async def run_within(
 ) -> LoopResult:
     """Do ``work`` until the timeout or the context's deadline, whichever comes first, and say what came of it."""
     tally = Tally()
-    bounded = replace(context, deadline=min(context.deadline, time.monotonic() + timeout_seconds))
+    bounded = replace(context, agent=name, deadline=min(context.deadline, time.monotonic() + timeout_seconds))
     payload: Any = ""
     exit_, errors = LoopExit.SATISFIED, ()  # type: tuple[LoopExit, tuple[IsekError, ...]]
     limit = asyncio.timeout(bounded.remaining_seconds())

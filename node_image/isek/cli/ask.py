@@ -15,6 +15,7 @@ TRACE_KEY = "isek.io/trace"
 @click.argument("message")
 @place_options
 @click.option("--session", help="Id of the conversation that the message belongs to.")
+@click.option("--user", help="Whose memories the agent may use.")
 @TIMEOUT
 @OUTPUT
 def ask(
@@ -26,6 +27,7 @@ def ask(
     context: str | None,
     namespace: str | None,
     session: str | None,
+    user: str | None,
     timeout: float,
     output: str,
 ) -> None:
@@ -38,7 +40,8 @@ def ask(
     meshes = open_meshes(Place(local, name, context, namespace))
     agent, _, named = target.partition(".")
     node = meshes.connect_to_agent(agent, named or meshes.namespace)
-    body = {"sender_node_id": "cli", "message": message, **({"session_id": session} if session else {})}
+    known = {"session_id": session, "user_id": user}
+    body = {"sender_node_id": "cli", "message": message, **{name: said for name, said in known.items() if said}}
     reply = node.call("POST", f"/agents/{quote(agent, safe='')}", body, timeout=timeout)
     content = reply.content if isinstance(reply.content, dict) else {}
     trace = (content.get("metadata") or {}).get(TRACE_KEY)

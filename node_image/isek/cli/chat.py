@@ -16,6 +16,7 @@ STEPS = {"ToolStarted": "tool", "AskStarted": "agent"}
 @click.argument("target")
 @place_options
 @click.option("--session", help="Id of a conversation to go on with; default: a new one.")
+@click.option("--user", help="Whose memories the agent may use.")
 @TIMEOUT
 def chat(
     *,
@@ -25,6 +26,7 @@ def chat(
     context: str | None,
     namespace: str | None,
     session: str | None,
+    user: str | None,
     timeout: float,
 ) -> None:
     """Talk with an agent or a team; its answers come as they are written.
@@ -38,7 +40,13 @@ def chat(
     while message := _next_message():
         said.append({"role": "user", "content": message})
         node = meshes.connect_to_agent(agent, named or meshes.namespace)
-        body = {"model": agent, "messages": said, "stream": True, "session_id": session}
+        body = {
+            "model": agent,
+            "messages": said,
+            "stream": True,
+            "session_id": session,
+            **({"user": user} if user else {}),
+        }
         try:
             answer = _show(node.stream("/v1/chat/completions", body, timeout=timeout))
         except click.ClickException as error:

@@ -6,7 +6,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Message, Receive
 
-from isek.asking import Answer
+from isek.asking import DEFAULT_USER, Answer
 from isek.errors import IsekError
 from isek.node.caller import SharedToken, call_context
 from isek.node.endpoint import Endpoint, parse_json, while_connected
@@ -32,14 +32,17 @@ class AskEndpoint(Endpoint):
         context, path = call_context(request.headers, self._token)
         content = parse_json(body)
 
-        async def answer(message: str, session_id: str | None) -> Answer:
-            return await self._host.answer(name, message, replace(context, session_id=session_id), path=path)
+        async def answer(message: str, session_id: str | None, user_id: str = DEFAULT_USER) -> Answer:
+            asked_in = replace(context, session_id=session_id, user_id=user_id)
+            return await self._host.answer(name, message, asked_in, path=path)
 
         if isinstance(content, list) or (isinstance(content, dict) and "jsonrpc" in content):
             again = Request(request.scope, _said_again(body, receive))
             return await while_connected(receive, (await self._a2a.server()).respond(again, answer))
         asked = read_plain_request(content)
-        answered = PlainAnswer.of(await while_connected(receive, answer(asked.message, asked.session_id)))
+        answered = PlainAnswer.of(
+            await while_connected(receive, answer(asked.message, asked.session_id, asked.user_id))
+        )
         return Response(answered.model_dump_json(by_alias=True, exclude_none=True), media_type=JSON)
 
     def _failure(self, error: IsekError) -> Response:

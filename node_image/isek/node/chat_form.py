@@ -12,6 +12,7 @@ from pydantic import BaseModel, Field, ValidationError
 from pydantic.alias_generators import to_camel
 
 from isek.api.schema import explain
+from isek.asking import DEFAULT_USER
 from isek.errors import CallError, IsekError
 from isek.events import Event, ModelReplied, RunEnded
 from isek.models.base import Image, Message, Usage
@@ -81,7 +82,7 @@ class ChatRequest(BaseModel):
     messages: Annotated[list[ChatMessage], Field(min_length=1)]
     stream: bool = False
     stream_options: StreamOptions | None = None
-    user: str = "default"
+    user: str = DEFAULT_USER
     """Whose memories may be used; never an identity."""
     session_id: str | None = None
     """The conversation, for an agent that remembers."""

@@ -157,7 +157,7 @@ class Node:
         Args:
             receiver: ``<agent>`` of the own namespace, ``<agent>.<namespace>``, or the id of a node with one agent.
             message: what to do.
-            user_id: whose memories may be used; agents of this node alone are told.
+            user_id: whose memories may be used.
             session_id: the conversation that the message goes on with.
             within: seconds to answer in.
 

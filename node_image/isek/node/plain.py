@@ -5,7 +5,7 @@ from typing import Literal
 from pydantic import BaseModel, ValidationError
 
 from isek.api.schema import explain
-from isek.asking import Answer
+from isek.asking import DEFAULT_USER, Answer
 from isek.errors import CallError, IsekError
 from isek.trace import TRACE_KEY, Trace
 
@@ -17,6 +17,9 @@ class PlainRequest(BaseModel):
     sender_node_id: str = ""
     """Who says it sends this; never an identity."""
     session_id: str | None = None
+    """The conversation, for an agent that remembers."""
+    user_id: str = DEFAULT_USER
+    """Whose memories may be used; never an identity."""
 
 
 class PlainAnswer(BaseModel):

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
+from isek.asking import BEGUN_BY
 from isek.registry.record import NodeRecord
 
 HALF_LIFE_SECONDS = 1.0
@@ -62,10 +63,11 @@ def less_loaded(replicas: Sequence[NodeRecord], loads: Loads) -> NodeRecord:
 
 def of_session(replicas: Sequence[NodeRecord], session_id: str) -> NodeRecord:
     """The replica that a session belongs to, by rendezvous hashing: every caller comes to the same one, and a replica
-    that comes or goes moves only its own sessions. The agent's name is left out, so that agents that share nodes
-    share a session's node."""
+    that comes or goes moves only its own sessions. Who is asked, and by whom, is left out, so that agents that share
+    nodes share a session's node."""
+    conversation = session_id.partition(BEGUN_BY)[0]
 
     def weight(replica: NodeRecord) -> bytes:
-        return hashlib.blake2b(f"{session_id}\0{replica.node_id}".encode(), digest_size=8).digest()
+        return hashlib.blake2b(f"{conversation}\0{replica.node_id}".encode(), digest_size=8).digest()
 
     return max(replicas, key=weight)

@@ -68,7 +68,8 @@ class Mesh:
         address = self._full(address)
         watch = _Stopwatch()
         try:
-            answer = await self._ask_replicas(address, message, context.deeper())
+            asker = self._full(context.agent) if context.agent else ""
+            answer = await self._ask_replicas(address, message, context.deeper(asker))
         except IsekError as error:
             if error.trace is None:
                 error.trace = watch.unseen(address, self._own, "local", error.code)
@@ -169,7 +170,7 @@ class Mesh:
         within = min(context.remaining_seconds(), LONGEST_CALL_SECONDS)
         if within <= 0:
             raise deadline_exceeded(address)
-        body = request_body(self._own.node_id, message, context.session_id)
+        body = request_body(self._own.node_id, message, context)
         with self._loads.calling(replica.node_id):
             try:
                 answer = await self._post(replica, address, body, request_headers(context, within), within)

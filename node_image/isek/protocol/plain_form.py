@@ -5,7 +5,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from isek.asking import Answer, CallContext
+from isek.asking import DEFAULT_USER, Answer, CallContext
 from isek.errors import CallError, IsekError, RunError
 from isek.protocol import headers
 from isek.protocol.http_client import HttpAnswer
@@ -17,11 +17,13 @@ _REFUSALS = frozenset({"AgentNotFound", "Draining", "TooManyTasks"})
 _CALL_ERRORS = _REFUSALS | {"AgentUnreachable", "AnswerTooLarge", "BodyTooLarge", "CallDepthExceeded", "InvalidRequest"}
 
 
-def request_body(sender_node_id: str, message: str, session_id: str | None) -> bytes:
-    """``{"sender_node_id", "message", "session_id"?}``."""
+def request_body(sender_node_id: str, message: str, context: CallContext) -> bytes:
+    """``{"sender_node_id", "message", "session_id"?, "user_id"?}``."""
     body = {"sender_node_id": sender_node_id, "message": message}
-    if session_id is not None:
-        body["session_id"] = session_id
+    if context.session_id is not None:
+        body["session_id"] = context.session_id
+    if context.user_id != DEFAULT_USER:
+        body["user_id"] = context.user_id
     return json.dumps(body).encode()
 
 

@@ -4,7 +4,9 @@ import asyncio
 import json
 import os
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
@@ -13,19 +15,29 @@ from isek.cli.main import main
 from isek.cli.run_directory import LocalNode, RunDirectory
 
 from tests.support.node_process import NodeProcess, agent, scripted, team
+from tests.support.openai_server import OpenAIServer
 
 NODE_ID = "desk.default"
 
 
 @pytest.fixture
 async def _mesh(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[None]:
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
-    monkeypatch.setenv("KUBECONFIG", os.devnull)
     resources = [
         agent("echo", {"provider": "Echo"}),
         agent("broken", scripted({"error": "out of order"})),
         team("desk", "echo", "echo"),
     ]
+    async with mesh_of(resources, tmp_path, monkeypatch):
+        yield
+
+
+@asynccontextmanager
+async def mesh_of(
+    resources: list[dict[str, Any]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[None]:
+    """A local mesh of one node."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    monkeypatch.setenv("KUBECONFIG", os.devnull)
     directory = RunDirectory()
     lock = directory.lock()
     assert lock is not None
@@ -33,7 +45,7 @@ async def _mesh(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterato
         hosted = directory.hosted_file(NODE_ID)
         hosted.parent.mkdir(parents=True)
         hosted.write_text(node.settings.hosted_file.read_text())
-        addresses = ("broken.default", "desk.default", "echo.default")
+        addresses = tuple(sorted(f"{each['metadata']['name']}.default" for each in resources))
         directory.write("http://127.0.0.1:1", "default.default", [LocalNode(NODE_ID, node.url, addresses, "m/m")])
         yield
     os.close(lock)
@@ -63,6 +75,22 @@ async def test_what_a_local_node_can_be_asked() -> None:
         ["└─", "echo.default"],
     ]
     assert json.loads(listed.output)[1]["nodes"] == [NODE_ID]
+
+
+async def test_a_conversation_and_its_user_are_named_on_the_command_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with OpenAIServer() as server:
+        friend = agent("friend", {"provider": "OpenAI", "name": "recall", "baseURL": server.url}, memory={})
+        async with mesh_of([friend], tmp_path, monkeypatch):
+            await isek("ask", "friend", "tea", "--session", "monday", "--user", "ann")
+            asked = await isek("ask", "friend", "milk", "--session", "monday", "--user", "ann")
+            chatted = await isek("chat", "friend", "--session", "monday", "--user", "ann", said="sugar\n\n")
+            of_another = await isek("ask", "friend", "milk", "--session", "monday", "--user", "ben")
+
+    assert asked.output.splitlines()[0] == "tea | milk"
+    assert "tea | milk | sugar" in chatted.output
+    assert of_another.output.splitlines()[0] == "milk"
 
 
 @pytest.mark.usefixtures("_mesh")

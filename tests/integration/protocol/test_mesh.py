@@ -48,6 +48,16 @@ async def test_time_depth_trace_and_session_travel_with_the_call(near: NearNode)
     assert span != "00f067aa0ba902b7"
 
 
+async def test_what_an_agent_asks_is_a_session_of_its_own_for_the_same_user(near: NearNode) -> None:
+    far = FarNode("far")
+    await near.join(far)
+
+    await near.mesh().ask("writer", "hello", replace(a_run(), session_id="s1", user_id="ann", agent="editor"))
+
+    [asked] = far.asked
+    assert (asked.body["session_id"], asked.body["user_id"]) == ("s1>editor.newsroom", "ann")
+
+
 async def test_an_agent_of_this_node_is_asked_in_process(near: NearNode) -> None:
     far = FarNode("far")
     await near.join(far)

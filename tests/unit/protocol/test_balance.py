@@ -67,3 +67,8 @@ def test_a_replica_that_goes_moves_only_its_own_sessions() -> None:
     moved = [session for session in sessions if before[session] is not after[session]]
     assert moved == [session for session in sessions if before[session] is REPLICAS[0]]
     assert all(60 < count < 140 for count in Counter(record.node_id for record in before.values()).values())
+
+
+def test_what_is_asked_on_behalf_of_a_session_goes_where_the_session_is() -> None:
+    for number in range(100):
+        assert of_session(REPLICAS, f"s{number}>newsroom.x>writer.x") is of_session(REPLICAS, f"s{number}")
