@@ -144,6 +144,18 @@ async def test_without_a_key_the_provider_is_not_asked_and_the_variable_is_named
     assert "ANTHROPIC_API_KEY" in failed.value.hint
 
 
+async def test_a_key_may_be_in_dotenv(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    monkeypatch.chdir(tmp_path)
+    async with serving({"text": "in"}, key=KEY) as server:
+        model = LiteLLMModel("openai/m", base_url=server.url)
+        with pytest.raises(RunError, match="ModelAuthenticationFailed"):
+            await model.invoke([USER])
+        (tmp_path / ".env").write_text(f"OPENAI_API_KEY={KEY}\n")
+
+        assert (await model.invoke([USER])).text == "in"
+
+
 async def test_from_a_resource_the_key_comes_from_the_secret(tmp_path: Path) -> None:
     (tmp_path / "keys").mkdir()
     (tmp_path / "keys" / "key").write_text(KEY)

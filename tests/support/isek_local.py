@@ -72,7 +72,13 @@ class RunningUp:
 
     async def __aenter__(self) -> Self:
         self._process = await asyncio.create_subprocess_exec(
-            PROGRAM, "up", *self._arguments, stdout=PIPE, stderr=STDOUT, env=self._home.environment
+            PROGRAM,
+            "up",
+            *self._arguments,
+            stdout=PIPE,
+            stderr=STDOUT,
+            env=self._home.environment,
+            cwd=self._home.folder,
         )
         self._reading = asyncio.create_task(self._read(self._process))
         if self._wait_until_ready:

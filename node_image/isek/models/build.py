@@ -7,7 +7,9 @@ from typing import Any
 
 from isek.api.model import ModelSpec, OneModel
 from isek.api.workload import SecretKeySelector
+from isek.environment import BASE_URL, variable
 from isek.extras import missing
+from isek.models.api_key import key_of_environment
 from isek.models.base import Model
 from isek.models.echo import EchoModel
 from isek.models.errors import ModelAuthenticationFailed
@@ -39,26 +41,30 @@ def _build_one(spec: OneModel, secrets_dir: Path, field: str) -> Model:
     if spec.provider == "Scripted":
         return ScriptedModel(spec.script or (), timeout_seconds=spec.timeout_seconds)
 
+    key = _secret_reader(spec.api_key.secret_key_ref, secrets_dir) if spec.api_key else None
+    instead = f"set {field}.apiKey"
     about: dict[str, Any] = {
         "base_url": spec.base_url,
-        "api_key": _secret_reader(spec.api_key.secret_key_ref, secrets_dir) if spec.api_key else None,
         "parameters": spec.parameters,
         "timeout_seconds": spec.timeout_seconds,
         "max_retries": spec.max_retries,
     }
     if spec.provider == "LiteLLM":
         try:
-            from isek.models.litellm import LiteLLMModel  # noqa: PLC0415  (2 s and 130 MB that others need not spend)
+            from isek.models.litellm import LiteLLMModel, environment_key  # noqa: PLC0415  (2 s and 130 MB that others need not spend)
         except ModuleNotFoundError as error:
             raise ValueError(
                 f"{field}.provider: {missing('LiteLLM', error)}, or in a cluster name an image that holds it in "
                 "spec.template.image"
             ) from None
-        return LiteLLMModel(spec.name or "", **about)
+        name = spec.name or ""
+        key = key or environment_key(name, instead, needed=spec.base_url is None)
+        return LiteLLMModel(name, api_key=key, **about)
 
     from isek.models.openai import OpenAIModel  # noqa: PLC0415  (1 s and 40 MB)
 
-    return OpenAIModel(spec.name or "", api="responses" if spec.api == "Responses" else "chat", **about)
+    key = key or key_of_environment(instead, needed=not (spec.base_url or variable(BASE_URL)))
+    return OpenAIModel(spec.name or "", api="responses" if spec.api == "Responses" else "chat", api_key=key, **about)
 
 
 def _custom(path: str, parameters: dict[str, Any], field: str) -> Model:

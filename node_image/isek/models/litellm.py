@@ -15,10 +15,10 @@ os.environ.setdefault("LITELLM_MODE", "PRODUCTION")
 import litellm
 import openai
 
+from isek.models.api_key import key_of_environment
 from isek.models.base import Message, Model, ModelReply, OutputSchema, ToolSchema, counted
 from isek.models.chat_completions import ChatCompletions
 from isek.models.errors import (
-    ModelAuthenticationFailed,
     ModelContextTooLong,
     ModelError,
     ModelUnavailable,
@@ -41,7 +41,7 @@ class LiteLLMModel(Model):
         name: provider and model.
         base_url: the endpoint; default: the provider's own.
         api_key: the key, or what reads it, asked before each request; default: the variable of the environment that
-            LiteLLM looks for, such as ``ANTHROPIC_API_KEY``.
+            LiteLLM looks for, such as ``ANTHROPIC_API_KEY``, or of ``.env``.
         parameters: sent along as they are, such as ``temperature``.
         timeout_seconds: for one try.
         max_retries: further tries.
@@ -67,7 +67,7 @@ class LiteLLMModel(Model):
         self.context_window = context_window or _context_window(name)
         self._wire = ChatCompletions(name)
         self._base_url = base_url
-        self._api_key = api_key
+        self._api_key = api_key or environment_key(name, "pass api_key", needed=base_url is None)
         self._parameters = parameters or {}
         self._timeout_seconds = timeout_seconds
         self._max_retries = max_retries
@@ -122,17 +122,7 @@ class LiteLLMModel(Model):
 
     async def _key(self) -> str | None:
         """The key; None: LiteLLM finds what it needs in the environment."""
-        if callable(self._api_key):
-            return await self._api_key()
-        if self._api_key:
-            return self._api_key
-        missing = litellm.validate_environment(self.name)["missing_keys"]
-        keys = [variable for variable in missing if variable.endswith("_API_KEY")]
-        if not keys:
-            return None
-        if self._base_url is not None:
-            return "none"  # endpoints of one's own often take no key, but the client does
-        raise ModelAuthenticationFailed("there is no API key", hint=f"set {' or '.join(keys)} in the environment")
+        return await self._api_key() if callable(self._api_key) else self._api_key
 
     @contextmanager
     def _errors(self) -> Iterator[None]:
@@ -154,6 +144,13 @@ class LiteLLMModel(Model):
                 raise ModelError(
                     f"model {self.name} failed: {type(error).__name__}: {error}", hint="look at LiteLLM's page of it"
                 ) from error
+
+
+def environment_key(name: str, instead: str, *, needed: bool) -> Callable[[], Awaitable[str]] | None:
+    """What reads the key of model ``name``, as ``key_of_environment``; None: it has none, or LiteLLM has found it."""
+    missing = litellm.validate_environment(name)["missing_keys"]
+    names = [variable for variable in missing if variable.endswith("_API_KEY")]
+    return key_of_environment(instead, needed=needed, names=names) if names else None
 
 
 def _passes(error: openai.APIError) -> bool:

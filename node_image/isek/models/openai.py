@@ -1,22 +1,21 @@
 """Any endpoint that speaks the OpenAI API, through the official client."""
 
 import json
-import os
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from typing import Any, Literal
 
 import openai
 
+from isek.environment import BASE_URL, variable
+from isek.models.api_key import key_of_environment
 from isek.models.base import Message, Model, ModelReply, OutputSchema, ToolSchema, counted
 from isek.models.chat_completions import ChatCompletions
-from isek.models.errors import ModelAuthenticationFailed, ModelUnavailable
+from isek.models.errors import ModelUnavailable
 from isek.models.openai_errors import as_model_errors
 from isek.models.responses import Responses
 from isek.models.wire import Wire
 
 APIS: dict[str, type[Wire]] = {"chat": ChatCompletions, "responses": Responses}
-API_KEY_VARIABLE = "OPENAI_API_KEY"
-BASE_URL_VARIABLE = "OPENAI_BASE_URL"
 JSON = {"Content-Type": "application/json"}
 
 
@@ -30,8 +29,9 @@ class OpenAIModel(Model):
     Args:
         name: the model's name at the endpoint.
         api: which of the two. Responses lets models that think keep their thoughts between calls of tools.
-        base_url: the endpoint; default: ``OPENAI_BASE_URL`` of the environment, else OpenAI's own.
-        api_key: the key, or what reads it: asked before each request, so that a new key needs no restart.
+        base_url: the endpoint; default: ``OPENAI_BASE_URL`` of the environment or ``.env``, else OpenAI's own.
+        api_key: the key, or what reads it, asked before each request, so that a new key needs no restart; default:
+            ``OPENAI_API_KEY`` of the environment or ``.env``.
         parameters: sent along as they are, such as ``temperature``.
         timeout_seconds: for one try.
         max_retries: further tries.
@@ -62,10 +62,10 @@ class OpenAIModel(Model):
         self._wire = APIS[api](name)
         self._parameters = parameters or {}
         self._timeout_seconds = timeout_seconds
-        base_url = base_url or os.environ.get(BASE_URL_VARIABLE) or None
+        base_url = base_url or variable(BASE_URL) or None
         self._client = openai.AsyncOpenAI(
             base_url=base_url,
-            api_key=api_key or _key_from_environment(own_endpoint=base_url is not None),
+            api_key=api_key or key_of_environment("pass api_key", needed=base_url is None),
             timeout=timeout_seconds,
             max_retries=max_retries,
         )
@@ -109,17 +109,3 @@ class OpenAIModel(Model):
     async def aclose(self) -> None:
         """Close the connections."""
         await self._client.close()
-
-
-def _key_from_environment(*, own_endpoint: bool) -> Callable[[], Awaitable[str]]:
-    async def read() -> str:
-        key = os.environ.get(API_KEY_VARIABLE, "")
-        if not key and own_endpoint:
-            return "none"  # endpoints of one's own often take no key, but the client does
-        if not key:
-            raise ModelAuthenticationFailed(
-                "there is no API key", hint=f"set model.apiKey, or {API_KEY_VARIABLE} in the environment"
-            )
-        return key
-
-    return read

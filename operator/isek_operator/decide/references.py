@@ -143,9 +143,20 @@ def models(resource: Resource) -> Iterator[tuple[str, OneModel]]:
 def mounted_secret_keys(resource: Resource) -> tuple[SecretKey, ...]:
     """The keys of Secrets that the node reads as files on behalf of ``resource``."""
     return tuple(
-        SecretKey(f"{field}.secretKeyRef", value.secret_key_ref.name, value.secret_key_ref.key)
+        _secret_key(field, value)
         for field, value in (*_model_secrets(resource), *_tool_secrets(resource), *_memory_secrets(resource))
     )
+
+
+def model_keys(resource: Resource, provider: str) -> Iterator[SecretKey]:
+    """Those among them that are API keys of the provider's models."""
+    for field, model in models(resource):
+        if model.provider == provider and model.api_key is not None:
+            yield _secret_key(f"{field}.apiKey", model.api_key)
+
+
+def _secret_key(field: str, value: SecretValue) -> SecretKey:
+    return SecretKey(f"{field}.secretKeyRef", value.secret_key_ref.name, value.secret_key_ref.key)
 
 
 def _model_secrets(resource: Resource) -> Iterator[tuple[str, SecretValue]]:

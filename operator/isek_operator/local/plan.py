@@ -6,19 +6,20 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from isek import environment
 from isek.api import KINDS, IsekAgent, IsekMesh, Resource
 from isek.api.documents import Document, DocumentError, load, parse
+from isek.environment import API_KEY
 
 from isek_operator.decide.outcome import Manifest, Outcome
 from isek_operator.decide.reasons import Reason
-from isek_operator.decide.references import User, mesh, mesh_name, mounted_secret_keys
+from isek_operator.decide.references import User, mesh, mesh_name, model_keys
 from isek_operator.local.world import LocalWorld, SecretName, read_namespaces, read_secrets
 from isek_operator.manifests.config_map import HOSTED_FILE
 from isek_operator.reconcile.decisions import Decide, decisions
 from isek_operator.settings import OperatorSettings
 
 NAMESPACE = "default"
-API_KEY = "OPENAI_API_KEY"
 
 
 @dataclass(frozen=True)
@@ -98,7 +99,9 @@ def _decide_all(world: LocalWorld, decide: Decide) -> list[tuple[Resource, Outco
 def _problems(resource: Resource, outcome: Outcome) -> Iterator[str]:
     for finding in outcome.findings:
         if (finding.type, finding.status) in {("Stalled", True), ("ResolvedRefs", False)}:
-            hint = f", or export {API_KEY}" if finding.reason is Reason.SECRET_NOT_FOUND else ""
+            missing = finding.reason is Reason.SECRET_NOT_FOUND
+            keys = (key for key in model_keys(resource, "OpenAI") if missing and key.field in finding.message)
+            hint = f", or export {API_KEY}" if any(keys) else ""
             yield f"{resource.kind} {resource.name}: {finding.message}{hint}"
 
 
@@ -109,16 +112,17 @@ def _children(outcomes: Sequence[tuple[Resource, Outcome]]) -> Iterator[tuple[st
 
 
 def _borrow_api_keys(resources: Sequence[Resource], secrets: dict[SecretName, dict[str, bytes]]) -> Iterator[str]:
-    """Let the environment's key stand in for model keys that no Secret document holds."""
-    key = os.environ.get(API_KEY)
+    """Let the environment's key stand in for keys of OpenAI models that no Secret document holds."""
+    key = environment.variable(API_KEY)
     if not key:
         return
+    source = "the environment" if API_KEY in os.environ else environment.DOTENV
     for resource in resources:
-        for wanted in mounted_secret_keys(resource):
+        for wanted in model_keys(resource, "OpenAI"):
             secret = secrets.setdefault((resource.namespace, wanted.name), {})
             if wanted.key not in secret:
                 secret[wanted.key] = key.encode()
-                yield f"Secret {wanted.name}: there is none here, so {API_KEY} of the environment is used"
+                yield f"Secret {wanted.name}: there is none here, so {API_KEY} of {source} is used"
 
 
 def _pods(

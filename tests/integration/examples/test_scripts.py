@@ -160,6 +160,15 @@ async def test_the_command_lists_and_runs_them(tmp_path: Path) -> None:
     assert ran.out.splitlines()[-1] == "(route: 1 members answered)"
 
 
+async def test_a_key_and_an_endpoint_in_dotenv_are_found(tmp_path: Path) -> None:
+    async with OpenAIServer({MODEL: [{"text": "hello"}]}, key="sk-dotenv") as server:
+        (tmp_path / ".env").write_text(f"OPENAI_BASE_URL={server.url}\nOPENAI_API_KEY=sk-dotenv\n")
+        ran = await Home(tmp_path).isek("example", "run", "lv0_hello_world")
+
+    assert (ran.code, ran.err) == (0, "")
+    assert "hello" in ran.out
+
+
 async def test_without_a_key_an_example_says_what_to_do(tmp_path: Path) -> None:
     ran = await Home(tmp_path, (("OPENAI_BASE_URL", ""),)).isek("example", "run", "lv0_hello_world")
 

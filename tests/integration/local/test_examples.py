@@ -48,6 +48,28 @@ async def test_the_quickstart_on_a_real_model_takes_the_key_from_the_environment
     assert [message["content"] for message in tool_answers] == ["42"]
 
 
+KEYLESS = """
+apiVersion: isek.io/v1alpha1
+kind: IsekAgent
+metadata: {{name: {name}}}
+spec: {{model: {{provider: OpenAI, name: gpt-5-mini, baseURL: "{url}"{key}}}}}
+"""
+
+
+async def test_the_key_may_be_in_dotenv_of_the_folder_that_isek_up_runs_in(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("OPENAI_API_KEY=sk-dotenv\n")
+    secret = ", apiKey: {secretKeyRef: {name: openai, key: api-key}}"
+    home = Home(tmp_path)
+    async with OpenAIServer({MODEL: [{"text": "{input}"}]}, key="sk-dotenv") as server:
+        agents = [KEYLESS.format(name=name, url=server.url, key=key) for name, key in {"a": secret, "b": ""}.items()]
+        (tmp_path / "agents.yaml").write_text("---".join(agents))
+        async with RunningUp(home, "-f", "agents.yaml") as up:
+            asked = [await home.isek("ask", name, "tea") for name in "ab"]
+
+    assert [each.out.splitlines()[0] for each in asked] == ["tea", "tea"], asked
+    assert not any("sk-dotenv" in line for line in up.lines)
+
+
 async def test_without_a_key_the_missing_secret_is_named(tmp_path: Path) -> None:
     finished = await Home(tmp_path).isek("up", "-f", EXAMPLES / "quickstart-openai")
 

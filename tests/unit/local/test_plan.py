@@ -121,6 +121,35 @@ def test_the_environment_s_key_stands_in_for_a_missing_secret(tmp_path: Path, mo
     assert result.notes == ("Secret openai: there is none here, so OPENAI_API_KEY of the environment is used",)
 
 
+def test_the_key_may_be_in_dotenv(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / ".env").write_text("OPENAI_API_KEY=sk-x\n")
+    monkeypatch.chdir(tmp_path)
+
+    result = planned(tmp_path, openai_agent())
+
+    assert result.secrets == {("default", "openai"): {"api-key": b"sk-x"}}
+    assert result.notes == ("Secret openai: there is none here, so OPENAI_API_KEY of .env is used",)
+
+
+SEARCH = 'tools: [{webSearch: {url: "http://search/", apiKey: {secretKeyRef: {name: search, key: key}}}}]'
+OTHER_KEYS = [
+    f"model: {{provider: Echo}}, {SEARCH}",
+    "model: {provider: LiteLLM, name: x/y, apiKey: {secretKeyRef: {name: search, key: key}}}",
+]
+
+
+@pytest.mark.parametrize("spec", OTHER_KEYS)
+def test_the_key_of_openai_stands_in_for_no_other_secret(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, spec: str
+) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-x")
+
+    with pytest.raises(DocumentError, match="Secret 'search' does not exist") as failed:
+        planned(tmp_path, agent(spec=spec))
+
+    assert "OPENAI_API_KEY" not in str(failed.value)
+
+
 def test_what_needs_a_cluster_is_named_and_passed_over(tmp_path: Path) -> None:
     service = "apiVersion: v1\nkind: Service\nmetadata: {name: front}\n"
     env = "env: [{name: X, valueFrom: {configMapKeyRef: {name: c, key: k}}}]"
