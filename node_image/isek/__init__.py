@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from isek.errors import CallError as CallError
     from isek.errors import IsekError as IsekError
     from isek.errors import RunError as RunError
+    from isek.log import configure_logging as configure_logging
     from isek.loop_result import Handoff as Handoff
     from isek.loop_result import LoopExit as LoopExit
     from isek.loop_result import LoopResult as LoopResult
@@ -83,6 +84,7 @@ WHERE = {
     "Tool": "isek.tools.base",
     "ToolError": "isek.tools.base",
     "Toolkit": "isek.tools.toolkit",
+    "configure_logging": "isek.log",
     "tool": "isek.tools.function",
 }
 """What is offered, by where it is: imported when it is first used, so that a program pays for what it takes."""

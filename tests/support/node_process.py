@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import re
 import signal
 import sys
 from asyncio.subprocess import PIPE, Process
@@ -116,7 +117,7 @@ class NodeProcess:
 
     def _line(self, word: str) -> str | None:
         process = self._running()
-        found = next((line for line in self.log if f" isek.node: {word}" in line), None)
+        found = next((line for line in self.log if re.search(rf" isek\.node\S*: {word}", line)), None)
         if found is None and process.returncode is not None:
             raise RuntimeError(f"{self.settings.node_id} ended with {process.returncode}:\n{self.text}")
         return found

@@ -18,6 +18,7 @@ from isek.agent.step_log import log_step
 from isek.answering import Answering, message_of
 from isek.asking import CallContext, Runner
 from isek.errors import RunError
+from isek.log import show_log
 from isek.loop_result import LoopExit, LoopResult
 from isek.memory.memory import Memory
 from isek.memory.records import Session
@@ -44,7 +45,7 @@ class IsekAgent(Answering):
         description: what it is good for, in a sentence; others read it.
         success_criteria: what an answer has to meet; the model judges, and tries once more.
         instructions: the system prompt.
-        debug_mode: logs each step.
+        debug_mode: shows Isek's log, with a line for each step of this agent.
         output_type: what answers are to be: a pydantic model, a dataclass, or what else pydantic validates.
         handoffs: who may answer in its place: agents, teams, or addresses in the mesh.
         limits: what a run may take.
@@ -100,6 +101,9 @@ class IsekAgent(Answering):
         self.guardrails = guardrails
         self.hooks: tuple[Hook, ...] = tuple_of(name, "hooks", hooks)
         self.confirm = confirm
+        self._watching = (*self.hooks, log_step) if debug_mode else self.hooks
+        if debug_mode:
+            show_log()
         self._guard = PatternGuard(guardrails)
         self._rate = RateLimit(budget.max_tool_calls_per_minute)
         self._setup: Setup | None = None
@@ -135,7 +139,7 @@ class IsekAgent(Answering):
             message=asked.content,
             timeout_seconds=self.limits.timeout_seconds,
             context=context,
-            hooks=self.hooks,
+            hooks=self._watching,
         )
         if (
             remembering is not None and result.exit is not LoopExit.SATISFIED
@@ -180,7 +184,7 @@ class IsekAgent(Answering):
             guardrails=self.guardrails,
             success_criteria=self.success_criteria,
             output=None if self.output_type is None else Output(self.output_type),
-            hooks=(*self.hooks, log_step) if self.debug_mode else self.hooks,
+            hooks=self._watching,
             confirm=self.confirm,
         )
 

@@ -1,18 +1,16 @@
 """What one run has to do with its agent's memory."""
 
-import logging
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
+from isek.log import log
 from isek.loop_result import LoopExit
 from isek.memory.errors import MemoryUnavailable
 from isek.memory.memory import Invoke, Memory, Recollection
 from isek.memory.records import Run, Session
 from isek.models.base import Message, Model
-
-log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -45,6 +43,6 @@ class Remembering:
         try:
             await self.memory.record(self.session, run, said)
         except MemoryUnavailable as problem:
-            log.warning("a run of %s will not be remembered: %s", self.session.agent_id, problem)
+            log().warning("a run of {} will not be remembered: {}", self.session.agent_id, problem)
             return problem
         return None

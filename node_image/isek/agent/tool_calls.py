@@ -3,7 +3,6 @@
 import asyncio
 import inspect
 import json
-import logging
 import time
 from dataclasses import dataclass
 from typing import Any
@@ -14,10 +13,9 @@ from isek.agent.setup import Setup
 from isek.asking import CallContext
 from isek.errors import IsekError
 from isek.events import ToolEnded, ToolStarted
+from isek.log import log, log_fault
 from isek.models.base import Message, ToolCall
 from isek.tools.base import Tool, ToolError
-
-log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -58,10 +56,10 @@ class ToolCalls:
         try:
             return await self._call(tool, call), False
         except (ToolError, IsekError) as error:
-            log.info("tool %s: %s", call.name, error)
+            log().info("tool {}: {}", call.name, error)
             return f"error: {error}", True
         except Exception:
-            log.exception("tool %s failed unexpectedly", call.name)
+            log_fault(f"tool {call.name} failed unexpectedly")
             return "error: the tool failed", True
 
     async def _call(self, tool: Tool | None, call: ToolCall) -> str:

@@ -17,7 +17,10 @@ def registry(host: str, port: int) -> None:
 
 
 async def _serve(host: str, port: int) -> None:
+    from isek.log import configure_logging  # noqa: PLC0415
     from isek.registry.center import serve  # noqa: PLC0415  (aiohttp takes its time)
+
+    configure_logging("Text", "warning")
 
     def started(listening: int) -> None:
         click.echo(f"registry at http://{host}:{listening}; nodes find it with ISEK_REGISTRY_URL")

@@ -1,10 +1,10 @@
 """The memory of one agent or of several."""
 
-import logging
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from isek.log import log
 from isek.memory import summary
 from isek.memory.errors import MemoryUnavailable
 from isek.memory.records import History, Run, Session, UserMemory
@@ -14,7 +14,6 @@ from isek.models.errors import ModelError
 if TYPE_CHECKING:
     from isek.memory.store import Store
 
-log = logging.getLogger(__name__)
 
 MAX_USER_MEMORIES = 100
 """Of one user: all of them stand in each prompt."""
@@ -139,7 +138,7 @@ class Memory:
             for said in summary.questions(older, tokens):
                 text = (await invoke(summary.request(text, said))).text
         except ModelError as error:
-            log.warning("session %s is not summed up yet, and told in full: %s", session.session_id, error)
+            log().warning("session {} is not summed up yet, and told in full: {}", session.session_id, error)
             return history
         upto = older[-1].id
         await self._opened().summarise(session, text, history, upto)

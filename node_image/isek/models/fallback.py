@@ -1,12 +1,10 @@
 """Several models, one after the other: where the first fails, the next answers."""
 
-import logging
 from collections.abc import AsyncGenerator, Sequence
 
+from isek.log import log
 from isek.models.base import Message, Model, ModelReply, OutputSchema, ToolSchema
 from isek.models.errors import ModelError
-
-log = logging.getLogger(__name__)
 
 
 class FallbackModel(Model):
@@ -36,7 +34,7 @@ class FallbackModel(Model):
             try:
                 return await model.invoke(messages, tools, output=output)
             except ModelError as error:
-                log.warning("%s; the next model is asked", error)
+                log().warning("{}; the next model is asked", error)
         return await self._models[-1].invoke(messages, tools, output=output)
 
     async def invoke_streaming(
@@ -56,7 +54,7 @@ class FallbackModel(Model):
             except ModelError as error:
                 if begun or model is self._models[-1]:
                     raise
-                log.warning("%s; the next model is asked", error)
+                log().warning("{}; the next model is asked", error)
             else:
                 return
 

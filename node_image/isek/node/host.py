@@ -1,7 +1,6 @@
 """Runs what the node hosts: within its limits, traced, counted, and with an orderly end."""
 
 import asyncio
-import logging
 import secrets
 from collections.abc import Iterable
 from dataclasses import replace
@@ -9,14 +8,12 @@ from dataclasses import replace
 from isek.asking import Answer, Asks, CallContext
 from isek.colleague import handed_on
 from isek.errors import CallError, IsekError, RunError
+from isek.log import log, log_fault
 from isek.models.base import Message
 from isek.node.hosted import Hosted
-from isek.node.logs import fields
 from isek.node.metrics import OK, Metrics
 from isek.tools.function import as_text
 from isek.trace import Path, Stopwatch
-
-log = logging.getLogger("isek.node")
 
 
 class Host:
@@ -112,16 +109,14 @@ class Host:
             )
             self._metrics.requests.labels(hosted.name, outcome).inc()
             self._metrics.durations.labels(hosted.name).observe(trace.duration_ms / 1000)
-            log.info(
+            log().info(
                 "asked",
-                extra=fields(
-                    agent=hosted.name,
-                    outcome=outcome,
-                    durationMs=round(trace.duration_ms, 1),
-                    path=path,
-                    peerId=context.peer_id,
-                    reason=error.message if error else None,
-                ),
+                agent=hosted.name,
+                outcome=outcome,
+                durationMs=round(trace.duration_ms, 1),
+                path=path,
+                peerId=context.peer_id,
+                reason=error.message if error else None,
             )
         if error is not None:
             error.trace = trace
@@ -171,7 +166,7 @@ class Host:
 def unexpected_error(what: str) -> RunError:
     """What the caller gets to know of the exception that is being handled; the log has the rest."""
     reference = secrets.token_hex(4)
-    log.exception("unexpected error in %s", what, extra=fields(id=reference))
+    log_fault(f"unexpected error in {what}", id=reference)
     return RunError(
         "InternalError",
         f"something unexpected happened (id {reference})",

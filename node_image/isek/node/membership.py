@@ -1,18 +1,14 @@
 """The node's place in its mesh: coming in, being ready, leaving."""
 
-import logging
-
 from isek import __version__
+from isek.log import log
 from isek.node.host import Host
 from isek.node.hosted import Hosted
-from isek.node.logs import fields
 from isek.node.metrics import Metrics
 from isek.node.settings import NodeSettings
 from isek.protocol.p2p import Sidecar
 from isek.registry import AgentRecord, NodeRecord, Registration, Registry
 from isek.registry.record import MAX_DESCRIPTION
-
-log = logging.getLogger("isek.node")
 
 
 class Membership:
@@ -75,11 +71,11 @@ class Membership:
         )
         self._registration = await self._registry.register(record)
         self._waiting_for = None
-        log.info("joined", extra=fields(mesh=self._settings.mesh_id, node=record.node_id, peerId=record.peer_id))
+        log().info("joined", mesh=self._settings.mesh_id, node=record.node_id, peerId=record.peer_id)
 
     def _wait_for(self, what: str) -> None:
         self._waiting_for = what
-        log.info("waiting for %s", what)
+        log().info("waiting for {}", what)
 
     async def leave(self) -> None:
         """Be forgotten by the peers, at once if the registry answers."""

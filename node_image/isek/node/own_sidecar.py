@@ -1,11 +1,11 @@
 """The sidecar process that a node of a Python program starts for itself."""
 
-import logging
 import tempfile
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+from isek.log import log
 from isek.node.settings import NodeSettings
 from isek.processes.network_key import key_of_this_user
 from isek.processes.ports import HOST, free_port
@@ -14,8 +14,6 @@ from isek.processes.programs import find_sidecar_program
 from isek.processes.sidecar import sidecar_environment
 
 STOP_SECONDS = 10
-
-log = logging.getLogger("isek.node")
 
 
 @asynccontextmanager
@@ -64,8 +62,8 @@ class _Log:
 
     def line(self, name: str, text: str) -> None:
         """As it says it."""
-        log.info("%s: %s", name, text)
+        log().info("{}: {}", name, text)
 
     def warn(self, text: str) -> None:
         """As a warning."""
-        log.warning("%s", text)
+        log().warning(text)

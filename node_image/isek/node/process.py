@@ -11,9 +11,9 @@ from pydantic import ValidationError
 from isek.api.documents import DocumentError
 from isek.api.schema import explain
 from isek.asking import Asks
+from isek.log import configure_logging
 from isek.node.hosted import Hostable, Hosted, build_hosted, read_hosted
 from isek.node.listening import listen
-from isek.node.logs import configure_logging
 from isek.node.metrics import Metrics
 from isek.node.serving import Stopping, serve
 from isek.node.settings import PREFIX, NodeSettings

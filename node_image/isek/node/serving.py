@@ -1,7 +1,6 @@
 """One node, put together and run."""
 
 import asyncio
-import logging
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import AsyncExitStack, contextmanager, suppress
@@ -9,10 +8,10 @@ from contextlib import AsyncExitStack, contextmanager, suppress
 import uvicorn
 
 from isek.asking import Asks
+from isek.log import log
 from isek.node.app import create_app
 from isek.node.host import Host
 from isek.node.hosted import Hosted
-from isek.node.logs import fields
 from isek.node.membership import Membership
 from isek.node.metrics import Metrics
 from isek.node.settings import NodeSettings
@@ -24,8 +23,6 @@ LAST_ANSWERS_SECONDS = 5
 """For what is written but not sent yet when the last run has ended."""
 KEEP_ALIVE_SECONDS = 5
 """The sidecar closes its idle connections a second earlier, so that none breaks under a request."""
-
-log = logging.getLogger("isek.node")
 
 
 class Stopping:
@@ -105,7 +102,7 @@ async def serve(
         serving = asyncio.create_task(server.serve(sockets=[listening]), name="server")
         joining = asyncio.create_task(join(), name="joining")
         told = asyncio.create_task(stop.wait(), name="told to stop")
-        log.info("listening", extra=fields(address=settings.host, port=settings.port, agents=len(host.hosted)))
+        log().info("listening", address=settings.host, port=settings.port, agents=len(host.hosted))
         try:
             while not stop.is_set() and not serving.done():
                 running = {task for task in (serving, joining, told) if not task.done()}
@@ -128,7 +125,7 @@ async def _drain(
     In between, who came by a Service over a connection that it keeps has to learn to open another: each answer closes
     its connection, and what is idle that long is closed anyway.
     """
-    log.info("draining", extra=fields(running=host.running))
+    log().info("draining", running=host.running)
     joining.cancel()
     with suppress(asyncio.CancelledError):
         await joining
@@ -143,7 +140,7 @@ async def _drain(
     for wait in waits:
         wait.cancel()
     if host.running:
-        log.warning("stopped before everything had ended", extra=fields(running=host.running))
+        log().warning("stopped before everything had ended", running=host.running)
 
 
 class _Server(uvicorn.Server):

@@ -1,17 +1,16 @@
 """What a node tells its mesh about itself."""
 
-import logging
 from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic.alias_generators import to_camel
 
+from isek.log import log
+
 MAX_RECORD_BYTES = 4096
 MAX_DESCRIPTION = 160
 """Characters of a description; the whole of it stands on the agent's card."""
 PREFIX = "/isek"
-
-logger = logging.getLogger(__name__)
 
 
 class RecordError(ValueError):
@@ -69,7 +68,7 @@ class NodeRecord(BaseModel):
         for what, nothing in (("descriptions", {"description": ""}), ("capabilities", {"capabilities": ()})):
             if len(encoded) <= MAX_RECORD_BYTES:
                 break
-            logger.warning("%s: the %s of its agents do not fit into its record", self.node_id, what)
+            log().warning("{}: the {} of its agents do not fit into its record", self.node_id, what)
             bare = tuple(agent.model_copy(update=nothing) for agent in record.agents)
             record = record.model_copy(update={"agents": bare})
             encoded = record._to_json()

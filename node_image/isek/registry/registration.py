@@ -1,18 +1,16 @@
 """Keeping one node registered for as long as it lives."""
 
 import asyncio
-import logging
 import time
 from collections.abc import Callable
 from contextlib import suppress
 
+from isek.log import log
 from isek.registry.backoff import Backoff, one_line
 from isek.registry.record import NodeRecord
 from isek.registry.store import LeaseNotFoundError, Store, StoreUnavailableError
 
 LEAVE_SECONDS = 3.0
-
-log = logging.getLogger(__name__)
 
 
 class Registration:
@@ -63,7 +61,7 @@ class Registration:
             async with asyncio.timeout(LEAVE_SECONDS):
                 await self._store.revoke(lease)
         except (StoreUnavailableError, TimeoutError) as error:
-            log.warning("%s could not leave the registry, which forgets it later: %s", self._node_id, error)
+            log().warning("{} could not leave the registry, which forgets it later: {}", self._node_id, error)
 
     def missing(self) -> None:
         """The registry says that the key is not there (any more)."""
@@ -79,15 +77,15 @@ class Registration:
                 backoff.reset()
                 await self._woken(within=self._renew_at - time.monotonic())
             except LeaseNotFoundError:
-                log.warning("%s was forgotten by the registry; it registers again", self._node_id)
+                log().warning("{} was forgotten by the registry; it registers again", self._node_id)
                 self._lease, self._written = None, False
                 self._on_lease_lost()
                 await backoff.wait()
             except StoreUnavailableError as error:
-                log.debug("%s is not kept registered: %s", self._node_id, error)
+                log().debug("{} is not kept registered: {}", self._node_id, error)
                 await backoff.wait()
             except Exception as error:
-                log.error("%s: registering failed unexpectedly: %s", self._node_id, one_line(error))  # noqa: TRY400
+                log().error("{}: registering failed unexpectedly: {}", self._node_id, one_line(error))
                 await backoff.wait()
 
     async def _grant_write_renew(self) -> None:

@@ -1,11 +1,11 @@
 """Discovery: who is in the mesh, and being in it oneself."""
 
 import asyncio
-import logging
 from collections.abc import Callable
 from contextlib import aclosing, suppress
 from typing import Self, TypeVar
 
+from isek.log import log
 from isek.registry.backoff import Backoff, one_line
 from isek.registry.record import NodeRecord, RecordError, nodes_prefix
 from isek.registry.registration import Registration
@@ -13,8 +13,6 @@ from isek.registry.store import HistoryLostError, Listing, Position, Store, Stor
 from isek.registry.view import View
 
 T = TypeVar("T")
-
-log = logging.getLogger(__name__)
 
 
 class Registry:
@@ -132,14 +130,14 @@ class Registry:
             try:
                 await self._list_and_watch(backoff)
             except HistoryLostError as error:
-                log.info("registry: listing the nodes again: %s", error)
+                log().info("registry: listing the nodes again: {}", error)
                 self._position = None
             except StoreUnavailableError as error:
                 if not self._lost:
-                    log.warning("registry: %s; the last known %d nodes stay known", error, len(self.peers()))
+                    log().warning("registry: {}; the last known {} nodes stay known", error, len(self.peers()))
                 self._lost = True
             except Exception as error:
-                log.error("registry: the watch failed unexpectedly and starts anew: %s", one_line(error))  # noqa: TRY400
+                log().error("registry: the watch failed unexpectedly and starts anew: {}", one_line(error))
                 self._position = None
             await backoff.wait()
 
@@ -188,7 +186,7 @@ class Registry:
         try:
             self._view.put(key, NodeRecord.decode(key, value))
         except RecordError as error:
-            log.warning("registry: passed over: %s", error)
+            log().warning("registry: passed over: {}", error)
             self._view.remove(key)
 
     def _forget_unless_confirmed(self, keys: set[str]) -> None:

@@ -1,15 +1,13 @@
 """Asking a member of a team again when it failed for a reason that may pass."""
 
 import asyncio
-import logging
 from dataclasses import dataclass
 from typing import Any
 
 from isek.asking import CallContext
 from isek.colleague import Colleague
 from isek.errors import IsekError
-
-log = logging.getLogger(__name__)
+from isek.log import log
 
 
 @dataclass(frozen=True)
@@ -40,6 +38,6 @@ async def ask_with_retries(member: Colleague, message: str, context: CallContext
             last = attempt == retries.attempts or pause >= context.remaining_seconds()
             if last or not error.transient:
                 raise
-            log.info("member %s: %s; asked again in %g s", member.name, error, pause)
+            log().info("member {}: {}; asked again in {:g} s", member.name, error, pause)
             await asyncio.sleep(pause)
     raise AssertionError("the last try returns or raises")

@@ -1,7 +1,6 @@
 """A database that goes away and returns, and processes that do."""
 
 import asyncio
-import logging
 import sqlite3
 import sys
 import textwrap
@@ -12,6 +11,7 @@ import pytest
 from isek import IsekAgent, LoopExit, Memory, MemoryUnavailable
 from isek.sync import wait_for
 
+from tests.support.log_lines import LogLines
 from tests.support.memories import run, said, session
 from tests.support.postgres import PASSWORD, PostgresServer
 from tests.support.recording_model import RecordingModel, calls
@@ -38,7 +38,7 @@ async def test_a_run_ends_with_a_typed_error_while_the_database_is_away_and_goes
 
 
 async def test_an_answer_stands_though_the_database_went_away_meanwhile(
-    postgres: PostgresServer, caplog: pytest.LogCaptureFixture
+    postgres: PostgresServer, log: LogLines
 ) -> None:
     async def unplug() -> str:
         await postgres.stop()
@@ -49,14 +49,13 @@ async def test_an_answer_stands_though_the_database_went_away_meanwhile(
         memory=Memory(await postgres.create("meanwhile")),
         tools=[unplug],
     )
-    with caplog.at_level(logging.WARNING):
-        result = await agent.arun("go", session_id="s")
+    result = await agent.arun("go", session_id="s")
     await postgres.start()
     await agent.aclose()
 
     assert result.payload == "here you are"
     assert [error.code for error in result.errors] == ["MemoryUnavailable"]
-    assert "will not be remembered" in caplog.text
+    assert "will not be remembered" in log.text
 
 
 async def test_an_empty_database_that_comes_back_gets_its_tables(postgres: PostgresServer) -> None:

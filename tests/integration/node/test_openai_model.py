@@ -15,6 +15,7 @@ from isek.models.build import build_model
 from isek.models.fallback import FallbackModel
 from isek.models.openai import OpenAIModel
 
+from tests.support.log_lines import LogLines
 from tests.support.openai_server import OpenAIServer, Turn
 
 USER = Message("user", "tea")
@@ -199,7 +200,9 @@ async def test_without_any_key_openai_itself_is_not_asked(monkeypatch: pytest.Mo
 
 
 @pytest.mark.parametrize("status", [200, 401, 429, 500])
-async def test_the_key_is_never_logged(secrets: Path, caplog: pytest.LogCaptureFixture, status: int) -> None:
+async def test_the_key_is_never_logged(
+    secrets: Path, caplog: pytest.LogCaptureFixture, log: LogLines, status: int
+) -> None:
     caplog.set_level(logging.DEBUG)
     turn: Turn = {"text": "x"} if status == 200 else {"status": status, "retryAfter": 0.01}
     said = ""
@@ -210,7 +213,7 @@ async def test_the_key_is_never_logged(secrets: Path, caplog: pytest.LogCaptureF
             said = f"{error} {error.hint}"
 
     assert bool(said) == (status != 200)
-    assert KEY not in caplog.text + said
+    assert KEY not in caplog.text + log.text + said
 
 
 async def pieces(model: Model, *tools: ToolSchema) -> tuple[list[str], ModelReply]:

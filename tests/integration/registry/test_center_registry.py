@@ -10,6 +10,7 @@ from isek.registry.center_client import CenterRegistry
 
 from tests.integration.registry.records import node
 from tests.support.control_plane_process import free_port
+from tests.support.log_lines import LogLines
 from tests.support.waiting import until
 
 
@@ -35,9 +36,7 @@ class Center:
         return CenterRegistry(f"http://127.0.0.1:{self.port}", ttl_seconds=2)
 
 
-async def test_nodes_come_back_by_themselves_to_a_center_that_was_started_anew(
-    caplog: pytest.LogCaptureFixture,
-) -> None:
+async def test_nodes_come_back_by_themselves_to_a_center_that_was_started_anew(log: LogLines) -> None:
     center = Center()
     await center.start()
     async with center.open() as far, center.open() as near:
@@ -45,7 +44,7 @@ async def test_nodes_come_back_by_themselves_to_a_center_that_was_started_anew(
         await far.register(node("second", "editor"))
 
         await center.stop()
-        await until(lambda: caplog.text.count("the last known 2 nodes stay known") == 2, what="both notice the loss")
+        await until(lambda: log.text.count("the last known 2 nodes stay known") == 2, what="both notice the loss")
         assert len(far.peers()) == 2
         await center.start()
 

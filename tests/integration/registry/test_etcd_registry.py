@@ -12,6 +12,7 @@ from isek.registry.record import nodes_prefix
 from tests.integration.registry.records import node
 from tests.support.control_plane_etcd import EtcdServer
 from tests.support.control_plane_proxy import TcpProxy
+from tests.support.log_lines import LogLines
 from tests.support.waiting import until
 
 MESH = "mesh.newsroom"
@@ -106,13 +107,13 @@ async def test_who_does_not_come_back_to_a_replaced_etcd_is_forgotten(etcd: Etcd
         assert await living.wait_for(lambda: node_ids(living) == {"living.newsroom"}, 2 * TTL_SECONDS + 2)
 
 
-async def test_a_lost_etcd_takes_no_peers_away(etcd: EtcdServer, caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_lost_etcd_takes_no_peers_away(etcd: EtcdServer, log: LogLines) -> None:
     async with open_etcd(*etcd.endpoints) as far, open_etcd(*etcd.endpoints) as near:
         await near.register(node("first", "writer"))
         await far.wait_for(far.peers, 1)
 
         await etcd.members[0].kill()
-        await until(lambda: caplog.text.count("the last known 1 nodes stay known") == 2, what="both notice the loss")
+        await until(lambda: log.text.count("the last known 1 nodes stay known") == 2, what="both notice the loss")
 
         assert far.find("writer.newsroom") == (node("first", "writer"),)
         await etcd.members[0].restart()
@@ -121,11 +122,11 @@ async def test_a_lost_etcd_takes_no_peers_away(etcd: EtcdServer, caplog: pytest.
         assert far.find("writer.newsroom") == (node("first", "writer"),)
 
 
-async def test_a_node_may_start_before_its_etcd(etcd: EtcdServer, caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_node_may_start_before_its_etcd(etcd: EtcdServer, log: LogLines) -> None:
     await etcd.members[0].kill()
     async with open_etcd(*etcd.endpoints) as registry:
         registering = asyncio.create_task(registry.register(node("early", "writer")))
-        await until(lambda: "does not answer" in caplog.text, what="it has tried")
+        await until(lambda: "does not answer" in log.text, what="it has tried")
         assert not registering.done()
 
         await etcd.members[0].restart()

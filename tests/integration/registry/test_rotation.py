@@ -11,6 +11,7 @@ from isek.registry.etcd import EtcdRegistry
 from isek_operator import pki
 
 from tests.integration.registry.records import node
+from tests.support.log_lines import LogLines
 from tests.support.secure_etcd import NODE, ROOT, SERVER, SecureEtcd
 from tests.support.waiting import until
 from tests.unit.manifests.samples import a_mesh
@@ -89,11 +90,11 @@ async def test_a_new_certificate_is_shown_on_new_connections_while_the_old_ones_
         assert {record.node_id for record in far.peers()} == {"first.newsroom", "second.newsroom"}
 
 
-async def test_certificates_that_come_late_are_waited_for(etcd: SecureEtcd, caplog: pytest.LogCaptureFixture) -> None:
+async def test_certificates_that_come_late_are_waited_for(etcd: SecureEtcd, log: LogLines) -> None:
     folder = etcd.certificates.folder / NODE
     folder.rename(folder.with_name("elsewhere"))
     async with open_registry(etcd) as registry:
-        await until(lambda: "the certificates for etcd cannot be read" in caplog.text, what="it says what is missing")
+        await until(lambda: "the certificates for etcd cannot be read" in log.text, what="it says what is missing")
 
         folder.with_name("elsewhere").rename(folder)
         await registry.register(node("first", "writer"))

@@ -1,5 +1,4 @@
 import asyncio
-import logging
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ from isek.node.hosted import Hosted, build_hosted
 from isek.node.metrics import Metrics
 
 from tests.support.asking import Directory, context
+from tests.support.log_lines import LogLines
 from tests.support.node_process import agent, scripted
 from tests.support.waiting import until
 
@@ -144,19 +144,18 @@ async def test_idle_is_when_the_last_run_has_ended() -> None:
     await asyncio.gather(running, return_exceptions=True)
 
 
-async def test_what_is_unexpected_is_logged_under_an_id_that_the_caller_gets(caplog: pytest.LogCaptureFixture) -> None:
+async def test_what_is_unexpected_is_logged_under_an_id_that_the_caller_gets(log: LogLines) -> None:
     host, gate = busy_host()
     gate.open.set()
 
-    with caplog.at_level(logging.ERROR), pytest.raises(RunError) as failed:
+    with pytest.raises(RunError) as failed:
         await host.answer("writer", "hi", context(), path="http")
 
     assert (failed.value.code, failed.value.status) == ("InternalError", 500)
     assert "inner matter" not in failed.value.message
-    [record] = caplog.records
-    reference: str = record.__dict__["fields"]["id"]
-    assert f"(id {reference})" in failed.value.message
-    assert record.exc_info is not None
+    [fault] = [values for values in log.values if "exception" in values]
+    assert f"(id {fault['id']})" in failed.value.message
+    assert "inner matter" in fault["exception"]
 
 
 async def test_a_run_whose_caller_goes_away_is_counted_and_frees_its_place() -> None:

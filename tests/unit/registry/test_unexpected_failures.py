@@ -10,6 +10,8 @@ from isek.registry.memory_store import MemoryStore
 from isek.registry.store import Changes, Listing
 from typing_extensions import override
 
+from tests.support.log_lines import LogLines
+
 RECORD = NodeRecord(node_id="first.default", host="127.0.0.1", port=8080)
 
 
@@ -55,9 +57,7 @@ class OddStore(MemoryStore):
 
 
 @pytest.mark.parametrize("odd", ["grant", "put", "keep_alive", "list", "watch"])
-async def test_an_unexpected_failure_of_the_store_is_logged_and_tried_again(
-    odd: str, caplog: pytest.LogCaptureFixture
-) -> None:
+async def test_an_unexpected_failure_of_the_store_is_logged_and_tried_again(odd: str, log: LogLines) -> None:
     store = OddStore(odd)
 
     async with asyncio.timeout(10), DefaultRegistry(store, ttl_seconds=1) as registry:
@@ -67,4 +67,4 @@ async def test_an_unexpected_failure_of_the_store_is_logged_and_tried_again(
         assert registration.registered
         assert registry.peers() == (RECORD,)
 
-    assert [record.message for record in caplog.records if "RuntimeError: the moon is full" in record.message]
+    assert [sentence for sentence in log.sentences if "RuntimeError: the moon is full" in sentence]

@@ -1,0 +1,65 @@
+"""The log of Isek: loguru's, quiet until somebody asks for it."""
+
+import traceback
+from functools import cache
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    from loguru import Logger
+
+NAME = "isek"
+
+
+@cache
+def log() -> "Logger":
+    """Loguru's logger, imported when there is first something to say: that takes 30 ms.
+
+    What is given by name belongs to the line: a field of the JSON form, and ``{name}`` in the sentence stands for it.
+    """
+    from loguru import logger  # noqa: PLC0415
+
+    # Loguru says to no one what a program has enabled, perhaps before it got here.
+    enabled = [name for name, wanted in logger._core.activation_list if wanted]  # type: ignore[attr-defined]
+    logger.disable(NAME)
+    for name in enabled:
+        if name.startswith(f"{NAME}."):
+            logger.enable(name.removesuffix("."))
+    return logger
+
+
+def log_fault(sentence: str, **fields: Any) -> None:
+    """An exception nobody expected, which is being handled, with its stack trace.
+
+    Not by loguru's means: unless told otherwise it shows the values of variables, and there are keys among them.
+    """
+    log().opt(depth=1).bind(**fields, exception=traceback.format_exc().rstrip()).error(sentence)
+
+
+def show_log() -> None:
+    """Let the lines of Isek pass to where the program's log goes: standard error, unless it says otherwise."""
+    log().enable(NAME)
+
+
+def configure_logging(form: Literal["Text", "JSON"] = "Text", level: str = "info") -> None:
+    """Send the whole program's log to standard error: Isek's, its own by loguru, and that of the standard library.
+
+    Args:
+        form: ``Text`` for people; ``JSON`` for machines: an object a line, with ``time`` (RFC 3339), ``level``,
+            ``logger``, ``message``, the values that belong to it, and the stack trace of an ``exception``.
+        level: ``debug``, ``info``, ``warning`` or ``error``; what is below it is left out.
+
+    Raises:
+        ValueError: there is no such level.
+    """
+    from isek.log_lines import as_json, as_text, route_standard_library, write_to_stderr  # noqa: PLC0415
+
+    log().remove()
+    log().add(
+        write_to_stderr(as_json if form == "JSON" else as_text),
+        level=level.upper(),
+        format="{message}",
+        backtrace=False,
+        diagnose=False,
+    )
+    show_log()
+    route_standard_library(level.upper())
