@@ -10,13 +10,16 @@ def price(article: str) -> str:
     return {"tea": "4.20 EUR", "coffee": "5.80 EUR"}.get(article, "not for sale")
 
 
-def serve() -> None:
-    """Be the server."""
+def serve(port: int | None) -> None:
+    """Be the server: of whoever started it; with a port, of all who reach http://127.0.0.1:<port>/mcp."""
     from mcp.server import MCPServer  # noqa: PLC0415  (what asks need not be what serves)
 
     server = MCPServer("shop")
     server.tool()(price)
-    server.run("stdio")
+    if port is None:
+        server.run("stdio")
+    else:
+        server.run("streamable-http", port=port)
 
 
 agent = IsekAgent(
@@ -27,7 +30,7 @@ agent = IsekAgent(
 )
 
 if __name__ == "__main__":
-    if sys.argv[1:] == ["serve"]:
-        serve()
+    if sys.argv[1:2] == ["serve"]:
+        serve(int(sys.argv[2]) if len(sys.argv) > 2 else None)
     else:
         agent.print_response("What does tea cost?")

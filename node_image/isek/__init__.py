@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from isek.models.openai import OpenAIModel as OpenAIModel
     from isek.models.scripted import ScriptedModel as ScriptedModel
     from isek.node.node import Node as Node
+    from isek.processes.errors import LocalError as LocalError
     from isek.registry.center_client import CenterRegistry as CenterRegistry
     from isek.registry.default import DefaultRegistry as DefaultRegistry
     from isek.registry.etcd import EtcdRegistry as EtcdRegistry
@@ -65,6 +66,7 @@ WHERE = {
     "IsekTeam": "isek.team.team",
     "Limits": "isek.agent.limits",
     "LiteLLMModel": "isek.models.litellm",
+    "LocalError": "isek.processes.errors",
     "LoopExit": "isek.loop_result",
     "LoopResult": "isek.loop_result",
     "MCPToolkit": "isek.tools.mcp",

@@ -4,15 +4,21 @@ import asyncio
 import json
 import os
 import sys
-from asyncio.subprocess import PIPE
-from collections.abc import Sequence
+from asyncio.subprocess import PIPE, Process
+from collections.abc import AsyncIterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
+from isek import CenterRegistry, EtcdRegistry
 from isek.cli.example import scripts
+from isek.processes.ports import free_port
+from isek.registry import Registry
+from isek.registry.center import serve
 
+from tests.support.control_plane_etcd import EtcdServer
 from tests.support.isek_local import Home
 from tests.support.openai_server import OpenAIServer, Turn
 
@@ -28,15 +34,35 @@ class Run:
     requests: list[dict[str, Any]]
 
 
-async def run(name: str, *arguments: str, script: Sequence[Turn] = ({"text": "unasked"},)) -> Run:
+async def start(name: str, *arguments: str, server: OpenAIServer, **more: str) -> Process:
+    variables = {**os.environ, "OPENAI_BASE_URL": server.url, "OPENAI_API_KEY": "sk-test", **more}
+    return await asyncio.create_subprocess_exec(
+        sys.executable, str(scripts()[name]), *arguments, stdout=PIPE, stderr=PIPE, env=variables
+    )
+
+
+async def run(name: str, *arguments: str, script: Sequence[Turn] = ({"text": "unasked"},), **more: str) -> Run:
     async with OpenAIServer({MODEL: script}, key="sk-test") as server:
-        variables = {**os.environ, "OPENAI_BASE_URL": server.url, "OPENAI_API_KEY": "sk-test"}
-        process = await asyncio.create_subprocess_exec(
-            sys.executable, str(scripts()[name]), *arguments, stdout=PIPE, stderr=PIPE, env=variables
-        )
+        process = await start(name, *arguments, server=server, **more)
         out, err = await process.communicate()
     assert (process.returncode, err.decode()) == (0, "")
     return Run(out.decode().splitlines(), server.requests)
+
+
+@pytest.fixture
+async def center() -> AsyncIterator[str]:
+    """The URL of a center registry."""
+    listening: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+    serving = asyncio.create_task(serve("127.0.0.1", 0, started=listening.set_result))
+    yield f"http://127.0.0.1:{await listening}"
+    serving.cancel()
+    with suppress(asyncio.CancelledError):
+        await serving
+
+
+def opened(url: str) -> Registry:
+    scheme, _, place = url.partition("://")
+    return EtcdRegistry([place]) if scheme == "etcd" else CenterRegistry(url)
 
 
 def calls(tool: str, **arguments: str) -> Turn:
@@ -127,6 +153,55 @@ async def test_lv5_a_team_works_in_each_mode(mode: str) -> None:
     assert ran.lines[-2].endswith(answer)
     assert ran.lines[-1] == f"({mode}: {members} members answered)"
     assert len(ran.requests) == len(script)
+
+
+async def test_lv6_nodes_of_one_program_find_each_other() -> None:
+    script: Sequence[Turn] = [
+        {"text": "Short waves scatter most."},
+        {"text": "It scatters."},
+        {"text": "BLUE! It scatters."},
+    ]
+
+    ran = await run("lv6_nodes", script=script)
+
+    assert ran.lines == ["Short waves scatter most.", "BLUE! It scatters."]
+    assert said(ran.requests[2], "user") == ["It scatters."]
+
+
+async def test_lv7_nodes_talk_over_libp2p(center: str, tmp_path: Path) -> None:
+    ran = await run("lv7_p2p", center, script=[{"text": "It scatters."}], XDG_STATE_HOME=str(tmp_path))
+
+    assert ran.lines == ["It scatters."]
+    assert (tmp_path / "isek" / "private-network.key").is_file()
+
+
+@pytest.mark.parametrize("kind", ["center", "etcd"])
+async def test_lv8_programs_find_each_other_by_a_registry(kind: str, center: str, etcd_server: EtcdServer) -> None:
+    [member] = etcd_server.members
+    url = center if kind == "center" else f"etcd://{member.endpoint}"
+    async with OpenAIServer({MODEL: [{"text": "It scatters."}]}, key="sk-test") as server:
+        serving = await start("lv8_registry", "serve", url, server=server)
+        async with opened(url) as registry:
+            assert await registry.wait_for(lambda: registry.find("librarian.default"), 30)
+        asking = await start("lv8_registry", "ask", url, server=server)
+        answered, problems = await asking.communicate()
+        serving.terminate()
+        _, complaints = await serving.communicate()
+
+    assert answered.decode() == "It scatters.\n"
+    assert (asking.returncode, problems, serving.returncode, complaints) == (0, b"", 0, b"")
+
+
+@pytest.mark.parametrize("example", [("lv7_p2p",), ("lv8_registry", "ask")])
+async def test_without_a_registry_a_node_says_what_to_do(example: tuple[str, ...], tmp_path: Path) -> None:
+    nobody = f"http://127.0.0.1:{free_port()}"
+    async with OpenAIServer({}, key="sk-test") as server:
+        process = await start(*example, nobody, server=server, XDG_STATE_HOME=str(tmp_path))
+        _, problem = await process.communicate()
+
+    assert process.returncode == 1
+    assert "has not joined its mesh" in problem.decode()
+    assert "Traceback" not in problem.decode()
 
 
 async def test_lv9_a_model_of_one_s_own_needs_no_endpoint() -> None:
