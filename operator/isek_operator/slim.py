@@ -1,5 +1,6 @@
 """What is kept in memory of an object."""
 
+import hashlib
 import sys
 from collections.abc import Mapping
 from typing import Any
@@ -49,6 +50,15 @@ def slim(manifest: Manifest) -> Manifest:
 def public(data: Mapping[str, str | None]) -> dict[str, str | None]:
     """The keys of a Secret, and the values of certificates."""
     return {name: value if name.endswith(PUBLIC) else None for name, value in data.items()}
+
+
+def digested(manifest: Manifest) -> Manifest:
+    """A ConfigMap with digests of its values in their place; of others, the object itself."""
+    if manifest["kind"] != "ConfigMap":
+        return manifest
+    values = {**(manifest.get("data") or {}), **(manifest.get("binaryData") or {})}
+    digests = {name: hashlib.sha256(value.encode()).hexdigest()[:16] for name, value in values.items()}
+    return {name: manifest[name] for name in ("apiVersion", "kind", "metadata")} | {"data": digests}
 
 
 def spec_managers(manifest: Manifest) -> list[str]:

@@ -17,7 +17,7 @@ from isek_operator.decide.outcome import Manifest
 from isek_operator.decide.references import Referent, referents
 from isek_operator.decide.upgrade import upgrading_to
 from isek_operator.keys import Key, controller_of, key_of
-from isek_operator.slim import public, slim
+from isek_operator.slim import digested, public, slim
 
 T = TypeVar("T")
 
@@ -148,7 +148,7 @@ class Store:
 
     def put_read(self, key: Key, manifest: Manifest | None) -> None:
         """Remember an object of others that was read by its name; None: it was not there."""
-        self._read[key] = None if manifest is None else slim(manifest)
+        self._read[key] = None if manifest is None else digested(slim(manifest))
 
     def keep_read(self, kind: str, named: Container[tuple[str, str]]) -> None:
         """Forget the objects of a kind, read by name, that are not among these namespaces and names."""

@@ -31,7 +31,7 @@ async def test_a_member_that_is_not_there_is_named_and_heals_when_it_appears(nam
     [
         (agent("parrot", instructionz="Talk."), 'unknown field "spec.instructionz"'),
         (agent("parrot", model={"provider": "Ekko"}), 'spec.model.provider: Unsupported value: "Ekko"'),
-        (manifest("IsekAgent", {}, "parrot"), "spec.model: Required value"),
+        (manifest("IsekAgent", {}, "parrot"), "set exactly one of model, code"),
         (agent("parrot", nodeRef={"name": "shared"}, replicas=2), "replicas must be 1 beside nodeRef"),
         (team("aviary", members=[]), "spec.members"),
         (mesh("default", etcd={"replicas": 2}), "spec.etcd.replicas: Unsupported value: 2"),

@@ -74,6 +74,7 @@ LEFT_OUT = {
     "model.fallbacks",
     "spec.budget",
     "spec.guardrails",
+    "spec.code",
     *(f"tools[].{name}" for name in ("python", "http", "mcp", "httpGet", "files", "sql", "webSearch")),
 }
 """``etcd`` needs pods that run; the others are about other namespaces, about what only a node looks at, or refer to

@@ -6,6 +6,7 @@ from typing import Any
 from isek.api import API_VERSION
 
 ECHO: dict[str, Any] = {"provider": "Echo"}
+CODE: dict[str, Any] = {"configMapRef": {"name": "poets"}, "entrypoint": "poets:poet"}
 
 
 def manifest(kind: str, spec: dict[str, Any], name: str = "example") -> dict[str, Any]:
@@ -14,6 +15,10 @@ def manifest(kind: str, spec: dict[str, Any], name: str = "example") -> dict[str
 
 def agent(name: str = "example", **spec: Any) -> dict[str, Any]:
     return manifest("IsekAgent", {"model": ECHO, **spec}, name)
+
+
+def coded(**spec: Any) -> dict[str, Any]:
+    return manifest("IsekAgent", {"code": CODE, **spec})
 
 
 def team(name: str = "example", **spec: Any) -> dict[str, Any]:
@@ -98,6 +103,24 @@ RULES = [
         "an agent cannot be its own tool",
         agent("writer", tools=[{"agent": {"name": "writer"}}]),
         agent("writer", tools=[{"agent": {"name": "writer", "namespace": "press"}}]),
+    ),
+    RuleExample("set exactly one of model, code", manifest("IsekAgent", {}), agent()),
+    RuleExample("set exactly one of model, code", agent(code=CODE), coded()),
+    *(
+        RuleExample("beside code, the Python object has its own instructions", coded(**{field: value}), coded())
+        for field, value in (
+            ("instructions", "You rhyme."),
+            ("successCriteria", "It rhymes."),
+            ("tools", [{"builtin": "calculator"}]),
+            ("memory", {"provider": "InMemory"}),
+            ("budget", {"maxTokensPerRun": 100}),
+            ("guardrails", {"riskThreshold": "Low"}),
+        )
+    ),
+    RuleExample(
+        "entrypoint: a ConfigMap has no packages",
+        coded(code={**CODE, "entrypoint": "poets.verse:poet"}),
+        coded(code={"entrypoint": "poets.verse:poet"}),
     ),
     *(
         RuleExample(
@@ -244,7 +267,7 @@ class SchemaExample:
 
 
 SCHEMA = [
-    SchemaExample("spec.model", manifest("IsekAgent", {})),
+    SchemaExample("spec.code.entrypoint", agent(code={"entrypoint": "no-module"})),
     SchemaExample("spec.model.provider", agent(model={"provider": "openai", "name": "x"})),
     SchemaExample("spec.model.baseURL", agent(model={"provider": "OpenAI", "name": "x", "baseURL": "models"})),
     SchemaExample("spec.model.class", agent(model={"provider": "Custom", "class": "no-module"})),

@@ -17,12 +17,13 @@ from isek.tools.build import build_tools
 def build_agent(
     resource: Resource, asks: Asks, secrets_dir: Path, memory_dir: Path, hooks: Iterable[Hook] = ()
 ) -> IsekAgent:
-    """The agent that ``resource`` describes; ``asks`` carries what its agent tools ask.
+    """The agent that ``resource`` describes, which names a model; ``asks`` carries what its agent tools ask.
 
     Raises:
         ValueError: its specification does not work out; the message names the field.
     """
     spec = resource.spec
+    assert spec.model is not None  # noqa: S101  (by whoever loads those of code)
     return IsekAgent(
         resource.name,
         agent_id=f"{resource.name}.{resource.namespace}",

@@ -1,15 +1,16 @@
-"""IsekAgent: one agent, by its instructions, its model and its tools."""
+"""IsekAgent: one agent, by its instructions, its model and its tools, or by its code."""
 
 from typing import Annotated, ClassVar
 
 from pydantic import Field
 
+from isek.api.code import Code
 from isek.api.fields import Capability, LongText, Text
 from isek.api.limits import AgentLimits, Budget, Guardrails
 from isek.api.memory import MemorySpec
 from isek.api.model import ModelSpec
 from isek.api.resource import Column, Resource, columns
-from isek.api.schema import Rule
+from isek.api.schema import Rule, exactly_one_of
 from isek.api.tool import Tool
 from isek.api.workload import HOSTED_COLUMNS, URL_COLUMN, HostedSpec, HostedStatus
 
@@ -29,8 +30,12 @@ class IsekAgentSpec(HostedSpec):
     """What it does not let through."""
     capabilities: Annotated[tuple[Capability, ...], Field(max_length=32)] = ()
     """What others may ask it for; the skills on its card."""
-    model: ModelSpec
+    model: ModelSpec | None = None
     """The model that thinks for it."""
+    code: Code | None = None
+    """The agent as a Python object, in the place of `model`: it brings its own model, tools, instructions and limits of
+    a run. What stands beside it here is `description`, else the object's own, `capabilities`, `limits` and where it
+    runs."""
     tools: Annotated[tuple[Tool, ...], Field(max_length=64)] = ()
     """What its model may call."""
     memory: MemorySpec | None = None
@@ -38,6 +43,25 @@ class IsekAgentSpec(HostedSpec):
 
     rules = (
         *HostedSpec.rules,
+        exactly_one_of("model", "code"),
+        Rule(
+            cel=(
+                "!has(self.code) || (self.instructions == '' && self.successCriteria == '' && size(self.tools) == 0 "
+                "&& !has(self.memory) && !has(self.budget.maxTokensPerRun) && !has(self.budget.maxToolCallsPerMinute) "
+                "&& self.guardrails.riskThreshold == 'Medium' && size(self.guardrails.blockedPatterns) == 0)"
+            ),
+            message=(
+                "beside code, the Python object has its own instructions, successCriteria, tools, memory, budget and "
+                "guardrails"
+            ),
+            holds=lambda spec: (
+                spec.code is None
+                or (
+                    not (spec.instructions or spec.success_criteria or spec.tools or spec.memory)
+                    and (spec.budget, spec.guardrails) == (Budget(), Guardrails())
+                )
+            ),
+        ),
         Rule(
             cel="!has(self.memory) || self.memory.provider != 'SQLite' || self.replicas <= 1",
             message="memory SQLite is for one replica: set replicas to 1, or take PostgreSQL",

@@ -23,6 +23,10 @@ class Document:
     source: str
     manifest: dict[str, Any]
 
+    def is_core(self, kind: str) -> bool:
+        """Whether it is an object of that kind of the core API, v1."""
+        return (self.manifest.get("apiVersion"), self.manifest.get("kind")) == ("v1", kind)
+
 
 def load(paths: Iterable[Path], *, namespace: str = "default") -> list[Resource | Document]:
     """The objects in the files, and in the ``*.yaml`` and ``*.yml`` of the folders, in the order of their names.
@@ -80,7 +84,7 @@ def _files(paths: Iterable[Path]) -> Iterator[Path]:
             continue
         found = sorted(entry for entry in path.iterdir() if entry.suffix in {".yaml", ".yml"})
         if not found:
-            raise DocumentError(f"{path}: holds no .yaml file")
+            raise DocumentError(f"{path}: holds neither .yaml nor .py files")
         yield from found
 
 

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints
 
-from isek.api.fields import AnyObject, Text, Url
+from isek.api.fields import AnyObject, PythonPath, Text, Url
 from isek.api.schema import Model, exactly_one_of
 from isek.api.workload import Reference, SecretValue
 
@@ -15,9 +15,6 @@ Host = Annotated[
     StringConstraints(min_length=1, max_length=253, pattern=r"^(\*\.)?[a-zA-Z0-9:]([-.:a-zA-Z0-9]*[a-zA-Z0-9])?$"),
 ]
 FolderPath = Annotated[str, StringConstraints(max_length=1024, pattern=r"^/")]
-FunctionPath = Annotated[
-    str, StringConstraints(max_length=253, pattern=r"^[A-Za-z_][A-Za-z0-9_.]*:[A-Za-z_][A-Za-z0-9_.]*$")
-]
 
 
 class Header(Model):
@@ -39,7 +36,7 @@ Headers = Annotated[tuple[Header, ...], Field(max_length=16)]
 class PythonTool(Model):
     """A function of the image."""
 
-    function: FunctionPath
+    function: PythonPath
     """`package.module:name`: a function, a tool or a toolkit. Type hints and docstring tell the model what it takes."""
 
 

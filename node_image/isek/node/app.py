@@ -46,6 +46,8 @@ def create_app(settings: NodeSettings, host: Host, membership: Membership, metri
     async def readyz() -> dict[str, str]:
         """Whether the node can be asked."""
         if membership.waiting_for is not None:
+            if host.broken and not host.hosted:
+                host.find(host.broken[0].name)  # raises what is wrong with it
             raise CallError("NotReady", f"the node waits for {membership.waiting_for}", status=503)
         return {"status": "ready"}
 
@@ -68,7 +70,7 @@ def create_app(settings: NodeSettings, host: Host, membership: Membership, metri
         hosted = host.find(name)
         # As the caller reached the node, be it by a Service, a port-forward or the pod's address.
         url = f"{request.base_url}agents/{hosted.name}"
-        return await a2a.agent_card(hosted.name, hosted.runner.description, hosted.capabilities, url)
+        return await a2a.agent_card(hosted.name, hosted.description, hosted.capabilities, url)
 
     @app.get("/isek/peers/{peer_id}")
     async def peer(request: Request, peer_id: str) -> dict[str, str]:

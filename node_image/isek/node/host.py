@@ -2,6 +2,7 @@
 
 import asyncio
 import secrets
+import time
 from collections.abc import Iterable
 from dataclasses import replace
 
@@ -10,7 +11,7 @@ from isek.colleague import handed_on
 from isek.errors import CallError, IsekError, RunError
 from isek.log import log, log_fault
 from isek.models.base import Message
-from isek.node.hosted import Hosted
+from isek.node.hosted import Broken, Built, Hosted
 from isek.node.metrics import OK, Metrics
 from isek.tools.function import as_text
 from isek.trace import Path, Stopwatch
@@ -28,6 +29,7 @@ class Host:
         self._node_id = node_id
         self._metrics = metrics
         self._hosted: dict[str, Hosted] = {}
+        self._broken: dict[str, Broken] = {}
         self._idle = asyncio.Event()
         self._idle.set()
         self.peer_id: str | None = None
@@ -41,14 +43,24 @@ class Host:
         self.running = 0
         """Runs right now."""
 
-    def take_in(self, hosted: Iterable[Hosted]) -> None:
-        """Host these from now on."""
-        self._hosted.update((entry.name, entry) for entry in hosted)
+    def take_in(self, built: Iterable[Built]) -> None:
+        """Host these from now on; of one that could not be built, say why whenever it is asked."""
+        for entry in built:
+            if isinstance(entry, Hosted):
+                self._hosted[entry.name] = entry
+            else:
+                self._broken[entry.name] = entry
+                log().error("{agent} cannot run: {reason}", agent=entry.address, reason=entry.message)
 
     @property
     def hosted(self) -> tuple[Hosted, ...]:
         """All that live here."""
         return tuple(self._hosted.values())
+
+    @property
+    def broken(self) -> tuple[Broken, ...]:
+        """All that should live here, and cannot."""
+        return tuple(self._broken.values())
 
     def hosts(self, name: str) -> bool:
         """Whether an agent or a team of that name lives here."""
@@ -58,12 +70,20 @@ class Host:
         """The agent or team ``name``; without a name, the only one.
 
         Raises:
-            CallError: ``AgentNotFound``; the message lists what is there.
+            CallError: ``AgentNotFound``; the message lists what is there. ``AgentInvalid``: it could not be built.
         """
-        if name is None and len(self._hosted) == 1:
-            return next(iter(self._hosted.values()))
+        if name is None and len(self._hosted) + len(self._broken) == 1:
+            name = next(iter((*self._hosted, *self._broken)))
         if name is not None and name in self._hosted:
             return self._hosted[name]
+        if name is not None and name in self._broken:
+            broken = self._broken[name]
+            raise CallError(
+                "AgentInvalid",
+                f"{broken.address} cannot run: {broken.message}",
+                hint=f"mend the {broken.kind}, or its code",
+                status=503,
+            )
         wanted = "a default agent" if name is None else f"an agent {name!r}"
         raise CallError(
             "AgentNotFound",
@@ -147,6 +167,7 @@ class Host:
                 status=429,
                 retryable=True,
             )
+        context = replace(context, deadline=min(context.deadline, time.monotonic() + hosted.timeout_seconds))
         self._count(hosted, +1)
         try:
             return as_text(await handed_on((await hosted.runner.respond(message, context)).answer(), context))

@@ -1,7 +1,8 @@
-"""What a node hosts, read from its file."""
+"""What a node hosts: read from its file, and built."""
 
 import hashlib
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -12,8 +13,11 @@ from isek.api import IsekAgent, IsekTeam
 from isek.api.documents import DocumentError, load
 from isek.api.workload import Limits
 from isek.asking import Asks, Runner
+from isek.node.code import Loader
 from isek.node.metrics import Metrics
+from isek.node.settings import NodeSettings
 from isek.team.build import build_team
+from isek.team.team import IsekTeam as Team
 
 Hostable = IsekAgent | IsekTeam
 
@@ -30,20 +34,32 @@ class Hosted:
     capabilities: tuple[str, ...] = ()
     """What others may ask it for."""
     max_concurrent_tasks: int = Limits().max_concurrent_tasks
+    timeout_seconds: float = float("inf")
+    """For a run, beside what the runner itself allows."""
+    given_description: str = ""
+    """In the place of the runner's own."""
     running: int = 0
     """Runs right now."""
 
     @classmethod
     def of(cls, resource: Hostable, runner: Runner) -> "Hosted":
         """What ``resource`` describes."""
+        limits = resource.spec.limits
         return cls(
             name=resource.name,
             namespace=resource.namespace,
-            kind="Agent" if isinstance(resource, IsekAgent) else "Team",
+            kind="Team" if isinstance(runner, Team) else "Agent",
             runner=runner,
             capabilities=resource.spec.capabilities if isinstance(resource, IsekAgent) else (),
-            max_concurrent_tasks=resource.spec.limits.max_concurrent_tasks,
+            max_concurrent_tasks=limits.max_concurrent_tasks,
+            timeout_seconds=limits.timeout_seconds,
+            given_description=resource.spec.description,
         )
+
+    @property
+    def description(self) -> str:
+        """What it is good for; stands on its card."""
+        return self.given_description or self.runner.description
 
     @property
     def address(self) -> str:
@@ -58,8 +74,28 @@ class Hosted:
     @property
     def card_hash(self) -> str:
         """Tells whether the agent's card has changed; where the agent answers makes no difference."""
-        on_card = [__version__, self.name, self.runner.description, *self.capabilities]
+        on_card = [__version__, self.name, self.description, *self.capabilities]
         return hashlib.sha256(json.dumps(on_card).encode()).hexdigest()[:12]
+
+
+@dataclass(frozen=True)
+class Broken:
+    """An agent or a team that this node was to host, and could not build."""
+
+    name: str
+    namespace: str
+    kind: str
+    """Of the resource."""
+    message: str
+    """Why."""
+
+    @property
+    def address(self) -> str:
+        """``<agent>.<namespace>``."""
+        return f"{self.name}.{self.namespace}"
+
+
+Built = Hosted | Broken
 
 
 def read_hosted(path: Path, namespace: str) -> list[Hostable]:
@@ -88,28 +124,25 @@ def read_hosted(path: Path, namespace: str) -> list[Hostable]:
     return hostable
 
 
-def build_hosted(
-    resources: list[Hostable], asks: Asks, secrets_dir: Path, metrics: Metrics, *, memory_dir: Path, source: Path
-) -> list[Hosted]:
-    """What runs them; ``asks`` carries what they ask each other and the mesh.
-
-    Raises:
-        DocumentError: a specification does not work out; one line for each problem.
-    """
-    hosted: list[Hosted] = []
-    problems: list[str] = []
+def build_hosted(resources: Iterable[Hostable], asks: Asks, settings: NodeSettings, metrics: Metrics) -> list[Built]:
+    """What runs them; ``asks`` carries what they ask each other and the mesh. One that fails harms no other."""
+    loader = Loader()
+    built: list[Built] = []
     for resource in resources:
         try:
-            hooks = [metrics.observer(resource.name)]
-            runner: Runner = (
-                build_agent(resource, asks, secrets_dir, memory_dir, hooks)
-                if isinstance(resource, IsekAgent)
-                else build_team(resource, asks, secrets_dir, hooks)
-            )
+            runner = _runner(resource, asks, settings, metrics, loader)
         except ValueError as error:
-            problems.append(f"{source}: {resource.kind} {resource.name}: {error}")
+            built.append(Broken(resource.name, resource.namespace, resource.kind, str(error)))
             continue
-        hosted.append(Hosted.of(resource, runner))
-    if problems:
-        raise DocumentError("\n".join(problems))
-    return hosted
+        built.append(Hosted.of(resource, runner))
+    return built
+
+
+def _runner(resource: Hostable, asks: Asks, settings: NodeSettings, metrics: Metrics, loader: Loader) -> Runner:
+    hooks = [metrics.observer(resource.name)]
+    if not isinstance(resource, IsekAgent):
+        return build_team(resource, asks, settings.secrets_dir, hooks)
+    if resource.spec.code is None:
+        return build_agent(resource, asks, settings.secrets_dir, settings.memory_dir, hooks)
+    source = resource.spec.code.config_map_ref
+    return loader.load(resource.spec.code.entrypoint, settings.code_dir / source.name if source else None)

@@ -47,9 +47,14 @@ class Membership:
     async def join(self) -> None:
         """Wait for the sidecar and the registry, however long they take, and register.
 
+        A node that can run nothing of what it is to host never does: those that could before go on in its place.
+
         Raises:
             RecordError: the node hosts more than a record can say.
         """
+        if self._host.broken and not self._host.hosted:
+            self._wait_for("what it hosts to be mended")
+            return
         await self._registry.start()
         p2p_address = None
         if self._sidecar is not None:
@@ -90,5 +95,5 @@ def _agent_record(hosted: Hosted) -> AgentRecord:
         kind=hosted.kind,
         capabilities=hosted.capabilities,
         card_hash=hosted.card_hash,
-        description=hosted.runner.description[:MAX_DESCRIPTION],
+        description=hosted.description[:MAX_DESCRIPTION],
     )

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from isek.asking import Asks, CallContext, Runner
 from isek.errors import CallError
-from isek.node.hosted import Hosted
+from isek.node.hosted import Built, Hosted
 from isek.node.listening import EVERYWHERE, listen
 from isek.node.metrics import Metrics
 from isek.node.own_sidecar import own_sidecar
@@ -222,7 +222,7 @@ class Node:
             self._mesh = None
 
     async def _serve_with(self, settings: NodeSettings, listening: socket.socket) -> None:
-        def hosted(_: Asks, metrics: Metrics) -> list[Hosted]:
+        def hosted(_: Asks, __: Metrics) -> list[Built]:
             return [self._hosted(agent) for agent in self.agents]
 
         def joined(mesh: Mesh) -> None:

@@ -12,7 +12,7 @@ from isek.api.documents import DocumentError
 from isek.api.schema import explain
 from isek.asking import Asks
 from isek.log import configure_logging
-from isek.node.hosted import Hostable, Hosted, build_hosted, read_hosted
+from isek.node.hosted import Built, Hostable, build_hosted, read_hosted
 from isek.node.listening import listen
 from isek.node.metrics import Metrics
 from isek.node.serving import Stopping, serve
@@ -39,15 +39,8 @@ def run() -> None:
 async def _serve(settings: NodeSettings, resources: list[Hostable], listening: socket) -> None:
     """Host ``resources`` until SIGTERM or SIGINT; a second one ends the node without waiting for what runs."""
 
-    def hosted(asks: Asks, metrics: Metrics) -> list[Hosted]:
-        return build_hosted(
-            resources,
-            asks,
-            settings.secrets_dir,
-            metrics,
-            memory_dir=settings.memory_dir,
-            source=settings.hosted_file,
-        )
+    def hosted(asks: Asks, metrics: Metrics) -> list[Built]:
+        return build_hosted(resources, asks, settings, metrics)
 
     stopping = Stopping()
     for number in (signal.SIGTERM, signal.SIGINT):

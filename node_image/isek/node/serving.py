@@ -11,7 +11,7 @@ from isek.asking import Asks
 from isek.log import log
 from isek.node.app import create_app
 from isek.node.host import Host
-from isek.node.hosted import Hosted
+from isek.node.hosted import Built
 from isek.node.membership import Membership
 from isek.node.metrics import Metrics
 from isek.node.settings import NodeSettings
@@ -42,7 +42,7 @@ class Stopping:
 async def serve(
     settings: NodeSettings,
     listening: socket.socket,
-    hosted: Callable[[Asks, Metrics], list[Hosted]],
+    hosted: Callable[[Asks, Metrics], list[Built]],
     stopping: Stopping,
     *,
     registry: Registry | None = None,
@@ -59,7 +59,6 @@ async def serve(
         joined: is told once the node is registered and can ask others.
 
     Raises:
-        DocumentError: a resource does not work out.
         RegistryUrlError: the settings name no registry.
         RecordError: the node hosts more than a record can say.
     """
@@ -96,7 +95,7 @@ async def serve(
 
         async def join() -> None:
             await membership.join()
-            if joined is not None:
+            if joined is not None and membership.waiting_for is None:
                 joined(mesh)
 
         serving = asyncio.create_task(server.serve(sockets=[listening]), name="server")

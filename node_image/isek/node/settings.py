@@ -36,6 +36,8 @@ class NodeSettings(BaseSettings):
     """The v1alpha1 agents and teams that the node hosts."""
     secrets_dir: Path = Path("/var/run/secrets/isek.io")
     """Referenced Secrets: one folder each, one file a key."""
+    code_dir: Path = Path("/var/run/isek/code")
+    """The ConfigMaps with the code of agents: one folder each."""
     memory_dir: Path = Path("/var/lib/isek/memory")
     """Where agents with a memory in SQLite keep their files."""
     registry_url: str = "memory:"

@@ -91,6 +91,8 @@ def _urls(resource: Resource, world: World) -> Iterator[SplitResult]:
         if model.provider in {"OpenAI", "LiteLLM"}:
             yield urlsplit(model.base_url or DEFAULT_ENDPOINT)
     if isinstance(resource, IsekAgent):
+        if resource.spec.code:
+            yield urlsplit(DEFAULT_ENDPOINT)  # what its model is, the code alone knows
         for tool in resource.spec.tools:
             yield from map(urlsplit, _tool_urls(tool))
 

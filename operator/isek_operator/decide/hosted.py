@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from isek_operator.decide.code import CodeDigests, code_digests
 from isek_operator.decide.conditions import Verdict, resolved_references, verdict_findings
 from isek_operator.decide.destinations import Destination, destinations
 from isek_operator.decide.joining import InTheMaking, Joined, because_of_mesh, is_refusal
@@ -38,6 +39,7 @@ class ObservedHosted:
     """What its pods have to reach beyond the mesh."""
     memory: MemoryVolume | None
     """The volume that is to be made for its memory."""
+    code: CodeDigests
     deployment: Manifest | None
     """Its own, where it has one."""
     upgrades: Mapping[str, int]
@@ -56,6 +58,7 @@ def gather_hosted(resource: Hosted, world: World) -> ObservedHosted:
         peers=gather_peers(resource, world),
         destinations=destinations([resource], world),
         memory=gather_memory_volume(resource, world),
+        code=code_digests([resource], world),
         deployment=child(world.children(resource.metadata.uid), "Deployment", workload_name(resource)),
         upgrades=world.upgrades(),
     )
@@ -104,7 +107,7 @@ def _made(observed: ObservedHosted, placement: Dedicated, settings: OperatorSett
 
 def _workload(observed: ObservedHosted, placement: Dedicated) -> Workload:
     mesh, key = placement.joined.mesh, placement.joined.network_key
-    return Workload(observed.resource, (observed.resource,), mesh, key, observed.destinations)
+    return Workload(observed.resource, (observed.resource,), mesh, key, observed.destinations, observed.code)
 
 
 def _unresolved(observed: ObservedHosted, placement: Placement) -> list[Problem]:

@@ -24,12 +24,12 @@ from isek_operator.decide.etcd.versions import refusal as image_refusal
 from isek_operator.decide.etcd.view import EtcdAccess
 from isek_operator.decide.etcd.volumes import Volumes, about_volumes, shape, volumes, with_the_volumes_of
 from isek_operator.decide.grants import refusal
+from isek_operator.decide.missing import missing_secrets
 from isek_operator.decide.outcome import Doomed, Finding, GeneratedSecret, Manifest, Outcome, OwnFate, Upgrade
 from isek_operator.decide.problem import Problem
 from isek_operator.decide.reasons import Reason
 from isek_operator.decide.references import MeshName, mesh_users
 from isek_operator.decide.rollout import OUTDATED, child
-from isek_operator.decide.secrets import missing_secrets
 from isek_operator.decide.upgrade import NO_UPGRADE, Turn, etcd_turn, marked
 from isek_operator.decide.world import World
 from isek_operator.manifests.etcd import etcd_endpoints, etcd_name, etcd_selector, etcd_shape

@@ -6,6 +6,7 @@ from typing import Any
 
 from isek.api import IsekNode, Resource
 
+from isek_operator.decide.code import CodeDigests, code_digests
 from isek_operator.decide.conditions import Verdict, resolved_references, verdict_findings
 from isek_operator.decide.destinations import Destination, destinations
 from isek_operator.decide.joining import (
@@ -18,11 +19,11 @@ from isek_operator.decide.joining import (
     is_refusal,
     join,
 )
+from isek_operator.decide.missing import missing_secrets
 from isek_operator.decide.outcome import Manifest, Outcome
 from isek_operator.decide.problem import Problem
 from isek_operator.decide.rollout import Rollout, child
 from isek_operator.decide.seating import Seating, seating
-from isek_operator.decide.secrets import missing_secrets
 from isek_operator.decide.workload import Workload
 from isek_operator.decide.world import World
 from isek_operator.manifests.meta import selector_text, workload_name
@@ -40,6 +41,7 @@ class ObservedNode:
     missing_secrets: tuple[Problem, ...]
     destinations: frozenset[Destination]
     """What those it hosts have to reach."""
+    code: CodeDigests
     deployment: Manifest | None
     upgrades: Mapping[str, int]
     """How many Deployments are on their way to each version of the operator."""
@@ -50,7 +52,7 @@ class ObservedNode:
 
     def workload(self, joined: Joined) -> Workload:
         """Its pods."""
-        return Workload(self.node, self.seating.hosted, joined.mesh, joined.network_key, self.destinations)
+        return Workload(self.node, self.seating.hosted, joined.mesh, joined.network_key, self.destinations, self.code)
 
 
 def gather_node(node: IsekNode, world: World) -> ObservedNode:
@@ -62,6 +64,7 @@ def gather_node(node: IsekNode, world: World) -> ObservedNode:
         seating=seats,
         missing_secrets=missing_secrets(node, world),
         destinations=destinations((node, *seats.hosted), world),
+        code=code_digests(seats.hosted, world),
         deployment=child(world.children(node.metadata.uid), "Deployment", workload_name(node)),
         upgrades=world.upgrades(),
     )

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from isek_operator.decide.cycles import cycle_problem, member_cycle
 from isek_operator.decide.joining import InTheMaking, Joined, Joining, ObservedJoining, gather_joining, join
 from isek_operator.decide.memory_volume import missing_claims
+from isek_operator.decide.missing import missing_code, missing_secrets
 from isek_operator.decide.names import name_conflict, name_rival
 from isek_operator.decide.node import ObservedNode, gather_node
 from isek_operator.decide.problem import Problem
 from isek_operator.decide.reasons import Reason
 from isek_operator.decide.references import Hosted, MeshName, node, node_name
-from isek_operator.decide.secrets import missing_secrets
 from isek_operator.decide.world import World
 from isek_operator.settings import OperatorSettings
 
@@ -46,7 +46,7 @@ class ObservedPlace:
     own_joining: ObservedJoining | None
     """Its own mesh; None: it uses that of the IsekNode."""
     missing: tuple[Problem, ...]
-    """Secrets and volume claims that it refers to and that do not exist."""
+    """Secrets, code and volume claims that it refers to and that do not exist."""
 
     @property
     def mesh(self) -> MeshName | None:
@@ -65,7 +65,11 @@ def gather_place(resource: Hosted, world: World) -> ObservedPlace:
         cycle=member_cycle(resource, world),
         host=gather_node(host, world) if host else None,
         own_joining=None if host_name else gather_joining(resource, world),
-        missing=(*missing_secrets(resource, world), *missing_claims(resource, world)),
+        missing=(
+            *missing_secrets(resource, world),
+            *missing_code(resource, world),
+            *missing_claims(resource, world),
+        ),
     )
 
 

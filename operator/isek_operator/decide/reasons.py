@@ -153,6 +153,13 @@ class Reason(StrEnum):
         (AGENT,),
         UNRESOLVED,
     )
+    CODE_NOT_FOUND = Entry(
+        "CodeNotFound",
+        "The ConfigMap that `spec.code` names, or the file of the entrypoint in it, does not exist.",
+        "Create it, or fix the reference; it is looked for again every 30 seconds.",
+        (AGENT,),
+        UNRESOLVED,
+    )
     SECRET_INVALID = Entry(
         "SecretInvalid",
         "A Secret that is referred to does not hold what it is referred to for: a certificate authority that can issue "

@@ -1,6 +1,6 @@
 """Which other objects a resource names."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple, Self
 
@@ -191,6 +191,15 @@ def secret_keys(resource: Resource) -> tuple[SecretKey, ...]:
     if not isinstance(resource, User):
         return ()
     return (*mounted_secret_keys(resource), *_environment_keys(resource.spec.template))
+
+
+def code_maps(resources: Iterable[Resource]) -> frozenset[tuple[str, str]]:
+    """Namespace and name of every ConfigMap with the code of one of ``resources``."""
+    return frozenset(
+        (agent.namespace, agent.spec.code.config_map_ref.name)
+        for agent in resources
+        if isinstance(agent, IsekAgent) and agent.spec.code and agent.spec.code.config_map_ref
+    )
 
 
 def referenced_secrets(resource: Resource) -> set[tuple[str, str]]:

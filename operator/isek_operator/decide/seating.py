@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from isek.api import IsekNode, Resource
 
 from isek_operator.decide.cycles import member_cycle
+from isek_operator.decide.missing import missing_code, missing_secrets
 from isek_operator.decide.names import age, name_rival
 from isek_operator.decide.references import HOSTED_KINDS, Hosted, node_name
-from isek_operator.decide.secrets import missing_secrets
 from isek_operator.decide.world import World
 
 
@@ -19,7 +19,8 @@ class Seating:
     seated: tuple[Hosted, ...]
     """Those that have a place; past maxAgents the newest have none."""
     hosted: tuple[Hosted, ...]
-    """Those of them that run there. One that misses a Secret gets no pods restarted for it, unless it ran before."""
+    """Those of them that run there, not those that miss their code. One that misses a Secret gets no pods restarted for
+    it, unless it ran before."""
 
 
 def applicants(node: IsekNode, world: World) -> list[Hosted]:
@@ -41,6 +42,6 @@ def seating(node: IsekNode, world: World) -> Seating:
 
 
 def _may_run(resource: Hosted, node: IsekNode, world: World) -> bool:
-    if member_cycle(resource, world):
+    if member_cycle(resource, world) or missing_code(resource, world):
         return False
     return resource.status.node == node.name or not missing_secrets(resource, world)

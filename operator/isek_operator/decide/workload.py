@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from isek.api import IsekAgent, IsekMesh, IsekNode
 from isek.api.workload import Limits, PodTemplate
 
+from isek_operator.decide.code import CodeDigests
 from isek_operator.decide.destinations import Destination
 from isek_operator.decide.references import Hosted, User
 from isek_operator.manifests.memory_claim import memory_claim_name
@@ -24,6 +25,7 @@ class Workload:
     """The uid of the Secret with the key of the mesh's private network; None: it has none."""
     destinations: frozenset[Destination] = frozenset()
     """What its pods have to reach beyond the mesh."""
+    code: CodeDigests = ()
 
     @property
     def role(self) -> str:

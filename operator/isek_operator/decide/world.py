@@ -49,7 +49,8 @@ class World(Protocol):
         ...
 
     def named(self, kind: str, namespace: str, name: str) -> Manifest | None:
-        """A Service or PersistentVolumeClaim of others that a resource names; None: it is not there."""
+        """A Service or PersistentVolumeClaim of others that a resource names, or a ConfigMap with the code of an agent,
+        its values as digests; None: it is not there."""
         ...
 
     def spec_managers(self, kind: str, namespace: str, name: str) -> frozenset[str]:

@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING, Any
 import click
 from isek.cli.output import OUTPUT, aligned, show
 
-from isek_operator.local.command import FILENAMES
+from isek_operator.local.command import files
 
 if TYPE_CHECKING:
     from isek_operator.local.plan import Plan
 
 
 @click.command
-@FILENAMES
+@files
 @OUTPUT
 def explain(*, paths: tuple[Path, ...], output: str) -> None:
     """Say what files would become, in a cluster and on this machine, without doing it.
@@ -23,11 +23,14 @@ def explain(*, paths: tuple[Path, ...], output: str) -> None:
     from isek.api.documents import DocumentError  # noqa: PLC0415
 
     from isek_operator.local.plan import plan  # noqa: PLC0415
+    from isek_operator.local.python_files import PythonFiles  # noqa: PLC0415
 
     try:
-        planned = plan(paths)
+        planned = plan(paths, PythonFiles())
     except DocumentError as error:
         raise click.ClickException(str(error)) from None
+    for problem in planned.problems:
+        click.secho(problem, fg="red", err=True)
     if output == "text":
         _print(planned)
     else:

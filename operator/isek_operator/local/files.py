@@ -44,6 +44,19 @@ class MeshFiles:
         _write(path, pod.hosted.encode())
         return path
 
+    def write_code(self, pod: Pod) -> Path:
+        """The code of a pod's agents: a folder for each ConfigMap, or a link to where its files are."""
+        root = self._folder / PODS / pod.node_id / "code"
+        shutil.rmtree(root, ignore_errors=True)
+        root.mkdir(parents=True, mode=0o700)
+        for name, files in pod.code.items():
+            if files.folder is not None:
+                (root / name).symlink_to(files.folder)
+                continue
+            for file, content in files.data.items():
+                _write(root / name / file, content.encode())
+        return root
+
     def memory_dir(self, pod: Pod) -> Path:
         """Where memories in SQLite lie; they outlive the mesh, as a volume does."""
         path = self._folder / MEMORY / pod.namespace

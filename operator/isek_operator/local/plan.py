@@ -14,12 +14,16 @@ from isek.environment import API_KEY
 from isek_operator.decide.outcome import Manifest, Outcome
 from isek_operator.decide.reasons import Reason
 from isek_operator.decide.references import User, mesh, mesh_name, model_keys
-from isek_operator.local.world import LocalWorld, SecretName, read_namespaces, read_secrets
+from isek_operator.local.code import CodeFiles, LocalCode, local_code, yaml_paths
+from isek_operator.local.python_files import PythonFiles
+from isek_operator.local.world import LocalWorld, SecretName, read_config_maps, read_namespaces, read_secrets
 from isek_operator.manifests.config_map import HOSTED_FILE
 from isek_operator.reconcile.decisions import Decide, decisions
 from isek_operator.settings import OperatorSettings
 
 NAMESPACE = "default"
+UNDERSTOOD = {"Secret", "ConfigMap", "Namespace", "Kustomization"}
+"""Kinds of documents that mean something here, or make something up for those that do."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +43,8 @@ class Pod:
     """Of the node container, without what only a cluster knows."""
     p2p: bool
     """Whether it has a sidecar."""
+    code: Mapping[str, CodeFiles] = field(default_factory=dict)
+    """The files of the ConfigMaps with its agents' code, by their names."""
     remembers: bool = False
     """Whether memories in SQLite lie with it."""
 
@@ -58,31 +64,37 @@ class Plan:
     """Whom to ask first: the address of a team where there is one."""
     notes: tuple[str, ...]
     """What is different from a cluster: what is passed over, and why."""
+    problems: tuple[str, ...]
+    """What is wrong with single Python files; what others ask for runs."""
     children: Mapping[str, tuple[str, ...]]
     """What an operator would make for each resource: ``<kind> <name>`` of each object, by ``<kind> <name>``."""
 
 
-def plan(paths: Iterable[Path]) -> Plan:
-    """What the files and folders ask for.
+def plan(paths: Sequence[Path], known: PythonFiles) -> Plan:
+    """What the files and folders ask for; ``known`` remembers Python files from plan to plan.
 
     Raises:
-        DocumentError: a file is wrong, or something that is referred to is missing; one line for each problem.
+        DocumentError: a YAML file is wrong, something that is referred to is missing, or there is nothing to run; one
+            line for each problem.
     """
-    loaded = load(paths, namespace=NAMESPACE)
+    loaded = load(yaml_paths(paths), namespace=NAMESPACE)
     documents = [each for each in loaded if isinstance(each, Document)]
-    resources = [each for each in loaded if isinstance(each, Resource)]
+    written = [each for each in loaded if isinstance(each, Resource)]
+    code = local_code(paths, written, read_config_maps(documents, NAMESPACE), known, NAMESPACE)
+    resources = [*written, *code.resources]
     secrets = read_secrets(documents, NAMESPACE)
     borrowed = list(_borrow_api_keys(resources, secrets))
-    world = LocalWorld(resources, secrets, read_namespaces(documents))
+    world = LocalWorld(resources, secrets, read_namespaces(documents), code.config_maps)
     outcomes = _decide_all(world, decisions(OperatorSettings()))
     problems = [line for resource, outcome in outcomes for line in _problems(resource, outcome)]
     if problems:
-        raise DocumentError("\n".join(dict.fromkeys(problems)))
-    pods = tuple(pod for resource, outcome in outcomes for pod in _pods(resource, outcome, world, secrets))
+        raise DocumentError("\n".join(dict.fromkeys((*code.problems, *problems))))
+    pods = tuple(pod for resource, outcome in outcomes for pod in _pods(resource, outcome, world, secrets, code))
     if not pods:
-        raise DocumentError("nothing to run: there is no IsekAgent, IsekTeam or IsekNode with replicas")
-    notes = (*borrowed, *_passed_over(documents, resources))
-    return Plan(pods, secrets, _entry(pods, world), notes, dict(_children(outcomes)))
+        nothing = "nothing to run: there is no IsekAgent, IsekTeam or IsekNode with replicas"
+        raise DocumentError("\n".join((*code.problems, nothing)))
+    notes = (*borrowed, *code.notes, *_passed_over(documents, written))
+    return Plan(pods, secrets, _entry(pods, world), notes, code.problems, dict(_children(outcomes)))
 
 
 def _decide_all(world: LocalWorld, decide: Decide) -> list[tuple[Resource, Outcome]]:
@@ -126,7 +138,11 @@ def _borrow_api_keys(resources: Sequence[Resource], secrets: dict[SecretName, di
 
 
 def _pods(
-    resource: Resource, outcome: Outcome, world: LocalWorld, secrets: Mapping[SecretName, Mapping[str, bytes]]
+    resource: Resource,
+    outcome: Outcome,
+    world: LocalWorld,
+    secrets: Mapping[SecretName, Mapping[str, bytes]],
+    code: LocalCode,
 ) -> Iterator[Pod]:
     wishes = {wish["kind"]: wish for wish in outcome.wish or ()}
     deployment = wishes.get("Deployment")
@@ -151,8 +167,17 @@ def _pods(
             agents=addresses,
             environment=_environment(resource, name, spec["containers"][0], secrets),
             p2p="initContainers" in spec,
+            code=dict(_code(hosts, code)),
             remembers=any(isinstance(each, IsekAgent) and _in_sqlite(each) for each in hosts),
         )
+
+
+def _code(hosts: Iterable[Resource], code: LocalCode) -> Iterator[tuple[str, CodeFiles]]:
+    for host in hosts:
+        found = host.spec.code if isinstance(host, IsekAgent) else None
+        if found and found.config_map_ref:
+            name = found.config_map_ref.name
+            yield name, code.config_maps[host.namespace, name]
 
 
 def _in_sqlite(agent: IsekAgent) -> bool:
@@ -187,7 +212,7 @@ def _entry(pods: Sequence[Pod], world: LocalWorld) -> str:
 def _passed_over(documents: Sequence[Document], resources: Sequence[Resource]) -> Iterator[str]:
     for document in documents:
         kind, metadata = document.manifest["kind"], document.manifest.get("metadata") or {}
-        if kind not in {"Secret", "Namespace"}:
+        if kind not in UNDERSTOOD:
             yield f"{kind} {metadata.get('name', '')}: skipped, it needs a cluster"
     for resource in resources:
         if isinstance(resource, IsekMesh):

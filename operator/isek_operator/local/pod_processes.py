@@ -1,7 +1,7 @@
 """The processes that a pod becomes: its node, and its sidecar beside it."""
 
 import asyncio
-import sys
+import json
 import time
 from collections.abc import Sequence
 from http.client import HTTPConnection, HTTPException
@@ -15,8 +15,8 @@ from isek.processes.sidecar import sidecar_environment
 from isek_operator.local.console import Console
 from isek_operator.local.files import MeshFiles
 from isek_operator.local.plan import Pod
+from isek_operator.local.programs import python_program
 
-NODE_COMMAND = (sys.executable, "-c", "from isek.node.main import main; main()")
 DRAIN_SECONDS = 10
 """For what runs when the mesh is stopped."""
 STOP_SECONDS = DRAIN_SECONDS + 7
@@ -24,6 +24,7 @@ READY_POLL_SECONDS = 0.05
 PATIENCE_SECONDS = 90
 """A start takes two seconds, and half a minute where the processors are busy with other things."""
 HOPELESS_DEATHS = 2
+READY, HOPELESS = "OK", "AgentInvalid"
 
 
 class PodProcesses:
@@ -48,6 +49,7 @@ class PodProcesses:
             advertise_host=HOST,
             hosted_file=files.write_hosted(pod),
             secrets_dir=files.secrets_dir(pod),
+            code_dir=files.write_code(pod),
             memory_dir=files.memory_dir(pod),
             registry_url=registry_url,
             p2p_api_url=f"http://{HOST}:{api_port}",
@@ -55,7 +57,9 @@ class PodProcesses:
             drain_seconds=DRAIN_SECONDS,
         )
         environment = inherited_environment() | dict(pod.environment) | settings.to_environment()
-        self._node = SupervisedProcess(pod.name, NODE_COMMAND, environment, group=group, console=console)
+        self._node = SupervisedProcess(
+            pod.name, python_program("isek.node.main"), environment, group=group, console=console
+        )
         self._sidecar: SupervisedProcess | None = None
         if pod.p2p:
             environment = sidecar_environment(
@@ -97,10 +101,13 @@ class PodProcesses:
             self._sidecar.kill()
 
     async def until_ready(self) -> bool:
-        """Wait until the node is registered and can be asked; false: one of the two keeps dying, or takes too long."""
+        """Wait until the node is registered and can be asked.
+
+        False: it can run nothing of what it hosts, one of the two keeps dying, or it takes too long.
+        """
         deadline = time.monotonic() + PATIENCE_SECONDS
-        while not await asyncio.to_thread(_is_ready, self._port):
-            if self._deaths >= HOPELESS_DEATHS or time.monotonic() > deadline:
+        while (said := await asyncio.to_thread(_readiness, self._port)) != READY:
+            if said == HOPELESS or self._deaths >= HOPELESS_DEATHS or time.monotonic() > deadline:
                 return False
             await asyncio.sleep(READY_POLL_SECONDS)
         return True
@@ -110,12 +117,14 @@ class PodProcesses:
         return max(self._node.deaths, self._sidecar.deaths if self._sidecar else 0)
 
 
-def _is_ready(port: int) -> bool:
+def _readiness(port: int) -> str:
+    """``OK``, the code of what keeps the node from being ready, or nothing."""
     connection = HTTPConnection(HOST, port, timeout=2)
     try:
         connection.request("GET", "/readyz")
-        return connection.getresponse().status == 200
-    except (OSError, HTTPException):
-        return False
+        answer = connection.getresponse()
+        return READY if answer.status == 200 else str(json.load(answer)["error"]["code"])
+    except (OSError, HTTPException, ValueError, KeyError):
+        return ""
     finally:
         connection.close()

@@ -15,6 +15,7 @@ from isek.processes.programs import check_packages, find_sidecar_program
 from isek_operator.local.console import Console
 from isek_operator.local.mesh import LocalMesh
 from isek_operator.local.plan import NAMESPACE, Plan, plan
+from isek_operator.local.python_files import PythonFiles
 from isek_operator.local.watch import Watch
 
 
@@ -26,8 +27,9 @@ def run(paths: Sequence[Path], name: str, *, watch: bool) -> None:
         LocalError: something on this machine is missing or in the way.
     """
     console = Console()
-    watching = Watch(paths) if watch else None
-    first = plan(paths)
+    known = PythonFiles()
+    watching = Watch(paths, known) if watch else None
+    first = plan(paths, known)
     check_packages()
     program = find_sidecar_program()
     directory = RunDirectory(name)
@@ -45,7 +47,11 @@ def run(paths: Sequence[Path], name: str, *, watch: bool) -> None:
 
 
 async def _run(
-    first: Plan, directory: RunDirectory, sidecar_command: Sequence[str], console: Console, watching: Watch | None
+    first: Plan,
+    directory: RunDirectory,
+    sidecar_command: Sequence[str],
+    console: Console,
+    watching: Watch | None,
 ) -> None:
     stop, hurry = _signals()
     mesh = LocalMesh(directory, sidecar_command, console)
@@ -71,7 +77,7 @@ async def _work(mesh: LocalMesh, first: Plan, console: Console, watching: Watch 
     while True:
         await watching.until_edited()
         try:
-            changed = plan(watching.paths)
+            changed = await asyncio.to_thread(plan, watching.paths, watching.known)
         except DocumentError as error:
             for line in (*str(error).splitlines(), "the edit is not applied"):
                 console.warn(line)
@@ -81,6 +87,8 @@ async def _work(mesh: LocalMesh, first: Plan, console: Console, watching: Watch 
 
 
 async def _change(mesh: LocalMesh, plan: Plan, console: Console, *, since: float) -> None:
+    for problem in plan.problems:
+        console.warn(problem)
     for note in plan.notes:
         console.say(note)
     if await mesh.change_to(plan):

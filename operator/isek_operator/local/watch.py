@@ -1,17 +1,19 @@
-"""Notices that files were edited."""
+"""Notices that files were edited: those of folders, and of the packages in them."""
 
 import asyncio
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from isek_operator.local.python_files import PythonFiles
+
 POLL_SECONDS = 0.3
 
 
 class Watch:
-    """Files and folders, from the moment on when it is made."""
+    """Files and folders, from the moment on when it is made; ``known`` is what is known of the Python files."""
 
-    def __init__(self, paths: Sequence[Path]) -> None:
-        self.paths = tuple(paths)
+    def __init__(self, paths: Sequence[Path], known: PythonFiles) -> None:
+        self.paths, self.known = tuple(paths), known
         self._seen = self._look()
 
     async def until_edited(self) -> None:
@@ -32,4 +34,10 @@ class Watch:
 
     def _files(self) -> Iterable[Path]:
         for path in self.paths:
-            yield from path.iterdir() if path.is_dir() else (path,)
+            if path.is_dir():
+                yield from (each for each in path.iterdir() if not each.is_dir())
+                yield from path.glob("*/*.py")
+            elif path.suffix == ".py":
+                yield from path.parent.glob("*.py")  # it may import them
+            else:
+                yield path

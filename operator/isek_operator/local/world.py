@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+import hashlib
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 
@@ -14,6 +15,7 @@ from pydantic import TypeAdapter, ValidationError
 from isek_operator.decide.etcd.view import EtcdView
 from isek_operator.decide.outcome import Manifest
 from isek_operator.decide.references import referents
+from isek_operator.local.code import CodeFiles, ConfigMaps
 from isek_operator.manifests.secret import certificate_secret, etcd_client_secret_name, private_network_secret
 
 SecretName = tuple[str, str]
@@ -26,16 +28,17 @@ _PLACE: TypeAdapter[SecretName] = TypeAdapter(tuple[Namespace, ObjectName])
 
 
 class LocalWorld:
-    """Resources, Secrets and Namespaces, and of the objects that an operator makes the keys of meshes only."""
+    """Resources, Secrets, ConfigMaps, Namespaces, and of the objects that an operator makes the keys of meshes only."""
 
     def __init__(
         self,
         resources: Iterable[Resource],
         secrets: Mapping[SecretName, Mapping[str, bytes]],
         namespaces: Mapping[str, Mapping[str, str]],
+        config_maps: ConfigMaps,
     ) -> None:
         self._resources: dict[tuple[str, str, str], Resource] = {}
-        self._secrets, self._namespaces = secrets, namespaces
+        self._secrets, self._namespaces, self._config_maps = secrets, namespaces, config_maps
         for resource in resources:
             self.add(resource)
 
@@ -99,7 +102,13 @@ class LocalWorld:
         return None if secret is None else dict.fromkeys(secret)
 
     def named(self, kind: str, namespace: str, name: str) -> Manifest | None:
-        """Nothing leads anywhere by a Service on one machine; every volume claim is there, since none is needed."""
+        """Nothing leads anywhere by a Service on one machine; every volume claim is there, since none is needed.
+
+        Of a ConfigMap there are the keys alone: processes know otherwise when code has changed.
+        """
+        if kind == "ConfigMap":
+            files = self._config_maps.get((namespace, name))
+            return None if files is None else {"data": dict.fromkeys(files.names(), "")}
         return {} if kind == "PersistentVolumeClaim" else None
 
     def spec_managers(self, kind: str, namespace: str, name: str) -> frozenset[str]:
@@ -124,7 +133,7 @@ def read_namespaces(documents: Iterable[Document]) -> dict[str, dict[str, str]]:
     labels: dict[str, dict[str, str]] = {}
     for document in documents:
         manifest = document.manifest
-        if (manifest.get("apiVersion"), manifest.get("kind")) != ("v1", "Namespace"):
+        if not document.is_core("Namespace"):
             continue
         metadata = manifest.get("metadata") or {}
         try:
@@ -143,14 +152,10 @@ def read_secrets(documents: Iterable[Document], namespace: str) -> dict[SecretNa
     """
     secrets: dict[SecretName, dict[str, bytes]] = {}
     for document in documents:
-        manifest = document.manifest
-        if (manifest.get("apiVersion"), manifest.get("kind")) != ("v1", "Secret"):
+        if not document.is_core("Secret"):
             continue
-        metadata = manifest.get("metadata") or {}
-        try:
-            home, name = _PLACE.validate_python((metadata.get("namespace") or namespace, metadata.get("name")))
-        except ValidationError:
-            raise DocumentError(f"{document.source}: Secret: metadata: needs a valid name and namespace") from None
+        manifest = document.manifest
+        home, name = _place(document, namespace)
         values: dict[str, bytes] = {}
         for key, value in (manifest.get("data") or {}).items():
             try:
@@ -158,7 +163,40 @@ def read_secrets(documents: Iterable[Document], namespace: str) -> dict[SecretNa
             except (binascii.Error, TypeError, ValueError):
                 raise DocumentError(f"{document.source}: Secret {name}: data.{key}: is not base64") from None
         values |= {key: str(value).encode() for key, value in (manifest.get("stringData") or {}).items()}
-        if any("/" in key or key.startswith(".") for key in values):
-            raise DocumentError(f"{document.source}: Secret {name}: data: keys are letters, digits, -, _ and .")
-        secrets[(home, name)] = values
+        _check_keys(document, values)
+        secrets[home, name] = values
     return secrets
+
+
+def read_config_maps(documents: Iterable[Document], namespace: str) -> ConfigMaps:
+    """The core/v1 ConfigMaps among the documents.
+
+    Raises:
+        DocumentError: one has no name, or a value that is no text.
+    """
+    found: ConfigMaps = {}
+    for document in documents:
+        if not document.is_core("ConfigMap"):
+            continue
+        place = _place(document, namespace)
+        data = document.manifest.get("data") or {}
+        if not all(isinstance(value, str) for value in data.values()):
+            raise DocumentError(f"{document.source}: ConfigMap {place[1]}: data: values are texts")
+        _check_keys(document, data)
+        found[place] = CodeFiles(hashlib.sha256(repr(sorted(data.items())).encode()).hexdigest(), data=data)
+    return found
+
+
+def _place(document: Document, namespace: str) -> tuple[str, str]:
+    metadata = document.manifest.get("metadata") or {}
+    try:
+        return _PLACE.validate_python((metadata.get("namespace") or namespace, metadata.get("name")))
+    except ValidationError:
+        what = f"{document.source}: {document.manifest['kind']}"
+        raise DocumentError(f"{what}: metadata: needs a valid name and namespace") from None
+
+
+def _check_keys(document: Document, keys: Iterable[str]) -> None:
+    if any("/" in key or key.startswith(".") for key in keys):
+        kind, name = document.manifest["kind"], document.manifest["metadata"]["name"]
+        raise DocumentError(f"{document.source}: {kind} {name}: data: keys are letters, digits, -, _ and .")

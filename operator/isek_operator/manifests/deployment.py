@@ -13,8 +13,8 @@ from isek_operator.settings import OperatorSettings
 CONFIG_HASH = "isek.io/config-hash"
 """On the pod template: a hash of all that the pods are made from, so that each change of it rolls out.
 
-Beside the template itself these are ``hosted.yaml``, and which Secret holds the private network's key: a sidecar
-reads it once, and those with different keys do not speak to each other.
+Beside the template itself these are ``hosted.yaml``, the code of agents, and which Secret holds the private network's
+key: a sidecar reads it once, and those with different keys do not speak to each other.
 """
 
 USER_PART = "isek.io/user-part"
@@ -29,7 +29,7 @@ _RECREATE = {"type": "Recreate", "rollingUpdate": None}
 def deployment(workload: Workload, settings: OperatorSettings) -> Manifest:
     """The pods, replaced one after the other, and each only once its successor answers."""
     template = pod_template(workload, settings)
-    digest = _digest([template, hosted_documents(workload), workload.network_key])
+    digest = _digest([template, hosted_documents(workload), workload.network_key, *workload.code])
     metadata = template["metadata"]
     metadata["annotations"] = {**metadata.get("annotations", {}), CONFIG_HASH: digest}
     return {
@@ -52,7 +52,8 @@ def _user_part(workload: Workload) -> str:
         (each.kind, each.metadata.uid, each.metadata.generation) for each in (workload.owner, *workload.hosted)
     )
     mesh = workload.mesh
-    return _digest([said, mesh.mesh_id, mesh.spec.p2p.enabled, mesh.spec.registry.ttl_seconds, workload.network_key])
+    joined = [mesh.mesh_id, mesh.spec.p2p.enabled, mesh.spec.registry.ttl_seconds, workload.network_key]
+    return _digest([said, *joined, *workload.code])
 
 
 def _digest(content: Any) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 
 from isek.node.settings import NodeSettings
 
-from isek_operator.decide.references import mounted_secret_keys
+from isek_operator.decide.references import code_maps, mounted_secret_keys
 from isek_operator.decide.workload import Workload
 from isek_operator.manifests.config_map import HOSTED_FILE
 from isek_operator.manifests.mesh_copy import mounted_secret
@@ -22,7 +22,7 @@ P2P_KEY = PurePosixPath("/etc/isek/p2p")
 
 _PATHS = {
     name: NodeSettings.model_fields[name].default
-    for name in ("hosted_file", "secrets_dir", "memory_dir", "registry_tls_dir")
+    for name in ("hosted_file", "secrets_dir", "code_dir", "memory_dir", "registry_tls_dir")
 }
 _GROUP_MAY_READ = 0o440
 
@@ -46,6 +46,9 @@ def pod_volumes(workload: Workload) -> list[dict[str, Any]]:
     ]
     if secrets := _secret_sources(workload):
         volumes.append({"name": "secrets", "projected": {"defaultMode": _GROUP_MAY_READ, "sources": secrets}})
+    for volume, name in _code(workload):
+        # on a node that others are on, one whose code is gone harms no other
+        volumes.append({"name": volume, "configMap": {"name": name, **({"optional": True} if workload.shared else {})}})
     if claim := workload.memory_claim:
         volumes.append({"name": "memory", "persistentVolumeClaim": {"claimName": claim}})
     if workload.mesh.spec.p2p.enabled:
@@ -72,6 +75,10 @@ def node_mounts(workload: Workload) -> list[dict[str, Any]]:
     ]
     if _secret_sources(workload):
         mounts.append({"name": "secrets", "mountPath": str(_PATHS["secrets_dir"]), "readOnly": True})
+    mounts += [
+        {"name": volume, "mountPath": str(_PATHS["code_dir"] / name), "readOnly": True}
+        for volume, name in _code(workload)
+    ]
     if workload.memory_claim:
         mounts.append({"name": "memory", "mountPath": str(_PATHS["memory_dir"])})
     if workload.mesh.spec.p2p.enabled:
@@ -85,6 +92,11 @@ def p2p_mounts() -> list[dict[str, Any]]:
         {"name": "p2p-state", "mountPath": str(P2P_STATE)},
         {"name": "p2p-key", "mountPath": str(P2P_KEY), "readOnly": True},
     ]
+
+
+def _code(workload: Workload) -> list[tuple[str, str]]:
+    """The volumes with code, and the ConfigMap of each."""
+    return [(f"code-{number}", name) for number, (_, name) in enumerate(sorted(code_maps(workload.hosted)))]
 
 
 def _secret_sources(workload: Workload) -> list[dict[str, Any]]:

@@ -23,7 +23,7 @@ from isek_operator.cluster.events import Recorder
 from isek_operator.decide.destinations import service_names
 from isek_operator.decide.outcome import Outcome, OwnFate
 from isek_operator.decide.reasons import Reason
-from isek_operator.decide.references import referenced_claims, referenced_secrets, secret_keys
+from isek_operator.decide.references import code_maps, referenced_claims, referenced_secrets, secret_keys
 from isek_operator.decide.seating import runs
 from isek_operator.decide.transitions import News
 from isek_operator.decide.world import World
@@ -44,6 +44,8 @@ from isek_operator.turns import Turns
 
 PROBLEM_SECONDS = 30.0
 """Until a child that could not be applied is tried again: what stands in its way is not watched."""
+CODE_SECONDS = 30.0
+"""How long the code of an agent is believed to be as it was read: whoever edits it waits for what comes of it."""
 LEFTOVER_SECONDS = 5.0
 FORBIDDEN_SECONDS = 60.0
 UNREACHABLE_SECONDS = 5.0
@@ -82,6 +84,7 @@ class Engine:
         self._secrets = ReferencedSecrets(client, store)
         self._services = NamedObjects(BY_NAME["Service"], client, store)
         self._claims = NamedObjects(BY_NAME["PersistentVolumeClaim"], client, store)
+        self._code = NamedObjects(BY_NAME["ConfigMap"], client, store, believed=CODE_SECONDS)
 
     async def handle(self, key: Key) -> Done | Retry:
         """Reconcile, and tell the queue what to make of the result. Never raises."""
@@ -101,6 +104,7 @@ class Engine:
         resources = [each for each in known if isinstance(each, Resource)]
         self._secrets.forget_all_but({name for each in resources for name in referenced_secrets(each)})
         self._services.forget_all_but(service_names(resources, self._store))
+        self._code.forget_all_but(code_maps(resources))
         self._claims.forget_all_but({name for each in resources for name in referenced_claims(each)})
 
     async def _guarded(self, key: Key) -> tuple[str, Done | Retry]:
@@ -179,6 +183,7 @@ class Engine:
         return _soonest(
             await self._secrets.read(resource.namespace, secret_keys(resource)),
             await self._services.read(service_names(runs(resource, self._store), self._store)),
+            await self._code.read(code_maps(runs(resource, self._store))),
             await self._claims.read(referenced_claims(resource)),
         )
 

@@ -1,4 +1,4 @@
-"""Reads objects of others that resources name and that no watch tells of: Services in URLs, volume claims."""
+"""Reads objects of others that resources name and that no watch tells of: Services in URLs, volume claims, code."""
 
 import math
 import time
@@ -12,16 +12,23 @@ from isek_operator.store import Store
 
 MISSING_SECONDS = 30.0
 FOUND_SECONDS = 600.0
-"""How long what was read is believed."""
+"""How long what was read is believed, where nothing else is said."""
 
 
 class NamedObjects:
-    """Keeps the store's knowledge of other people's objects of one kind young enough."""
+    """Keeps the store's knowledge of other people's objects of one kind young enough: ``believed`` is in seconds."""
 
     def __init__(
-        self, kind: ApiKind, client: Client, store: Store, *, clock: Callable[[], float] = time.monotonic
+        self,
+        kind: ApiKind,
+        client: Client,
+        store: Store,
+        *,
+        believed: float = FOUND_SECONDS,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._kind, self._client, self._store, self._clock = kind, client, store, clock
+        self._believed = believed
         self._read_at: dict[tuple[str, str], float] = {}
 
     async def read(self, named: Iterable[tuple[str, str]]) -> float | None:
@@ -47,4 +54,4 @@ class NamedObjects:
 
     def _due_at(self, name: tuple[str, str]) -> float:
         found = self._store.named(self._kind.kind, *name) is not None
-        return self._read_at.get(name, -math.inf) + (FOUND_SECONDS if found else MISSING_SECONDS)
+        return self._read_at.get(name, -math.inf) + (self._believed if found else MISSING_SECONDS)

@@ -12,6 +12,7 @@ import pytest
 from isek.cli.example import examples_folder
 from isek.processes.ports import free_port
 from isek_operator.local.plan import plan
+from isek_operator.local.python_files import PythonFiles
 
 from tests.support.isek_local import Home, RunningUp
 from tests.support.node_process import NodeProcess, ask
@@ -106,4 +107,4 @@ async def test_nodes_of_twins_ask_each_other_over_libp2p(
 def test_isek_up_takes_each_by_itself(twin: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", "sk-test")
 
-    assert plan([twin]).pods
+    assert plan([twin], PythonFiles()).pods

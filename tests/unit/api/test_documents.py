@@ -91,5 +91,5 @@ def test_a_path_that_is_not_there_is_named(tmp_path: Path) -> None:
 
 
 def test_a_folder_without_yaml_is_named(tmp_path: Path) -> None:
-    with pytest.raises(DocumentError, match=r"holds no \.yaml file"):
+    with pytest.raises(DocumentError, match=r"holds neither \.yaml nor \.py files"):
         load([tmp_path])

@@ -52,6 +52,13 @@ class Scene:
         self.put(*written)
         return bool(written)
 
+    def put_code(self, name: str, **files: str) -> "Scene":
+        """Add, or replace, a ConfigMap with the Python files of these modules."""
+        data = {f"{module}.py": text for module, text in files.items()}
+        manifest = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name}, "data": data}
+        self.store.put_read(Key("ConfigMap", NAMESPACE, name), manifest)
+        return self
+
     def drop(self, kind: str, name: str) -> "Scene":
         """Take an object away."""
         self.store.drop(Key(kind, NAMESPACE, name), version=next(self._versions))

@@ -17,7 +17,7 @@ from isek_operator.decide.reasons import Reason
 from tests.support.kstatus import Status
 from tests.unit.decide.running_etcd import FIRST_ID
 from tests.unit.decide.scene import Scene, progressing
-from tests.unit.manifests.samples import NAMESPACE, OPENAI, agent, elsewhere, mesh, node, team
+from tests.unit.manifests.samples import NAMESPACE, OPENAI, agent, coded, elsewhere, mesh, node, team
 
 NAMES = {"IsekAgent": "researcher", "IsekTeam": "newsroom", "IsekNode": "shared", "IsekMesh": "default"}
 WITH_PODS = ("IsekAgent", "IsekTeam", "IsekNode")
@@ -129,6 +129,7 @@ def _with_pods() -> Iterator[Situation]:
 
 
 def _agents_and_teams() -> Iterator[Situation]:
+    yield now("without its code", settled_world().put(coded("researcher")), "IsekAgent", "Failed")
     for kind in AGENTS_AND_TEAMS:
         guest = one_of(kind, **ON_SHARED)
         yield now("without its node", settled_world().put(guest), kind, "Failed")

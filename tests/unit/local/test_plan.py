@@ -7,6 +7,7 @@ import pytest
 import yaml
 from isek.api.documents import DocumentError
 from isek_operator.local.plan import Plan, plan
+from isek_operator.local.python_files import PythonFiles
 
 EXAMPLES = Path(__file__).parents[3] / "examples"
 
@@ -19,7 +20,7 @@ def _no_key(monkeypatch: pytest.MonkeyPatch) -> None:
 def planned(folder: Path, *documents: str) -> Plan:
     file = folder / "all.yaml"
     file.write_text("\n---\n".join(textwrap.dedent(document) for document in documents))
-    return plan([file])
+    return plan([file], PythonFiles())
 
 
 def agent(name: str = "a", spec: str = "model: {provider: Echo}") -> str:
@@ -33,7 +34,7 @@ def openai_agent(extra: str = "") -> str:
 
 
 def test_each_replica_is_a_pod_and_the_team_is_whom_to_ask() -> None:
-    quickstart = plan([EXAMPLES / "quickstart"])
+    quickstart = plan([EXAMPLES / "quickstart"], PythonFiles())
 
     assert [(pod.node_id, pod.agents, pod.p2p) for pod in quickstart.pods] == [
         ("newsroom-team-0.default", ("newsroom.default",), True),
@@ -52,7 +53,7 @@ def test_replicas_are_pods_of_their_own(tmp_path: Path) -> None:
 
 
 def test_a_shared_node_hosts_who_names_it() -> None:
-    pods = plan([EXAMPLES / "shared-node"]).pods
+    pods = plan([EXAMPLES / "shared-node"], PythonFiles()).pods
 
     desk = next(pod for pod in pods if pod.name == "desk-node-0")
     assert set(desk.agents) == {"archivist.default", "statistician.default"}

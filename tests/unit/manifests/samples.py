@@ -44,6 +44,13 @@ def agent(name: str = "researcher", *, created: int = 0, **spec: Any) -> Manifes
     return resource("IsekAgent", name, {"model": ECHO, **spec}, created=created)
 
 
+def coded(name: str = "poet", config_map: str = "poets", *, entrypoint: str = "poets:poet", **spec: Any) -> Manifest:
+    """An agent that is written in Python."""
+    return resource(
+        "IsekAgent", name, {"code": {"configMapRef": {"name": config_map}, "entrypoint": entrypoint}, **spec}
+    )
+
+
 def team(name: str, *members: dict[str, Any], created: int = 0, **spec: Any) -> Manifest:
     return resource("IsekTeam", name, {"members": list(members), **spec}, created=created)
 

@@ -14,6 +14,7 @@ from isek.models.base import Message
 from isek.node.host import Host
 from isek.node.hosted import Hosted, build_hosted
 from isek.node.metrics import Metrics
+from isek.node.settings import NodeSettings
 
 from tests.support.asking import Directory, context
 from tests.support.log_lines import LogLines
@@ -44,11 +45,7 @@ def resource(name: str = "writer", **spec: Any) -> IsekAgent:
 def host_of(*resources: IsekAgent, metrics: Metrics | None = None) -> Host:
     metrics = metrics or Metrics()
     host = Host("pod-1.default", metrics)
-    host.take_in(
-        build_hosted(
-            list(resources), Directory({}), Path("/nowhere"), metrics, memory_dir=Path("/nowhere"), source=Path("f")
-        )
-    )
+    host.take_in(build_hosted(resources, Directory({}), NodeSettings(secrets_dir=Path("/nowhere")), metrics))
     return host
 
 

@@ -94,3 +94,23 @@ async def test_those_that_nobody_names_any_more_are_forgotten() -> None:
     services.forget_all_but(set())
 
     assert store.named("Service", *MODELS) is None
+
+
+async def test_of_a_config_map_there_are_digests_alone() -> None:
+    metadata = {"name": "code", "namespace": "ai", "uid": "u", "resourceVersion": "1"}
+    first = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": {"a.py": "secret = 1"}}
+    server = Server({("ai", "code"): first})
+    store, clock = Store(), Clock()
+    code = NamedObjects(BY_NAME["ConfigMap"], cast(Client, server), store, believed=30.0, clock=clock)
+    await code.read({("ai", "code")})
+    before = store.named("ConfigMap", "ai", "code")
+
+    server.known["ai", "code"], clock.now = {**first, "data": {"a.py": "secret = 2"}}, 30.0
+    await code.read({("ai", "code")})
+    after = store.named("ConfigMap", "ai", "code")
+
+    assert before is not None
+    assert after is not None
+    assert before["data"].keys() == after["data"].keys() == {"a.py"}
+    assert before != after
+    assert "secret" not in str((before, after))

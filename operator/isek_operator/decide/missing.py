@@ -1,6 +1,6 @@
-"""Secrets, and keys in them, that are referred to and are not there."""
+"""Secrets and ConfigMaps, and keys in them, that are referred to and are not there."""
 
-from isek.api import Resource
+from isek.api import IsekAgent, Resource
 
 from isek_operator.decide.problem import Problem
 from isek_operator.decide.reasons import Reason
@@ -21,3 +21,22 @@ def missing_secrets(resource: Resource, world: World) -> tuple[Problem, ...]:
             continue
         problems.append(Problem(Reason.SECRET_NOT_FOUND, f"{what}, or fix {reference.field}"))
     return tuple(dict.fromkeys(problems))  # a Secret that is not there misses all its keys at once
+
+
+def missing_code(resource: Resource, world: World) -> tuple[Problem, ...]:
+    """The problem with the ConfigMap that the code of ``resource`` is in, where there is one."""
+    code = resource.spec.code if isinstance(resource, IsekAgent) else None
+    if code is None or code.config_map_ref is None:
+        return ()
+    name = code.config_map_ref.name
+    found = world.named("ConfigMap", resource.namespace, name)
+    if found is not None and code.file in found.get("data", ()):
+        return ()
+    if found is None:
+        message = (
+            f"ConfigMap {name!r} does not exist in namespace {resource.namespace!r}; create it, or fix "
+            f"spec.code.configMapRef"
+        )
+    else:
+        message = f"ConfigMap {name!r} has no key {code.file!r}; add the file, or fix spec.code.entrypoint"
+    return (Problem(Reason.CODE_NOT_FOUND, message),)

@@ -1,0 +1,90 @@
+"""Agents whose code is in a ConfigMap."""
+
+from typing import Any
+
+import pytest
+from isek_operator.decide.outcome import Outcome
+from isek_operator.decide.reasons import Reason
+from isek_operator.decide.upgrade import config_hash
+
+from tests.unit.decide.scene import Scene, finding
+from tests.unit.manifests.samples import ECHO, agent, coded, mesh, node
+
+
+def deployment(outcome: Outcome) -> dict[str, Any]:
+    return next(each for each in outcome.wish or () if each["kind"] == "Deployment")
+
+
+@pytest.mark.parametrize(
+    ("files", "message"),
+    [
+        (None, "ConfigMap 'poets' does not exist in namespace 'newsroom'; create it, or fix spec.code.configMapRef"),
+        ({"prose": ""}, "ConfigMap 'poets' has no key 'poets.py'; add the file, or fix spec.code.entrypoint"),
+    ],
+)
+def test_code_that_is_not_there_is_named_and_holds_up_the_roll_out(files: dict[str, str] | None, message: str) -> None:
+    scene = Scene(mesh(), coded())
+    if files is not None:
+        scene.put_code("poets", **files)
+
+    outcome = scene.decide("IsekAgent", "poet")
+
+    assert outcome.wish is None
+    assert finding(outcome, "ResolvedRefs").reason is Reason.CODE_NOT_FOUND
+    assert finding(outcome, "Ready").message == message
+
+
+def test_the_files_are_mounted_to_be_read_only() -> None:
+    spec = deployment(Scene(mesh(), coded()).put_code("poets", poets="").decide("IsekAgent", "poet"))["spec"]
+
+    pod = spec["template"]["spec"]
+    assert {"name": "code-0", "configMap": {"name": "poets"}} in pod["volumes"]
+    assert {"name": "code-0", "mountPath": "/var/run/isek/code/poets", "readOnly": True} in pod["containers"][0][
+        "volumeMounts"
+    ]
+
+
+def test_a_change_of_a_file_rolls_out() -> None:
+    scene = Scene(mesh(), coded()).put_code("poets", poets="a = 1", metre="b = 1")
+    before = deployment(scene.bring_about("IsekAgent", "poet"))
+
+    changed = deployment(scene.put_code("poets", poets="a = 1", metre="b = 2").decide("IsekAgent", "poet"))
+    back = deployment(scene.put_code("poets", poets="a = 1", metre="b = 1").decide("IsekAgent", "poet"))
+
+    assert config_hash(changed) != config_hash(before)
+    assert config_hash(back) == config_hash(before)
+
+
+def test_on_a_shared_node_who_misses_its_code_keeps_nobody_from_running() -> None:
+    scene = Scene(mesh(), node(), coded(nodeRef={"name": "shared"}), agent("writer", nodeRef={"name": "shared"}))
+
+    without = scene.decide("IsekNode", "shared")
+    refused = scene.decide("IsekAgent", "poet")
+    scene.put_code("poets", poets="")
+    hosting = scene.decide("IsekNode", "shared")
+
+    assert "poet" not in str(without.wish)
+    assert "writer" in str(without.wish)
+    assert finding(refused, "Ready").reason is Reason.CODE_NOT_FOUND
+    volumes = deployment(hosting)["spec"]["template"]["spec"]["volumes"]
+    assert {"name": "code-0", "configMap": {"name": "poets", "optional": True}} in volumes
+
+
+def test_code_in_the_image_needs_no_config_map() -> None:
+    of_image = {**coded(), "spec": {"code": {"entrypoint": "poets.verse:poet"}, "template": {"image": "poets:1"}}}
+
+    outcome = Scene(mesh(), of_image).decide("IsekAgent", "poet")
+
+    container = deployment(outcome)["spec"]["template"]["spec"]["containers"][0]
+    assert container["image"] == "poets:1"
+    assert not any(each["name"].startswith("code") for each in container["volumeMounts"])
+    assert finding(outcome, "ResolvedRefs").status
+
+
+def test_an_agent_of_code_may_reach_the_model_that_the_sdk_takes_by_default() -> None:
+    def egress(manifest: dict[str, Any]) -> str:
+        wish = Scene(mesh(), manifest).put_code("poets", poets="").decide("IsekAgent", "poet").wish
+        return str(next(each for each in wish or () if each["kind"] == "NetworkPolicy")["spec"]["egress"])
+
+    assert "443" in egress(coded())
+    assert "443" not in egress(agent("poet", model=ECHO))
