@@ -4,6 +4,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    __version__: str
+    """Of the distribution."""
     from isek.agent.adapter import Adapter as Adapter
     from isek.agent.agent import IsekAgent as IsekAgent
     from isek.agent.limits import Budget as Budget
@@ -94,19 +96,21 @@ WHERE = {
 __all__ = ["__version__", *WHERE]  # noqa: PLE0604  (names, all of them)
 
 
-def __getattr__(name: str) -> Any:
-    if name == "__version__":
-        from importlib.metadata import version  # noqa: PLC0415
+if not TYPE_CHECKING:  # a type checker sees the imports above, and what is not among them
 
-        return version("isek-operator")
-    if name in WHERE:
-        try:
-            return getattr(import_module(WHERE[name]), name)
-        except ModuleNotFoundError as error:
-            from isek.extras import missing  # noqa: PLC0415
+    def __getattr__(name: str) -> Any:
+        if name == "__version__":
+            from importlib.metadata import version  # noqa: PLC0415
 
-            raise missing(name, error) from None
-    raise AttributeError(f"module 'isek' has no attribute {name!r}")
+            return version("isek-operator")
+        if name in WHERE:
+            try:
+                return getattr(import_module(WHERE[name]), name)
+            except ModuleNotFoundError as error:
+                from isek.extras import missing  # noqa: PLC0415
+
+                raise missing(name, error) from None
+        raise AttributeError(f"module 'isek' has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:

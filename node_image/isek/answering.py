@@ -39,7 +39,7 @@ class Answering(ABC):
         Raises:
             RuntimeError: the caller is asynchronous itself.
         """
-        return wait_for(self.arun(message, user_id, session_id))
+        return wait_for(self.arun(message, user_id, session_id), "await arun() instead")
 
     async def arun(self, message: str | Message, user_id: str = "default", session_id: str | None = None) -> LoopResult:
         """Answer ``message``. A run that fails is a result too: its ``exit`` says how it ended.
@@ -61,15 +61,17 @@ class Answering(ABC):
     def print_response(
         self, message: str | Message, user_id: str = "default", session_id: str | None = None
     ) -> LoopResult:
-        """Print the answer as it comes."""
-        return wait_for(self._print(message, user_id, session_id))
+        """Print the answer as it comes.
 
-    def _context(self, user_id: str, session_id: str | None) -> CallContext:
-        if session_id is None:
-            self._session_id = session_id = self._session_id or uuid.uuid4().hex
-        return CallContext(deadline=float("inf"), session_id=session_id, user_id=user_id)
+        Raises:
+            RuntimeError: the caller is asynchronous itself.
+        """
+        return wait_for(self.aprint_response(message, user_id, session_id), "await aprint_response() instead")
 
-    async def _print(self, message: str | Message, user_id: str, session_id: str | None) -> LoopResult:
+    async def aprint_response(
+        self, message: str | Message, user_id: str = "default", session_id: str | None = None
+    ) -> LoopResult:
+        """As :meth:`print_response`, for asynchronous programs."""
         written = False
         async for event in self.stream(message, user_id, session_id):
             if isinstance(event, TextDelta) and event.agent == self.name:
@@ -80,6 +82,11 @@ class Answering(ABC):
                 result = event.result
         sys.stdout.write("\n" if written and not result.failed else f"{result}\n")
         return result
+
+    def _context(self, user_id: str, session_id: str | None) -> CallContext:
+        if session_id is None:
+            self._session_id = session_id = self._session_id or uuid.uuid4().hex
+        return CallContext(deadline=float("inf"), session_id=session_id, user_id=user_id)
 
 
 def message_of(message: str | Message) -> Message:

@@ -41,6 +41,10 @@ class IsekError(Exception):
         self.trace = trace
         """What had been asked until then, where it is known."""
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """For copies and other processes: each kind of error is made in its own way."""
+        return _restored, (type(self), self.args, self.__dict__)
+
     @property
     def transient(self) -> bool:
         """Whether it may be gone when the same is asked again."""
@@ -70,3 +74,9 @@ class CallError(IsekError):
     ) -> None:
         super().__init__(code, message, hint=hint, status=status, trace=trace)
         self.retryable = retryable
+
+
+def _restored(kind: type[IsekError], args: tuple[Any, ...], state: dict[str, Any]) -> IsekError:
+    error = kind.__new__(kind, *args)
+    error.__dict__.update(state)
+    return error

@@ -2,11 +2,11 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Coroutine
-from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
 from isek.asking import CallContext
+from isek.cancelling import cancel
 from isek.events import Event
 
 
@@ -25,6 +25,4 @@ async def events_of(
             yield event
         run.result()
     finally:
-        run.cancel()
-        with suppress(asyncio.CancelledError):
-            await asyncio.wait([run])
+        await cancel(run)

@@ -57,7 +57,7 @@ class Adapter(Answering):
             return str(await said if inspect.isawaitable(said) else said)
         except (IsekError, TimeoutError):
             raise
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             raise RunError(
                 "AdapterFailed",
                 f"{self.name!r} failed: {type(error).__name__}: {error}",

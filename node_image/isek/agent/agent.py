@@ -110,10 +110,18 @@ class IsekAgent(Answering):
         self._opening = asyncio.Lock()
 
     def get_agent_card(self) -> dict[str, Any]:
-        """What others get to know: ``name``, ``description``, ``capabilities``, ``tools`` and ``model_type``."""
+        """What others get to know: ``name``, ``description``, ``capabilities``, ``tools`` and ``model_type``.
+
+        Raises:
+            RuntimeError: the caller is asynchronous itself.
+        """
+        return wait_for(self.aget_agent_card(), "await aget_agent_card() instead")
+
+    async def aget_agent_card(self) -> dict[str, Any]:
+        """As :meth:`get_agent_card`, for asynchronous programs."""
         tools = [
             {"name": tool.schema.name, "description": tool.schema.description, "parameters": tool.schema.parameters}
-            for tool in wait_for(self._open()).tools.values()
+            for tool in (await self._open()).tools.values()
         ]
         able = {"memory": self.memory, "tools": tools}
         return {

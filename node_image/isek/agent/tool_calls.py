@@ -58,7 +58,7 @@ class ToolCalls:
         except (ToolError, IsekError) as error:
             log().info("tool {}: {}", call.name, error)
             return f"error: {error}", True
-        except Exception:
+        except (Exception, SystemExit):  # argparse in a tool must not end the program
             log_fault(f"tool {call.name} failed unexpectedly")
             return "error: the tool failed", True
 

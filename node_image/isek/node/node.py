@@ -24,7 +24,7 @@ from isek.node.settings import NodeSettings
 from isek.protocol.mesh import Mesh
 from isek.registry import Registry
 from isek.registry.default import DefaultRegistry
-from isek.sync import background_loop
+from isek.sync import background_loop, on_background_loop, synchronous_only
 from isek.team.team import IsekTeam
 
 START_SECONDS = 60.0
@@ -105,8 +105,9 @@ class Node:
             CallError: ``NotReady``: the registry does not answer in time.
             LocalError: the sidecar's programs are missing.
             OSError: the port is in use.
-            RuntimeError: it serves already.
+            RuntimeError: it serves already, or the caller is asynchronous.
         """
+        synchronous_only("call build_server in a thread, as by asyncio.to_thread")
         if self._running is not None:
             raise RuntimeError(f"node {self.node_id!r} serves already")
         self._joined.clear()
@@ -118,11 +119,10 @@ class Node:
                 self._until_joined(within)
                 if running.done() or not daemon:
                     running.result()
-        except KeyboardInterrupt:
+        except BaseException as error:
             self.stop_server()
-        except BaseException:
-            self.stop_server()
-            raise
+            if daemon or not isinstance(error, KeyboardInterrupt):
+                raise
 
     def _until_joined(self, within: float) -> None:
         if not self._joined.wait(within):
@@ -134,12 +134,17 @@ class Node:
             )
 
     def stop_server(self) -> None:
-        """Leave the mesh, finish what runs within ten seconds, and serve no more. Not serving is no error."""
+        """Leave the mesh, finish what runs within ten seconds, and serve no more. Not serving is no error.
+
+        An agent of the node may call it too; then it returns before the node has stopped.
+        """
         atexit.unregister(self.stop_server)
         running, self._running = self._running, None
         if running is None:
             return
         background_loop().call_soon_threadsafe(self._stop)
+        if on_background_loop():
+            return
         with suppress(Exception):  # build_server has raised it
             running.result()
 
@@ -164,8 +169,9 @@ class Node:
         Raises:
             CallError: there is nobody of that name, or they cannot be reached.
             RunError: they have no answer.
-            RuntimeError: the node does not serve.
+            RuntimeError: the node does not serve, or the caller is asynchronous.
         """
+        synchronous_only("await asend_message() instead")
         return self._send(receiver, message, user_id, session_id, within).result()
 
     async def asend_message(

@@ -8,6 +8,7 @@ from contextlib import AsyncExitStack, contextmanager, suppress
 import uvicorn
 
 from isek.asking import Asks
+from isek.cancelling import cancel
 from isek.log import log
 from isek.node.app import create_app
 from isek.node.host import Host
@@ -125,9 +126,7 @@ async def _drain(
     its connection, and what is idle that long is closed anyway.
     """
     log().info("draining", running=host.running)
-    joining.cancel()
-    with suppress(asyncio.CancelledError):
-        await joining
+    await cancel(joining)
     await membership.leave()
     host.closing = True
     with suppress(TimeoutError):

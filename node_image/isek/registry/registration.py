@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 
+from isek.cancelling import cancel
 from isek.log import log
 from isek.registry.backoff import Backoff, one_line
 from isek.registry.record import NodeRecord
@@ -51,9 +52,7 @@ class Registration:
 
     async def leave(self) -> None:
         """Be forgotten by the peers at once. A store that does not answer forgets the node when its lease runs out."""
-        self._keeping.cancel()
-        with suppress(asyncio.CancelledError):
-            await self._keeping
+        await cancel(self._keeping)
         lease, self._lease, self._written = self._lease, None, False
         if lease is None:
             return

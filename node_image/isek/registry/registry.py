@@ -5,6 +5,7 @@ from collections.abc import Callable
 from contextlib import aclosing, suppress
 from typing import Self, TypeVar
 
+from isek.cancelling import cancel
 from isek.log import log
 from isek.registry.backoff import Backoff, one_line
 from isek.registry.record import NodeRecord, RecordError, nodes_prefix
@@ -49,9 +50,7 @@ class Registry:
             await registration.leave()
         self._registrations.clear()
         if self._following is not None:
-            self._following.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._following
+            await cancel(self._following)
         if self._forgetting is not None:
             self._forgetting.cancel()
         await self._store.close()

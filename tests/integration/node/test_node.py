@@ -18,7 +18,7 @@ from isek.registry.default import DefaultRegistry
 
 from tests.support.control_plane_etcd import EtcdServer
 from tests.support.node_program import Saying, registry_at
-from tests.support.recording_model import RecordingModel
+from tests.support.recording_model import RecordingModel, calls
 from tests.support.waiting import until
 
 
@@ -74,6 +74,23 @@ def test_a_node_that_was_stopped_is_found_no_more_and_may_be_started_again() -> 
             two.send_message("writer", "tea")
         one.build_server(daemon=True)
         assert two.send_message("writer", "tea") == "wrote tea"
+
+
+def test_a_tool_that_waits_for_its_own_node_is_told_to_await() -> None:
+    async def consult(question: str) -> str:
+        """Ask the writer."""
+        try:
+            return two.send_message("writer", question)
+        except RuntimeError as error:
+            return f"{error}; {await two.asend_message('writer', question)}"
+
+    model = RecordingModel(calls(("consult", '{"question": "tea"}')), "done")
+    with (
+        serving(Saying("writer", "wrote"), node_id="one"),
+        serving(IsekAgent("asker", model=model, tools=[consult]), node_id="two") as two,
+    ):
+        assert two.send_message("asker", "go") == "done"
+    assert model.conversations[-1][-1].content.endswith("await asend_message() instead; wrote tea")
 
 
 @pytest.mark.parametrize("p2p", [False, True], ids=["http", "libp2p"])

@@ -28,11 +28,6 @@ def test_an_agent_without_a_model_is_refused() -> None:
         IsekAgent("writer")
 
 
-async def test_the_synchronous_form_says_what_to_do_inside_a_loop() -> None:
-    with pytest.raises(RuntimeError, match=r"agent\.arun\(\)"):
-        IsekAgent(model=EchoModel()).run("hello")
-
-
 def test_an_agent_goes_on_with_its_own_conversation() -> None:
     model = RecordingModel("hello Ada", "Ada")
     agent = IsekAgent(model=model, memory=Memory())
