@@ -15,7 +15,7 @@ os.environ.setdefault("LITELLM_MODE", "PRODUCTION")
 import litellm
 import openai
 
-from isek.models.api_key import key_of_environment
+from isek.models.api_key import GivenKey, key_of_environment, read_key
 from isek.models.base import Message, Model, ModelReply, OutputSchema, ToolSchema, counted
 from isek.models.chat_completions import ChatCompletions
 from isek.models.errors import (
@@ -56,7 +56,7 @@ class LiteLLMModel(Model):
         name: str,
         *,
         base_url: str | None = None,
-        api_key: str | Callable[[], Awaitable[str]] | None = None,
+        api_key: GivenKey | None = None,
         parameters: dict[str, Any] | None = None,
         timeout_seconds: float = 60,
         max_retries: int = 4,
@@ -122,7 +122,7 @@ class LiteLLMModel(Model):
 
     async def _key(self) -> str | None:
         """The key; None: LiteLLM finds what it needs in the environment."""
-        return await self._api_key() if callable(self._api_key) else self._api_key
+        return None if self._api_key is None else await read_key(self._api_key)
 
     @contextmanager
     def _errors(self) -> Iterator[None]:

@@ -1,13 +1,14 @@
 """Any endpoint that speaks the OpenAI API, through the official client."""
 
 import json
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Sequence
+from functools import partial
 from typing import Any, Literal
 
 import openai
 
 from isek.environment import BASE_URL, variable
-from isek.models.api_key import key_of_environment
+from isek.models.api_key import GivenKey, key_of_environment, read_key
 from isek.models.base import Message, Model, ModelReply, OutputSchema, ToolSchema, counted
 from isek.models.chat_completions import ChatCompletions
 from isek.models.errors import ModelUnavailable
@@ -48,7 +49,7 @@ class OpenAIModel(Model):
         *,
         api: Literal["chat", "responses"] = "chat",
         base_url: str | None = None,
-        api_key: str | Callable[[], Awaitable[str]] | None = None,
+        api_key: GivenKey | None = None,
         parameters: dict[str, Any] | None = None,
         timeout_seconds: float = 60,
         max_retries: int = 4,
@@ -65,7 +66,7 @@ class OpenAIModel(Model):
         base_url = base_url or variable(BASE_URL) or None
         self._client = openai.AsyncOpenAI(
             base_url=base_url,
-            api_key=api_key or key_of_environment("pass api_key", needed=base_url is None),
+            api_key=partial(read_key, api_key or key_of_environment("pass api_key", needed=base_url is None)),
             timeout=timeout_seconds,
             max_retries=max_retries,
         )

@@ -18,6 +18,8 @@ from isek.models.wire import Wire
 
 CONTEXT_TOO_LONG = {"context_length_exceeded", "string_above_max_length"}
 """What the endpoint's errors say of a conversation that is too long."""
+TOLD = {"ConnectError", "ReadError", "RemoteProtocolError", "SSLError", "UnsupportedProtocol", "WriteError"}
+"""The client's errors whose text is of the connection; that of others may hold a header, and in it the key."""
 
 
 @contextmanager
@@ -34,7 +36,7 @@ def as_model_errors(wire: Wire, timeout_seconds: float) -> Iterator[None]:
         raise refused(wire.model, error.status_code, error.code, _reason(error)) from None
     except openai.APIConnectionError as error:
         raise ModelUnavailable(
-            f"model {wire.model} cannot be reached: {error.__cause__ or error}",
+            f"model {wire.model} cannot be reached: {_cause(error)}",
             hint="check the base URL and the network",
         ) from None
     except (openai.APIResponseValidationError, ValueError):
@@ -62,6 +64,14 @@ def refused(model: str, status: int, code: str | None, reason: str) -> ModelErro
     if code == "content_filter":
         return ModelRefused(message, hint="ask for something else")
     return ModelError(message, hint="check the model's name and its parameters")
+
+
+def _cause(error: openai.APIConnectionError) -> str:
+    cause = error.__cause__
+    if cause is None:
+        return error.message
+    name = type(cause).__name__
+    return str(cause) or name if name in TOLD else name
 
 
 def _reason(error: openai.APIStatusError) -> str:

@@ -8,12 +8,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from httpx2 import LocalProtocolError, Request
+from isek import IsekAgent
 from isek.api.model import ModelSpec
 from isek.errors import RunError
+from isek.models.api_key import GivenKey
 from isek.models.base import Image, Message, Model, ModelReply, OutputSchema, ToolCall, ToolSchema, Usage
 from isek.models.build import build_model
+from isek.models.chat_completions import ChatCompletions
 from isek.models.fallback import FallbackModel
 from isek.models.openai import OpenAIModel
+from isek.models.openai_errors import as_model_errors
+from openai import APIConnectionError
 
 from tests.support.log_lines import LogLines
 from tests.support.openai_server import OpenAIServer, Turn
@@ -185,6 +191,42 @@ async def test_without_a_secret_the_key_comes_from_the_environment(monkeypatch: 
     monkeypatch.setenv("OPENAI_API_KEY", KEY)
     async with serving({"text": "in"}, key=KEY) as server, model_of(server) as model:
         assert (await model.invoke([USER])).text == "in"
+
+
+async def later() -> str:
+    return KEY + "\n"
+
+
+@pytest.mark.parametrize(
+    "given", [f" {KEY}\n\n", lambda: KEY + "\n", later, None], ids=["text", "sync", "async", "env"]
+)
+async def test_a_key_is_sent_without_its_line_end(monkeypatch: pytest.MonkeyPatch, given: GivenKey | None) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", KEY + "\n")
+    async with serving({"text": "in"}, key=KEY) as server:
+        model = OpenAIModel("m", base_url=server.url, api_key=given)
+        assert (await model.invoke([USER])).text == "in"
+        await model.aclose()
+
+
+@pytest.mark.parametrize("key", ["sk-one\nsk-two", "sk-s\xe9cret", "\n"])
+async def test_a_key_that_cannot_be_sent_is_told_without_it(log: LogLines, key: str) -> None:
+    async with serving({"text": "in"}) as server:
+        model = OpenAIModel("m", base_url=server.url, api_key=key)
+        result = await IsekAgent(model=model).arun("tea")
+        await model.aclose()
+
+    assert [error.code for error in result.errors] == ["ModelAuthenticationFailed"]
+    assert "sk-" not in f"{result!r}{result}{log.text}"
+    assert not server.requests
+
+
+async def test_what_the_client_says_of_a_request_of_its_own_making_is_not_passed_on() -> None:
+    wrong = LocalProtocolError(f"Illegal header value b'Bearer {KEY}'")
+
+    with pytest.raises(RunError) as failed, as_model_errors(ChatCompletions("m"), 1):
+        raise APIConnectionError(request=Request("POST", "http://m")) from wrong
+
+    assert failed.value.message == "model m cannot be reached: LocalProtocolError"
 
 
 async def test_without_any_key_openai_itself_is_not_asked(monkeypatch: pytest.MonkeyPatch) -> None:
