@@ -75,11 +75,12 @@ format: $(VENV)/.ready ## Format the Python code
 
 ##@ Generated files
 .PHONY: generate
-generate: $(VENV)/.ready ## Write the generated files: the CRDs, their copy in the chart, the pages of conditions, metrics and values
+generate: $(VENV)/.ready ## Write the generated files: the CRDs, their copy in the chart, the pages of conditions, metrics, values and Python
 	for folder in crds charts/isek-operator/files/crds; do $(BIN)/python -m isek.api.crd $$folder; done
 	$(BIN)/python -m isek_operator.conditions_reference docs/reference/conditions.md
 	$(BIN)/python -m isek_operator.metrics_reference docs/reference/metrics.md
 	$(BIN)/python hack/chart_readme.py charts/isek-operator
+	$(BIN)/python hack/python_reference.py docs/reference/python.md
 
 .PHONY: verify
 verify: $(VENV)/.ready ## Fail when a generated file is not up to date
@@ -87,6 +88,7 @@ verify: $(VENV)/.ready ## Fail when a generated file is not up to date
 	$(BIN)/python -m isek_operator.conditions_reference --check docs/reference/conditions.md
 	$(BIN)/python -m isek_operator.metrics_reference --check docs/reference/metrics.md
 	$(BIN)/python hack/chart_readme.py --check charts/isek-operator
+	$(BIN)/python hack/python_reference.py --check docs/reference/python.md
 
 .PHONY: requirements
 requirements: $(VENV)/.ready ## Resolve the dependencies of pyproject.toml anew (UPGRADE=1: to the newest)

@@ -43,6 +43,7 @@ class CallContext:
     agent: str = ""
     """Who works on it, once it does."""
     depth: int = 0
+    """Calls above this one, from agent to agent."""
     traceparent: str | None = None
     """W3C trace context of the caller."""
     peer_id: str | None = None

@@ -28,7 +28,15 @@ TRANSIENT = frozenset(
 
 
 class IsekError(Exception):
-    """An error that a caller gets as ``{"error": {"code", "message", "hint"}}``."""
+    """An error that a caller gets as ``{"error": {"code", "message", "hint"}}``.
+
+    Args:
+        code: in CamelCase, for programs.
+        message: for people.
+        hint: what to do.
+        status: of HTTP, when it is an answer.
+        trace: what had been asked until then.
+    """
 
     def __init__(
         self, code: str, message: str, *, hint: str = "", status: int = 500, trace: "Trace | None" = None
@@ -60,7 +68,16 @@ class RunError(IsekError):
 
 
 class CallError(IsekError):
-    """An agent that could not be asked."""
+    """An agent that could not be asked.
+
+    Args:
+        code: in CamelCase, for programs.
+        message: for people.
+        hint: what to do.
+        status: of HTTP, when it is an answer.
+        trace: what had been asked until then.
+        retryable: nothing has happened yet: another replica may be asked.
+    """
 
     def __init__(
         self,

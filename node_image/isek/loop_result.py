@@ -32,6 +32,7 @@ class Handoff:
     target: str
     """A name or an address among the agent's ``handoffs``."""
     message: str
+    """What they are asked."""
     runner: "Runner | None" = field(default=None, repr=False, compare=False)
     """Who it is, when they live in this process."""
 
@@ -41,12 +42,15 @@ class LoopResult:
     """What came of a run. Printed, it is the answer."""
 
     exit: LoopExit
+    """The way in which it ended."""
     payload: Any = ""
     """The answer: text, an object of the agent's ``output_type``, or a ``Handoff``."""
     iterations: int = 0
     """Calls of the model; of a team, members that answered."""
     total_tokens: int = 0
+    """Of all calls of the model, in and out."""
     tool_calls: int = 0
+    """Tools that were called, failed ones too."""
     errors: tuple[IsekError, ...] = ()
     """Why there is no answer; beside one, what went wrong on the way to it."""
 

@@ -11,7 +11,9 @@ class Session:
     """A conversation of a user with an agent."""
 
     agent_id: str
+    """The agent's ``agent_id``, which is its name where nothing else is said."""
     user_id: str
+    """Whoever talks with it."""
     session_id: str | None
     """None: of one message, of which nothing is kept."""
 

@@ -24,6 +24,7 @@ class Image:
     url: str = ""
     """``https://…``; empty beside ``content``."""
     content: bytes = b""
+    """The file as it is; empty beside ``url``."""
     media_type: str = "image/png"
     """Of ``content``."""
 
@@ -43,7 +44,9 @@ class Message:
     """One message of a conversation."""
 
     role: Literal["system", "user", "assistant", "tool"]
+    """Who says it."""
     content: str = ""
+    """Its text."""
     tool_calls: tuple[ToolCall, ...] = ()
     """What an assistant message asks for."""
     tool_call_id: str = ""
@@ -91,8 +94,11 @@ class ModelReply:
     """What a model said: an answer, or the tool calls it wants first."""
 
     text: str = ""
+    """The answer, or what is said beside the calls."""
     tool_calls: tuple[ToolCall, ...] = ()
+    """The tools that it wants, in order; empty: it is done."""
     usage: Usage = Usage()
+    """Tokens, as the provider counts them."""
     reasoning: Reasoning | None = None
     """What the model wants to see again while its run goes on."""
 

@@ -15,6 +15,10 @@ class ScriptedModel(Model):
 
     The place in the script is the number of replies since the user's latest message, so that each run begins anew and
     runs at the same time do not mix. Turns that do not fit the message, or the form that is asked for, do not count.
+
+    Args:
+        script: the turns, as in ``spec.model.script``.
+        timeout_seconds: after so long a turn that is late counts as a model that does not answer.
     """
 
     def __init__(self, script: Sequence[ScriptTurn], *, timeout_seconds: float = 60) -> None:

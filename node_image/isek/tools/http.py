@@ -31,6 +31,7 @@ class HttpTool(Tool):
         method: GET, POST, PUT, PATCH or DELETE; all but GET are of medium risk.
         input_schema: JSON schema of the arguments; default: a text for each ``{name}`` in the URL.
         headers: are sent along.
+        timeout_seconds: for one request.
 
     Raises:
         ValueError: an argument stands for the host, or the schema is none.

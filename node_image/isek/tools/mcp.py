@@ -32,6 +32,8 @@ class MCPToolkit(Toolkit):
         env: for the started server, beside a few harmless variables of this process.
         headers: are sent along to ``url``; values, or what reads them when a connection is made.
         allow: the only tools to take; default: all.
+        name: of the toolkit.
+        instructions: how its tools are used; the model reads it.
         timeout_seconds: for one call.
 
     Raises:
