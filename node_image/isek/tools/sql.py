@@ -1,5 +1,8 @@
 """Reading from a database."""
 
+import asyncio
+import re
+import threading
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -12,14 +15,19 @@ from isek.tools.fetching import cut
 from isek.tools.function import as_text
 
 if TYPE_CHECKING:
-    from sqlalchemy import URL
-    from sqlalchemy.ext.asyncio import AsyncConnection
+    import sqlite3
+
+    from sqlalchemy.ext.asyncio import AsyncEngine
 
 MAX_ROWS = 100
 MAX_CHARACTERS = 32_768
 TIMEOUT_SECONDS = 30.0
 STEPS_BETWEEN_LOOKS = 10_000
 """Instructions of SQLite's virtual machine between two looks at the clock."""
+MAX_VALUE = 1_000_000
+"""Bytes of a value or a row that SQLite reads or makes."""
+QUERY = re.compile(r"(?>\s+|--[^\n]*|/\*.*?\*/)*+(?:SELECT|WITH)\b", re.IGNORECASE | re.DOTALL)
+"""How a query begins, after comments."""
 
 
 class Sql(Tool):
@@ -50,31 +58,34 @@ class Sql(Tool):
     async def call(self, arguments: dict[str, Any], context: CallContext) -> str:
         """``{"columns": […], "rows": [[…], …]}``, with ``"more": true`` where rows were left out."""
         query = text_argument(arguments, "query").strip().removesuffix(";")
-        if query.partition(" ")[0].partition("\n")[0].upper() not in {"SELECT", "WITH"}:
+        if not QUERY.match(query):
             raise ToolError("only one query that begins with SELECT or WITH is allowed")
-        return cut(as_text(await self._run(query)), MAX_CHARACTERS)
+        ended = threading.Event()
+        running = asyncio.create_task(self._run(query, min(TIMEOUT_SECONDS, context.remaining_seconds()), ended))
+        try:
+            await asyncio.wait([running])
+        finally:  # SQLite first: SQLAlchemy, once it is cancelled, waits for SQLite's thread
+            ended.set()
+            running.cancel()
+            await asyncio.gather(running, return_exceptions=True)
+        return cut(as_text(running.result()), MAX_CHARACTERS)
 
-    async def _run(self, query: str) -> dict[str, Any]:
-        from asyncpg import PostgresError  # noqa: PLC0415
+    async def _run(self, query: str, seconds: float, ended: threading.Event) -> dict[str, Any]:
+        from asyncpg import InterfaceError, PostgresError  # noqa: PLC0415
         from sqlalchemy import text  # noqa: PLC0415
         from sqlalchemy.exc import DBAPIError, SQLAlchemyError  # noqa: PLC0415
-        from sqlalchemy.ext.asyncio import create_async_engine  # noqa: PLC0415
-        from sqlalchemy.pool import NullPool  # noqa: PLC0415
 
-        url, options = _read_only(self._url if isinstance(self._url, str) else self._url())
-        # what a query changes in its session must not outlive it
-        engine = create_async_engine(url, poolclass=NullPool, connect_args=options)
+        url = self._url if isinstance(self._url, str) else self._url()
+        engine = _engine(url, seconds, ended)
         try:
             async with engine.connect() as connection:
-                if engine.dialect.name == "sqlite":
-                    await _cut_off(connection)
                 result = await connection.stream(text(query.replace(":", r"\:")))
                 rows = await result.fetchmany(self._max_rows + 1)
                 columns = list(result.keys())
                 await result.close()
         except DBAPIError as error:
             raise ToolError(f"the database refuses it: {error.orig}") from None
-        except PostgresError as error:  # while rows come in, SQLAlchemy lets it through as it is
+        except (PostgresError, InterfaceError) as error:  # SQLAlchemy lets some through as they are
             raise ToolError(f"the database refuses it: {error}") from None
         except SQLAlchemyError as error:
             raise ToolError(f"the query cannot be run: {error}") from None
@@ -86,33 +97,70 @@ class Sql(Tool):
         return {"columns": columns, "rows": told} | ({"more": True} if len(rows) > self._max_rows else {})
 
 
-def _read_only(given: str) -> "tuple[URL, dict[str, Any]]":
+def _engine(url: str, seconds: float, ended: threading.Event) -> "AsyncEngine":
+    scheme, _, rest = url.partition("://")
+    match scheme.partition("+")[0]:
+        case "sqlite":
+            return _sqlite(url, seconds, ended)
+        case "postgresql" | "postgres":
+            return _postgresql(f"postgresql://{rest}", seconds)
+        case other if rest:
+            raise ToolError(f"databases are SQLite files or PostgreSQL, not {other}")
+    raise _no_url()
+
+
+def _sqlite(given: str, seconds: float, ended: threading.Event) -> "AsyncEngine":
+    import sqlite3  # noqa: PLC0415
+
     from sqlalchemy import make_url  # noqa: PLC0415
     from sqlalchemy.exc import ArgumentError  # noqa: PLC0415
+    from sqlalchemy.ext.asyncio import create_async_engine  # noqa: PLC0415
+    from sqlalchemy.pool import NullPool  # noqa: PLC0415
+
+    deadline = time.monotonic() + seconds
+
+    def over() -> bool:  # it runs in a thread that nobody else can stop
+        return ended.is_set() or time.monotonic() > deadline
+
+    def bounded(*args: Any, **kwargs: Any) -> "sqlite3.Connection":
+        connection = sqlite3.Connection(*args, **kwargs)
+        connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, MAX_VALUE)
+        connection.set_progress_handler(over, STEPS_BETWEEN_LOOKS)
+        return connection
 
     try:
-        url = make_url(given)
-    except ArgumentError:
-        raise ToolError("the URL of the database is none") from None  # it may hold a password
-    match url.get_backend_name():
-        case "sqlite" if url.database:
-            file = f"file:{quote(url.database)}?mode=ro&uri=true"
-            return make_url(f"sqlite+aiosqlite:///{file}"), {}
-        case "postgresql" | "postgres":
-            settings = {
-                "default_transaction_read_only": "on",
-                "statement_timeout": str(int(TIMEOUT_SECONDS * 1000)),
-            }
-            return url.set(drivername="postgresql+asyncpg"), {"server_settings": settings}
-        case other:
-            raise ToolError(f"databases are SQLite files or PostgreSQL, not {other}")
+        path = make_url(given).database
+    except (ArgumentError, ValueError):
+        path = None
+    if not path:
+        raise _no_url()
+    url = f"sqlite+aiosqlite:///file:{quote(path)}?mode=ro&uri=true"
+    return create_async_engine(url, poolclass=NullPool, connect_args={"factory": bounded})
 
 
-async def _cut_off(connection: "AsyncConnection") -> None:
-    """Let SQLite, which runs in a thread that nobody can stop, stop itself."""
-    deadline = time.monotonic() + TIMEOUT_SECONDS
-    driver: Any = (await connection.get_raw_connection()).driver_connection
-    await driver.set_progress_handler(lambda: time.monotonic() > deadline, STEPS_BETWEEN_LOOKS)
+def _postgresql(url: str, seconds: float) -> "AsyncEngine":
+    import asyncpg  # noqa: PLC0415
+    from sqlalchemy.ext.asyncio import create_async_engine  # noqa: PLC0415
+    from sqlalchemy.pool import NullPool  # noqa: PLC0415
+
+    settings = {
+        "default_transaction_read_only": "on",
+        "statement_timeout": str(max(1, int(seconds * 1000))),  # 0 would be: none
+    }
+
+    async def connect() -> Any:
+        # asyncpg reads the URL itself: it knows sslmode, several hosts, and what else libpq does
+        try:
+            return await asyncpg.connect(url, timeout=seconds, server_settings=settings)
+        except ValueError:
+            raise _no_url() from None
+
+    # what a query changes in its session must not outlive it
+    return create_async_engine("postgresql+asyncpg://", async_creator=connect, poolclass=NullPool)
+
+
+def _no_url() -> ToolError:
+    return ToolError("the URL of the database is none")  # not which: it may hold a password
 
 
 def _cell(value: Any) -> Any:

@@ -1,3 +1,4 @@
+import asyncio
 import json
 import sqlite3
 from contextlib import closing
@@ -10,6 +11,8 @@ from isek.tools.sql import Sql
 
 from tests.support.asking import context
 from tests.support.postgres import PostgresServer
+
+ENDLESS = "WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c) SELECT count(*) FROM c"
 
 
 @pytest.fixture
@@ -35,6 +38,19 @@ async def test_rows_beyond_the_limit_are_left_out(database: str) -> None:
 
 
 @pytest.mark.parametrize(
+    "query",
+    [
+        "SELECT\tcount(*) FROM plan",
+        "select(5)",
+        "-- how many\n/* of\nall */ SELECT count(*) FROM plan",
+        "WITH x AS (SELECT 5) SELECT*FROM x",
+    ],
+)
+async def test_a_query_is_known_however_it_is_written(database: str, query: str) -> None:
+    assert json.loads(await Sql(database).call({"query": query}, context()))["rows"] == [[5]]
+
+
+@pytest.mark.parametrize(
     ("query", "problem"),
     [
         ("DELETE FROM plan", "only one query that begins with SELECT or WITH"),
@@ -43,7 +59,10 @@ async def test_rows_beyond_the_limit_are_left_out(database: str) -> None:
         ("SELECT 1; DELETE FROM plan", "one statement at a time"),
         ("WITH x AS (SELECT 1) DELETE FROM plan", "readonly database"),
         ("SELECT nonsense FROM plan", "no such column: nonsense"),
+        ("SELECT hex(zeroblob(1000000))", "string or blob too big"),
         ("", "only one query"),
+        ("/**/" * 1000, "only one query"),
+        ("SELECTION", "only one query"),
     ],
 )
 async def test_nothing_but_a_query_gets_through(database: str, query: str, problem: str) -> None:
@@ -55,10 +74,24 @@ async def test_nothing_but_a_query_gets_through(database: str, query: str, probl
 
 async def test_a_query_that_does_not_end_is_cut_off(database: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sql, "TIMEOUT_SECONDS", 0.1)
-    endless = "WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c) SELECT count(*) FROM c"
 
     with pytest.raises(ToolError, match="interrupted"):
-        await Sql(database).call({"query": endless}, context())
+        await Sql(database).call({"query": ENDLESS}, context())
+
+
+async def test_a_query_ends_with_its_run(database: str) -> None:
+    with pytest.raises(ToolError, match="interrupted"):
+        await Sql(database).call({"query": ENDLESS}, context(seconds=0.1))
+
+
+async def test_a_query_that_nobody_waits_for_any_more_ends(database: str) -> None:
+    calling = asyncio.create_task(Sql(database).call({"query": ENDLESS}, context()))
+    await asyncio.wait([calling], timeout=0.5)  # it runs by now
+
+    calling.cancel()
+
+    done, _ = await asyncio.wait([calling], timeout=15)
+    assert done == {calling}
 
 
 @pytest.mark.parametrize(
@@ -67,6 +100,8 @@ async def test_a_query_that_does_not_end_is_cut_off(database: str, monkeypatch: 
         ("sqlite:////none/at/all.db", "unable to open database file"),
         ("mysql://root:s3cret@db/x", "databases are SQLite files or PostgreSQL, not mysql"),
         ("s3cret", "the URL of the database is none"),
+        ("sqlite://", "the URL of the database is none"),
+        ("postgresql://u:x@127.0.0.1:s3cret/x", "the URL of the database is none"),
         ("postgresql://u:s3cret@127.0.0.1:1/x", "the database cannot be reached"),
     ],
 )
@@ -82,7 +117,7 @@ async def test_postgresql_is_read_and_nothing_more() -> None:
         url = await postgres.create("shop")
         await postgres.execute("CREATE TABLE plan (n INTEGER, day DATE)", "shop")
         await postgres.execute("INSERT INTO plan VALUES (1, '2026-11-21')", "shop")
-        tool = Sql(url)
+        tool = Sql(f"{url}?sslmode=disable")
 
         said = json.loads(await tool.call({"query": "SELECT n, n::text AS t, day FROM plan"}, context()))
         assert said == {"columns": ["n", "t", "day"], "rows": [[1, "1", "2026-11-21"]]}
@@ -100,3 +135,9 @@ async def test_postgresql_is_read_and_nothing_more() -> None:
         with pytest.raises(ToolError, match="read-only transaction"):
             await tool.call({"query": "WITH x AS (DELETE FROM plan RETURNING 1) SELECT * FROM x"}, context())
         assert await postgres.execute("SELECT count(*) FROM plan", "shop") == [(1,)]
+
+
+async def test_a_query_of_postgresql_ends_with_its_run() -> None:
+    async with PostgresServer() as postgres:
+        with pytest.raises(ToolError, match="statement timeout"):
+            await Sql(postgres.url()).call({"query": "SELECT pg_sleep(60)"}, context(seconds=5))
