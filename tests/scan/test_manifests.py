@@ -24,7 +24,9 @@ VALUES: tuple[tuple[str, ...], ...] = (
     ("watchNamespaces={press,lab}", "rbac.aggregate=false"),
     ("namespace.create=true", "crds.keep=false", "log.format=JSON", "image.pullSecrets[0].name=registry"),
 )
-FOLDERS = ("quickstart", "quickstart-openai", "shared-node")
+FOLDERS = ("quickstart", "quickstart-openai", "shared-node", "memory")
+SECRETS = {"openai": ("api-key",), "concierge-db": ("uri",)}
+"""That the examples refer to, with their keys."""
 
 Manifest = dict[str, Any]
 
@@ -64,7 +66,7 @@ def children(folder: Path) -> Iterator[Manifest]:
     """What the operator makes for the custom resources of a folder."""
     documents = [each for path in sorted(folder.glob("*.yaml")) for each in yaml.safe_load_all(path.read_text())]
     custom = [resource(each["kind"], each["metadata"]["name"], each["spec"]) for each in documents]
-    scene = Scene(mesh(), *(each for each in custom if each["kind"] in KINDS), secrets={"openai": ("api-key",)})
+    scene = Scene(mesh(), *(each for each in custom if each["kind"] in KINDS), secrets=SECRETS)
     scene.settle("IsekMesh", "default")
     for kind in KINDS:
         for key in tuple(scene.store.keys(kind)):

@@ -61,18 +61,21 @@ async def test_they_answer_like_the_programs(tmp_path: Path) -> None:
         ),
         "seller": ("What does tea cost?", [calls("price", article="tea"), {"text": "4.20 EUR"}]),
         "newsroom": ("Why?", [{"text": "facts"}, {"text": "article"}, {"text": "too short"}]),
+        "friend": ("I am Ada.", [{"text": "Hello Ada"}]),
     }
     script = [turn for _, turns in conversations.values() for turn in turns]
     async with OpenAIServer({MODEL: script}, key="sk-test") as server, shop() as address:
         documents = "\n---\n".join(path.read_text() for path in ON_ONE_NODE).replace("127.0.0.1:8000", address)
         variables = {"OPENAI_BASE_URL": server.url}
-        async with NodeProcess(tmp_path, documents, environment=variables, secrets_dir=tmp_path) as node:
+        async with NodeProcess(
+            tmp_path, documents, environment=variables, secrets_dir=tmp_path, memory_dir=tmp_path
+        ) as node:
             answers = [
                 (await ask(node.url, message, agent=agent))[1].get("response")
                 for agent, (message, _) in conversations.items()
             ]
 
-    assert answers == ["Good day to you!", "Dal", "C'est quarante-deux.", "4.20 EUR", "too short"]
+    assert answers == ["Good day to you!", "Dal", "C'est quarante-deux.", "4.20 EUR", "too short", "Hello Ada"]
     assert "4.20 EUR" in [message.get("content") for message in server.requests[7]["messages"]]
 
 

@@ -3,12 +3,14 @@
 import json
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from isek.trace import Trace
 
 from tests.support.isek_local import Home, RunningUp
 from tests.support.openai_server import OpenAIServer, Turn
+from tests.support.postgres import PostgresServer
 
 EXAMPLES = Path(__file__).parents[3] / "examples"
 MODEL = "gpt-5-mini"
@@ -31,11 +33,7 @@ async def openai() -> AsyncIterator[OpenAIServer]:
 async def test_the_quickstart_on_a_real_model_takes_the_key_from_the_environment(
     home: Home, openai: OpenAIServer, tmp_path: Path
 ) -> None:
-    folder = tmp_path / "quickstart-openai"
-    folder.mkdir()
-    for file in (EXAMPLES / "quickstart-openai").glob("*.yaml"):
-        elsewhere = file.read_text().replace(f"name: {MODEL}\n", f"name: {MODEL}\n    baseURL: {openai.url}\n")
-        (folder / file.name).write_text(elsewhere)
+    folder = copied(EXAMPLES / "quickstart-openai", tmp_path, openai)
 
     async with RunningUp(home, "-f", folder) as up:
         asked = await home.isek("ask", "newsroom", "What is six times seven?")
@@ -106,3 +104,47 @@ async def test_the_weather_desk_works_in_every_mode_that_has_a_leader(home: Home
         asked = {name: await home.isek("ask", name, "Today?", "-o", "json") for name in wanted}
 
     assert {name: json.loads(each.out)["response"] for name, each in asked.items()} == wanted
+
+
+@pytest.mark.parametrize("example", [EXAMPLES / "lv3_memory.yaml", EXAMPLES / "memory" / "sqlite.yaml"], ids=str)
+async def test_a_conversation_in_sqlite_outlives_its_mesh(home: Home, example: Path, tmp_path: Path) -> None:
+    async with OpenAIServer({MODEL: [{"text": "{heard}"}]}, key="sk-local") as server:
+        file = copied(example, tmp_path, server)
+        async with RunningUp(home, "-f", file):
+            await home.isek("ask", "friend", "I am Ada.", "--session", "monday", "--user", "ada")
+        async with RunningUp(home, "-f", file):
+            asked = await home.isek("ask", "friend", "Who am I?", "--session", "monday", "--user", "ada")
+
+    assert asked.out.splitlines()[0] == "I am Ada. | Who am I?"
+
+
+async def test_the_replicas_of_an_agent_share_what_they_know_of_a_user_in_postgresql(
+    home: Home, tmp_path: Path
+) -> None:
+    fact = {"name": "remember", "arguments": {"fact": "takes coffee black"}}
+    script: list[Turn] = [{"toolCalls": [fact]}, {"text": "Noted."}, {"text": "Coffee, black."}]
+    async with PostgresServer() as postgres, OpenAIServer({MODEL: script}, key="sk-local") as server:
+        folder = copied(EXAMPLES / "memory" / "postgresql.yaml", tmp_path, server).parent
+        (folder / "secret.yaml").write_text(json.dumps(secret("concierge-db", uri=await postgres.create("hotel"))))
+        async with RunningUp(home, "-f", folder):
+            for message, session in (("I take my coffee black.", "monday"), ("A drink, please.", "tuesday")):
+                asked = await home.isek("ask", "concierge", message, "--user", "ada", "--session", session)
+                assert asked.code == 0, asked.err
+
+    assert asked.out.splitlines()[0] == "Coffee, black."
+    told = [message["content"] for message in server.requests[-1]["messages"] if message["role"] != "user"]
+    assert any("takes coffee black" in text for text in told), told
+
+
+def copied(example: Path, to: Path, model: OpenAIServer) -> Path:
+    """A file or folder, its models asked at that server."""
+    folder = to / "examples"
+    folder.mkdir()
+    for file in example.glob("*.yaml") if example.is_dir() else [example]:
+        elsewhere = file.read_text().replace(f"name: {MODEL}\n", f"name: {MODEL}\n    baseURL: {model.url}\n")
+        (folder / file.name).write_text(elsewhere)
+    return folder if example.is_dir() else folder / example.name
+
+
+def secret(name: str, **values: str) -> dict[str, Any]:
+    return {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name}, "stringData": values}

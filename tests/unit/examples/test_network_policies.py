@@ -14,7 +14,7 @@ from tests.unit.decide.scene import Scene
 from tests.unit.manifests.samples import NAMESPACE, mesh, resource
 
 EXAMPLES = Path(__file__).parents[3] / "examples"
-FOLDERS = ("quickstart", "quickstart-openai", "shared-node")
+FOLDERS = ("quickstart", "quickstart-openai", "shared-node", "memory")
 PUBLIC, PRIVATE, METADATA = "93.184.216.34", "10.0.0.1", "169.254.169.254"
 DNS = Pod("kube-system", {"k8s-app": "kube-dns"})
 
@@ -46,7 +46,11 @@ def example(request: pytest.FixtureRequest) -> Example:
     folder = EXAMPLES / request.param
     documents = [each for path in sorted(folder.glob("*.yaml")) for each in yaml.safe_load_all(path.read_text())]
     custom = [resource(each["kind"], each["metadata"]["name"], each["spec"]) for each in documents]
-    scene = Scene(mesh(), *(each for each in custom if each["kind"] in KINDS), secrets={"openai": ("api-key",)})
+    scene = Scene(
+        mesh(),
+        *(each for each in custom if each["kind"] in KINDS),
+        secrets={"openai": ("api-key",), "concierge-db": ("uri",)},
+    )
     pods: dict[tuple[str, str], Pod] = {}
     policies: list[Manifest] = []
     for kind in KINDS:
