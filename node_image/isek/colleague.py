@@ -1,5 +1,6 @@
 """Others, as an agent or a team asks them: in its own process, or anywhere in the mesh."""
 
+import asyncio
 import time
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any
@@ -43,6 +44,9 @@ class Colleague(ABC):
         except IsekError as error:
             error_code = error.code
             raise
+        except asyncio.CancelledError:
+            error_code = "Cancelled"
+            raise
         finally:
             context.tell(AskEnded(self.name, time.monotonic() - begun, error_code))
 
@@ -70,6 +74,9 @@ class Near(Colleague):
             answer = await handed_on((await self.runner.respond(message, deeper)).answer(), deeper)
         except IsekError as error:
             error_code = error.code
+            raise
+        except asyncio.CancelledError:
+            error_code = "Cancelled"
             raise
         finally:
             if watch is not None:

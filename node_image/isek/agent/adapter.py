@@ -55,7 +55,7 @@ class Adapter(Answering):
                 return str(await self.answer(message, context))
             said = await asyncio.to_thread(self.answer, message, context)
             return str(await said if inspect.isawaitable(said) else said)
-        except (IsekError, TimeoutError):
+        except IsekError:
             raise
         except (Exception, SystemExit) as error:
             raise RunError(

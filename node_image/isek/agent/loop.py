@@ -21,6 +21,7 @@ from isek.models.base import Message, Model, ModelReply, OutputSchema, ToolCall,
 from isek.models.errors import ModelError, ModelUnavailable
 from isek.tools.base import ToolError
 from isek.tools.handoff import HandoffTool
+from isek.unexpected import said_of
 
 OUTPUT_RETRIES = 2
 CRITERIA_RETRIES = 1
@@ -52,8 +53,8 @@ class Loop:
         said = [message]
         limits = self._setup.limits
         while self._tally.iterations < limits.max_iterations:
-            self._tally.iterations += 1
             self._check_budget()
+            self._tally.iterations += 1
             reply = await self._ask_model([*before, *said])
             said.append(Message("assistant", reply.text, tool_calls=reply.tool_calls, reasoning=reply.reasoning))
             if not reply.tool_calls:
@@ -127,13 +128,18 @@ class Loop:
         """What the model says, its cost noted."""
         begun, error_code, usage = time.monotonic(), None, None
         try:
-            reply = await asking
-            if not _whole(reply):
-                raise _nonsense(self._setup.model, reply)
+            reply = _whole(await asking, self._setup.model)
             usage = reply.usage
         except IsekError as error:
             error_code = error.code
             raise
+        except Exception as error:
+            failed = ModelError(
+                said_of(error, f"model {_name(self._setup.model)}", node_id=self._context.node_id),
+                hint="models raise ModelError where there is no reply",
+            )
+            error_code = failed.code
+            raise failed from error
         except asyncio.CancelledError:
             error_code = "Cancelled"
             raise
@@ -204,18 +210,28 @@ def _message_of(call: ToolCall) -> str:
         return ""
 
 
-def _whole(reply: Any) -> bool:
-    """Whether a model, which may be of anybody's making, keeps to what a reply is."""
-    return (
+def _whole(reply: Any, model: Model) -> ModelReply:
+    """The reply, where the model, which may be of anybody's making, keeps to what one is.
+
+    Raises:
+        ModelError: it does not.
+    """
+    if (
         isinstance(reply, ModelReply)
         and isinstance(reply.text, str)
         and isinstance(reply.usage, Usage)
         and all(isinstance(call, ToolCall) for call in reply.tool_calls)
-    )
+    ):
+        return reply
+    raise _nonsense(model, reply)
+
+
+def _name(model: Model) -> str:
+    return model.name or type(model).__name__
 
 
 def _nonsense(model: Model, said: Any) -> ModelError:
     return ModelError(
-        f"model {model.name or type(model).__name__} replied {reprlib.repr(said)}, which is no ModelReply",
+        f"model {_name(model)} replied {reprlib.repr(said)}, which is no ModelReply",
         hint="look at the invoke and invoke_streaming of that model",
     )

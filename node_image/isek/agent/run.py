@@ -10,6 +10,7 @@ from isek.asking import CallContext
 from isek.errors import IsekError, RunError
 from isek.events import Event, RunEnded, RunStarted
 from isek.loop_result import Handoff, LoopExit, LoopResult
+from isek.unexpected import said_of
 
 Hook = Callable[[Event], Awaitable[None] | None]
 """Is told of each step before the loop goes on. Raises ``ToolError`` at ``ToolStarted`` to refuse a call, an
@@ -58,29 +59,53 @@ async def run_within(
             exit_ = LoopExit.HANDOFF
     except IsekError as error:
         exit_, errors = EXITS.get(error.code, LoopExit.ERROR), (error,)
-    except TimeoutError:
-        if not limit.expired():
-            raise
+    except Exception as error:
         exit_ = LoopExit.ERROR
-        errors = (
-            RunError(
-                "DeadlineExceeded",
-                f"there was no answer within {time.monotonic() - begun:.3g} s",
-                hint="raise limits.timeoutSeconds, or give the call more time",
-                status=504,
-            ),
-        )
+        if limit.expired() and isinstance(error, TimeoutError):
+            errors = (_too_late(time.monotonic() - begun),)
+        else:
+            errors = (_unexpected(error, name, context),)
     result = LoopResult(
         exit_, payload, tally.iterations, tally.total_tokens, tally.tool_calls, (*errors, *tally.errors)
     )
-    await tell(RunEnded(name, result), context, hooks)
+    return await _told(result, name, context, hooks)
+
+
+async def _told(result: LoopResult, name: str, context: CallContext, hooks: tuple[Hook, ...]) -> LoopResult:
+    """The result, once all know of it. A hook that fails now is too late to change it."""
+    for hook in hooks:
+        try:
+            await _call(hook, RunEnded(name, result))
+        except Exception as error:
+            problem = error if isinstance(error, IsekError) else _unexpected(error, name, context)
+            result = replace(result, errors=(*result.errors, problem))
+    context.tell(RunEnded(name, result))
     return result
+
+
+def _too_late(seconds: float) -> RunError:
+    return RunError(
+        "DeadlineExceeded",
+        f"there was no answer within {seconds:.3g} s",
+        hint="raise limits.timeoutSeconds, or give the call more time",
+        status=504,
+    )
+
+
+def _unexpected(error: Exception, name: str, context: CallContext) -> RunError:
+    problem = RunError("InternalError", said_of(error, repr(name), node_id=context.node_id))
+    problem.__cause__ = error  # with its stack trace
+    return problem
 
 
 async def tell(event: Event, context: CallContext, hooks: tuple[Hook, ...]) -> None:
     """Say what happens to who watches the call and to the agent's hooks."""
     context.tell(event)
     for hook in hooks:
-        waiting = hook(event)
-        if waiting is not None:
-            await waiting
+        await _call(hook, event)
+
+
+async def _call(hook: Hook, event: Event) -> None:
+    waiting = hook(event)
+    if waiting is not None:
+        await waiting

@@ -15,7 +15,9 @@ from isek.errors import IsekError
 from isek.events import ToolEnded, ToolStarted
 from isek.log import log, log_fault
 from isek.models.base import Message, ToolCall
+from isek.together import together
 from isek.tools.base import Tool, ToolError
+from isek.tools.function import as_text
 
 
 @dataclass(frozen=True)
@@ -29,12 +31,7 @@ class ToolCalls:
 
     async def answer_all(self, calls: tuple[ToolCall, ...]) -> list[Message]:
         """What the tools say, in the order of the calls; they run at the same time."""
-        answering = [asyncio.ensure_future(self._answer(call)) for call in calls]
-        try:
-            return list(await asyncio.gather(*answering))
-        finally:
-            for each in answering:
-                each.cancel()
+        return await together(self._answer(call) for call in calls)
 
     async def _answer(self, call: ToolCall) -> Message:
         tool = self.setup.tools.get(call.name)
@@ -58,9 +55,14 @@ class ToolCalls:
         except (ToolError, IsekError) as error:
             log().info("tool {}: {}", call.name, error)
             return f"error: {error}", True
+        except asyncio.CancelledError:
+            here = asyncio.current_task()
+            if here is None or here.cancelling():
+                raise
+            log_fault(f"tool {call.name} raised what cancels a run, which nobody has cancelled")
         except (Exception, SystemExit):  # argparse in a tool must not end the program
             log_fault(f"tool {call.name} failed unexpectedly")
-            return "error: the tool failed", True
+        return "error: the tool failed", True
 
     async def _call(self, tool: Tool | None, call: ToolCall) -> str:
         if tool is None:
@@ -72,20 +74,20 @@ class ToolCalls:
         limit = asyncio.timeout(tool.timeout_seconds)
         try:
             async with limit:
-                return await tool.call(arguments, self.context)
+                return as_text(await tool.call(arguments, self.context))
         except TimeoutError:
             if not limit.expired():
                 raise
             raise ToolError(f"{call.name!r} did not answer within {tool.timeout_seconds:g} s") from None
 
     def _take_one(self) -> None:
-        self.tally.tool_calls += 1
         most = self.setup.limits.max_tool_calls
-        if self.tally.tool_calls > most:
+        if self.tally.tool_calls >= most:
             raise ToolError(f"the run has used up its {most} tool calls; answer with what there is")
         if not self.rate.take():
             a_minute = self.setup.budget.max_tool_calls_per_minute
             raise ToolError(f"the agent has used up its {a_minute} tool calls a minute; answer with what there is")
+        self.tally.tool_calls += 1
 
     async def _have_confirmed(self, tool: Tool, call: ToolCall) -> None:
         if self.setup.confirm is None:

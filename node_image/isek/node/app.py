@@ -13,11 +13,12 @@ from isek.errors import CallError, IsekError
 from isek.node.ask import AskEndpoint, failure
 from isek.node.caller import SharedToken
 from isek.node.chat import ChatEndpoint, Models
-from isek.node.host import Host, unexpected_error
+from isek.node.host import Host
 from isek.node.membership import Membership
 from isek.node.metrics import Metrics
 from isek.node.settings import NodeSettings
 from isek.protocol.a2a import A2A
+from isek.unexpected import unexpected_error
 
 PROMETHEUS_TEXT = "text/plain; version=0.0.4"
 CARD_PATH = "/.well-known/agent-card.json"

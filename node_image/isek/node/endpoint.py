@@ -11,8 +11,9 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from isek.errors import CallError, IsekError
-from isek.node.host import Host, unexpected_error
+from isek.node.host import Host
 from isek.protocol import headers
+from isek.unexpected import unexpected_error
 
 T = TypeVar("T")
 

@@ -1,20 +1,20 @@
 """Runs what the node hosts: within its limits, traced, counted, and with an orderly end."""
 
 import asyncio
-import secrets
 import time
 from collections.abc import Iterable
 from dataclasses import replace
 
 from isek.asking import Answer, Asks, CallContext
 from isek.colleague import handed_on
-from isek.errors import CallError, IsekError, RunError
-from isek.log import log, log_fault
+from isek.errors import CallError, IsekError
+from isek.log import log
 from isek.models.base import Message
 from isek.node.hosted import Broken, Built, Hosted
 from isek.node.metrics import OK, Metrics
 from isek.tools.function import as_text
 from isek.trace import Path, Stopwatch
+from isek.unexpected import unexpected_error
 
 
 class Host:
@@ -182,14 +182,3 @@ class Host:
             self._idle.clear()
         else:
             self._idle.set()
-
-
-def unexpected_error(what: str) -> RunError:
-    """What the caller gets to know of the exception that is being handled; the log has the rest."""
-    reference = secrets.token_hex(4)
-    log_fault(f"unexpected error in {what}", id=reference)
-    return RunError(
-        "InternalError",
-        f"something unexpected happened (id {reference})",
-        hint="the node's log has the details under this id",
-    )

@@ -1,6 +1,5 @@
 """The ways in which a team works."""
 
-import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, cast
@@ -11,6 +10,7 @@ from isek.colleague import Colleague
 from isek.errors import IsekError, RunError
 from isek.team.leader import Leader
 from isek.team.retries import Retries, ask_with_retries
+from isek.together import together
 from isek.tools.function import as_text
 
 Mode = Literal["sequential", "coordinate", "route", "collaborate", "adaptive"]
@@ -57,12 +57,7 @@ class Work:
         Raises:
             RunError: ``MemberFailed``: one failed, or all did.
         """
-        asking = [asyncio.ensure_future(self.ask(member, message)) for member, message in requests]
-        try:
-            answers = await asyncio.gather(*asking)
-        finally:
-            for each in asking:
-                each.cancel()
+        answers = await together(self.ask(member, message) for member, message in requests)
         told = [
             (member.name, answer) for (member, _), answer in zip(requests, answers, strict=True) if answer is not None
         ]

@@ -2,9 +2,12 @@
 
 import asyncio
 import time
+from types import SimpleNamespace
 
 import pytest
 from isek import Budget, EchoModel, FunctionTool, Guardrails, IsekAgent, Limits, RiskLevel
+from isek.agent import guard
+from isek.agent.guard import MINUTE
 from isek.loop_result import LoopExit
 
 from tests.support.recording_model import RecordingModel, calls
@@ -73,7 +76,8 @@ def test_a_run_that_has_used_its_tokens_ends() -> None:
 
     result = IsekAgent(model=model, tools=[ring], budget=Budget(max_tokens_per_run=100)).run("go")
 
-    assert (result.errors[0].code, result.total_tokens, len(model.conversations)) == ("TokenBudgetExceeded", 100, 1)
+    assert (result.errors[0].code, result.total_tokens) == ("TokenBudgetExceeded", 100)
+    assert result.iterations == len(model.conversations) == 1
 
 
 @pytest.mark.parametrize(
@@ -83,11 +87,28 @@ def test_a_run_that_has_used_its_tokens_ends() -> None:
 def test_tool_calls_beyond_what_is_allowed_are_refused(limits: Limits, budget: Budget) -> None:
     model = RecordingModel(calls(*[("ring", "{}")] * 3), "ok")
 
-    IsekAgent(model=model, tools=[ring], limits=limits, budget=budget).run("ring three times")
+    result = IsekAgent(model=model, tools=[ring], limits=limits, budget=budget).run("ring three times")
 
     told = [message.content for message in model.conversations[1] if message.role == "tool"]
     assert told[:2] == ["it rang", "it rang"]
     assert "used up" in told[2]
+    assert result.tool_calls == 2
+
+
+def test_a_minute_later_tools_may_be_called_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = calls(("ring", "{}"))
+    model = RecordingModel(asked, "rung", asked, "not yet", asked, "rung again")
+    agent = IsekAgent(model=model, tools=[ring], budget=Budget(max_tool_calls_per_minute=1))
+
+    agent.run("ring")
+    agent.run("ring")
+    a_minute_later = time.monotonic() + MINUTE
+    monkeypatch.setattr(guard, "time", SimpleNamespace(monotonic=lambda: a_minute_later))
+    agent.run("ring")
+
+    told = [conversation[-1].content for conversation in model.conversations[1::2]]
+    assert (told[0], told[2]) == ("it rang", "it rang")
+    assert "used up" in told[1]
 
 
 def test_a_tool_that_hangs_is_cut_off() -> None:

@@ -1,9 +1,12 @@
 import asyncio
+from dataclasses import replace
 
-from isek import IsekTeam, Limits, Retries
+from isek import IsekAgent, IsekTeam, Limits, Retries, ScriptedModel
+from isek.api.model import ScriptTurn
 from isek.asking import Answer, Asks, CallContext
 from isek.colleague import Far
 from isek.errors import RunError
+from isek.events import AskEnded, Event
 from isek.loop_result import LoopExit
 
 from tests.support.asking import Directory, context
@@ -51,6 +54,17 @@ async def test_a_member_that_hangs_is_cut_off_by_the_teams_limit() -> None:
     result = await team_of(Hanging(), "sleeper", limits=Limits(timeout_seconds=0.1)).respond("tea", context())
 
     assert result.errors[0].code == "DeadlineExceeded"
+
+
+async def test_a_member_that_is_cut_off_is_told_as_cancelled() -> None:
+    slow = IsekAgent("slow", model=ScriptedModel([ScriptTurn(delay_milliseconds=60000)]))
+    events: list[Event] = []
+    call = replace(context(), node_id="n", on_event=events.append)
+
+    await IsekTeam([slow], limits=Limits(timeout_seconds=0.1)).respond("tea", call)
+
+    assert [event.error for event in events if isinstance(event, AskEnded)] == ["Cancelled"]
+    assert [child.error for child in call.children] == ["Cancelled"]
 
 
 async def test_a_member_may_be_asked_twice() -> None:
