@@ -163,7 +163,7 @@ async def test_when_a_member_fails_the_others_have_ended_too() -> None:
     begun, cleaned_up = asyncio.Event(), asyncio.Event()
 
     class Long(Adapter):
-        async def answer(self, message: str, context: CallContext) -> str:  # type: ignore[override]
+        async def answer(self, message: str, context: CallContext) -> str:
             try:
                 begun.set()
                 await asyncio.Event().wait()
@@ -173,7 +173,7 @@ async def test_when_a_member_fails_the_others_have_ended_too() -> None:
             return ""
 
     class Failing(Adapter):
-        async def answer(self, message: str, context: CallContext) -> str:  # type: ignore[override]
+        async def answer(self, message: str, context: CallContext) -> str:
             await begun.wait()
             raise KeyError("inner matter")
 
