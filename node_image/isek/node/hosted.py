@@ -84,7 +84,7 @@ class Broken:
 
     name: str
     namespace: str
-    kind: str
+    kind: Literal["IsekAgent", "IsekTeam"]
     """Of the resource."""
     message: str
     """Why."""
@@ -129,10 +129,11 @@ def build_hosted(resources: Iterable[Hostable], asks: Asks, settings: NodeSettin
     loader = Loader()
     built: list[Built] = []
     for resource in resources:
+        kind: Literal["IsekAgent", "IsekTeam"] = "IsekAgent" if isinstance(resource, IsekAgent) else "IsekTeam"
         try:
             runner = _runner(resource, asks, settings, metrics, loader)
         except ValueError as error:
-            built.append(Broken(resource.name, resource.namespace, resource.kind, str(error)))
+            built.append(Broken(resource.name, resource.namespace, kind, str(error)))
             continue
         built.append(Hosted.of(resource, runner))
     return built

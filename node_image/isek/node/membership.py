@@ -7,7 +7,8 @@ from isek.node.hosted import Hosted
 from isek.node.metrics import Metrics
 from isek.node.settings import NodeSettings
 from isek.protocol.p2p import Sidecar
-from isek.registry import AgentRecord, NodeRecord, Registration, Registry
+from isek.registry import AgentRecord, BrokenAgent, BrokenRecord, NodeRecord, Registration, Registry
+from isek.registry.broken import MAX_MESSAGE
 from isek.registry.record import MAX_DESCRIPTION
 
 
@@ -52,6 +53,8 @@ class Membership:
         Raises:
             RecordError: the node hosts more than a record can say.
         """
+        if self._host.broken:
+            await self._registry.report(self._broken_record())
         if self._host.broken and not self._host.hosted:
             self._wait_for("what it hosts to be mended")
             return
@@ -77,6 +80,17 @@ class Membership:
         self._registration = await self._registry.register(record)
         self._waiting_for = None
         log().info("joined", mesh=self._settings.mesh_id, node=record.node_id, peerId=record.peer_id)
+
+    def _broken_record(self) -> BrokenRecord:
+        return BrokenRecord(
+            node_id=self._settings.node_id,
+            namespace=self._settings.namespace,
+            config_hash=self._settings.config_hash,
+            agents=tuple(
+                BrokenAgent(kind=each.kind, name=each.name, message=each.message[:MAX_MESSAGE])
+                for each in self._host.broken
+            ),
+        )
 
     def _wait_for(self, what: str) -> None:
         self._waiting_for = what

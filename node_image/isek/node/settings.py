@@ -32,6 +32,8 @@ class NodeSettings(BaseSettings):
     """Port to listen on; 0: any free one."""
     advertise_host: str = "127.0.0.1"
     """Address at which peers reach the node over HTTP."""
+    config_hash: str = ""
+    """Which configuration the pod was made from, as the operator has it; stands in reports."""
     hosted_file: Path = Path("/etc/isek/hosted.yaml")
     """The v1alpha1 agents and teams that the node hosts."""
     secrets_dir: Path = Path("/var/run/secrets/isek.io")

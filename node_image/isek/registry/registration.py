@@ -4,14 +4,31 @@ import asyncio
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from typing import Protocol
 
 from isek.cancelling import cancel
 from isek.log import log
 from isek.registry.backoff import Backoff, one_line
-from isek.registry.record import NodeRecord
 from isek.registry.store import LeaseNotFoundError, Store, StoreUnavailableError
 
 LEAVE_SECONDS = 3.0
+
+
+class Record(Protocol):
+    """What a node tells its mesh."""
+
+    @property
+    def node_id(self) -> str:
+        """Who tells it."""
+        ...
+
+    def key(self, mesh_id: str) -> str:
+        """Where it stands."""
+        ...
+
+    def encode(self) -> bytes:
+        """What stands there."""
+        ...
 
 
 class Registration:
@@ -21,7 +38,7 @@ class Registration:
     """
 
     def __init__(
-        self, store: Store, mesh_id: str, record: NodeRecord, ttl_seconds: int, on_lease_lost: Callable[[], None]
+        self, store: Store, mesh_id: str, record: Record, ttl_seconds: int, on_lease_lost: Callable[[], None]
     ) -> None:
         self._store = store
         self._key = record.key(mesh_id)

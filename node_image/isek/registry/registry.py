@@ -8,6 +8,7 @@ from typing import Self, TypeVar
 from isek.cancelling import cancel
 from isek.log import log
 from isek.registry.backoff import Backoff, one_line
+from isek.registry.broken import BrokenRecord
 from isek.registry.record import NodeRecord, RecordError, nodes_prefix
 from isek.registry.registration import Registration
 from isek.registry.store import HistoryLostError, Listing, Position, Store, StoreUnavailableError
@@ -36,6 +37,7 @@ class Registry:
         """Known from a store that was replaced by another."""
         self._following: asyncio.Task[None] | None = None
         self._registrations: list[Registration] = []
+        self._reports: list[Registration] = []
         self._lost = False
         """Whether the store does not answer: said once."""
         self._forgetting: asyncio.TimerHandle | None = None
@@ -46,9 +48,10 @@ class Registry:
 
     async def close(self) -> None:
         """Leave, and stop to watch."""
-        for registration in self._registrations:
+        for registration in (*self._registrations, *self._reports):
             await registration.leave()
         self._registrations.clear()
+        self._reports.clear()
         if self._following is not None:
             await cancel(self._following)
         if self._forgetting is not None:
@@ -82,6 +85,10 @@ class Registry:
             await registration.leave()
             raise
         return registration
+
+    async def report(self, record: BrokenRecord) -> None:
+        """Say what a node cannot run, for as long as it lives; does not wait for the store."""
+        self._reports.append(Registration(self._store, self._mesh_id, record, self._ttl_seconds, lambda: None))
 
     @property
     def mesh_id(self) -> str:

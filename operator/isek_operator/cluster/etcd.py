@@ -22,6 +22,7 @@ ALREADY = "already"
 """How etcd's refusals of what is so already are told (``etcdserver: user name already exists``)."""
 SAID_BY_ETCD = "etcdserver:"
 NOT_OF_A_LEARNER = "rpc not supported for learner"
+MOST_VALUES = 1000
 REVISION_ASKED = b"\0"
 """A key that nobody has: it is read for the revision in the answer's header."""
 
@@ -117,6 +118,12 @@ class EtcdAdmin:
         """Read a key through the quorum."""
         request = rpc.RangeRequest(key=key.encode(), keys_only=True)
         await self._any(lambda channel: rpc.KVStub(channel).Range(request, timeout=CALL_SECONDS))
+
+    async def values(self, prefix: str) -> dict[str, bytes]:
+        """The keys below a prefix, which ends in a slash, with their values: the first thousand."""
+        request = rpc.RangeRequest(key=prefix.encode(), range_end=_end(prefix), limit=MOST_VALUES)
+        answer = await self._any(lambda channel: rpc.KVStub(channel).Range(request, timeout=CALL_SECONDS))
+        return {each.key.decode(errors="replace"): each.value for each in answer.kvs}
 
     async def space_alarms(self) -> frozenset[int]:
         """The members that have reached their quota; as long as there is one, etcd refuses writes."""

@@ -1,14 +1,19 @@
 """Asks an etcd how it is. It brings gRPC in, as ``isek_operator.cluster.etcd`` does."""
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Iterable
 from dataclasses import replace
 from typing import TypeVar
 
+from isek.registry.broken import BrokenRecord
+from isek.registry.record import RecordError
+
 from isek_operator.cluster.etcd import EtcdAdmin, EtcdError, EtcdUnavailableError, ListedMember, MemberStatus
-from isek_operator.decide.etcd.view import EtcdAccess, EtcdView, MemberView
+from isek_operator.decide.etcd.view import BrokenAgent, EtcdAccess, EtcdView, MemberView
 
 T = TypeVar("T")
+logger = logging.getLogger(__name__)
 
 STAGE_SECONDS = 5.0
 """For each thing that any member may answer. Those that hang are asked one after the other, and each takes a while."""
@@ -46,8 +51,22 @@ async def _with_rights(admin: EtcdAdmin, access: EtcdAccess, view: EtcdView) -> 
         view,
         no_space=await admin.space_alarms(),
         auth_enabled=await admin.auth_enabled(),
+        broken=await _broken(admin, access.broken_prefix) if access.broken_prefix else frozenset(),
         granted=await admin.granted(access.role) if access.role else frozenset(),
     )
+
+
+async def _broken(admin: EtcdAdmin, prefix: str) -> frozenset[BrokenAgent]:
+    found: set[BrokenAgent] = set()
+    for key, value in (await admin.values(prefix)).items():
+        try:
+            record = BrokenRecord.decode(key, value)
+        except RecordError as error:
+            logger.debug("passed over: %s", error)
+            continue
+        said = (record.namespace, record.config_hash)
+        found.update(BrokenAgent(each.kind, said[0], each.name, said[1], each.message) for each in record.agents)
+    return frozenset(found)
 
 
 async def _known(admin: EtcdAdmin) -> Iterable[ListedMember]:

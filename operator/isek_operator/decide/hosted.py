@@ -7,6 +7,7 @@ from typing import Any
 from isek_operator.decide.code import CodeDigests, code_digests
 from isek_operator.decide.conditions import Verdict, resolved_references, verdict_findings
 from isek_operator.decide.destinations import Destination, destinations
+from isek_operator.decide.etcd.view import BrokenAgent
 from isek_operator.decide.joining import InTheMaking, Joined, because_of_mesh, is_refusal
 from isek_operator.decide.memory_volume import MemoryVolume, gather_memory_volume
 from isek_operator.decide.outcome import Manifest, Outcome, Upgrade
@@ -16,6 +17,7 @@ from isek_operator.decide.problem import Problem
 from isek_operator.decide.reasons import Reason
 from isek_operator.decide.references import Hosted, User
 from isek_operator.decide.rollout import Rollout, child
+from isek_operator.decide.upgrade import config_hash
 from isek_operator.decide.workload import Workload
 from isek_operator.decide.world import World
 from isek_operator.manifests.deployment import deployment
@@ -40,6 +42,8 @@ class ObservedHosted:
     memory: MemoryVolume | None
     """The volume that is to be made for its memory."""
     code: CodeDigests
+    broken: tuple[BrokenAgent, ...]
+    """What nodes say of it that could not build it."""
     deployment: Manifest | None
     """Its own, where it has one."""
     upgrades: Mapping[str, int]
@@ -53,15 +57,24 @@ class ObservedHosted:
 
 def gather_hosted(resource: Hosted, world: World) -> ObservedHosted:
     """Look up all that a decision about ``resource`` depends on."""
+    place = gather_place(resource, world)
     return ObservedHosted(
-        place=gather_place(resource, world),
+        place=place,
         peers=gather_peers(resource, world),
         destinations=destinations([resource], world),
         memory=gather_memory_volume(resource, world),
         code=code_digests([resource], world),
+        broken=_broken(resource, place, world),
         deployment=child(world.children(resource.metadata.uid), "Deployment", workload_name(resource)),
         upgrades=world.upgrades(),
     )
+
+
+def _broken(resource: Hosted, place: ObservedPlace, world: World) -> tuple[BrokenAgent, ...]:
+    view = world.etcd(*place.mesh) if place.mesh else None
+    name = (resource.kind, resource.namespace, resource.name)
+    found = (each for each in (view.broken if view else ()) if (each.kind, each.namespace, each.name) == name)
+    return tuple(sorted(found, key=lambda each: each.message))
 
 
 def judge_hosted(observed: ObservedHosted, settings: OperatorSettings, *, waits_for: str | None = None) -> Outcome:
@@ -73,7 +86,7 @@ def judge_hosted(observed: ObservedHosted, settings: OperatorSettings, *, waits_
     made = _made(observed, placement, settings) if isinstance(placement, Dedicated) else ()
     rollout = _rollout(observed, placement, made, settings)
     unresolved = _unresolved(observed, placement)
-    verdict = _verdict(placement, rollout, unresolved)
+    verdict = _verdict(placement, rollout, [*unresolved, *_invalid(observed, rollout)])
     if verdict.ready and waits_for:
         verdict = Verdict.moving(Reason.MEMBER_NOT_READY, waits_for)
     if observed.memory:
@@ -118,11 +131,17 @@ def _unresolved(observed: ObservedHosted, placement: Placement) -> list[Problem]
     ]
 
 
-def _verdict(placement: Placement, rollout: Rollout, unresolved: list[Problem]) -> Verdict:
+def _invalid(observed: ObservedHosted, rollout: Rollout) -> list[Problem]:
+    """Why pods of the wished specification cannot run it; those of others are on their way out."""
+    wished = config_hash(rollout.wished) if rollout.wished else None
+    return [Problem(Reason.AGENT_INVALID, each.message) for each in observed.broken if each.config_hash == wished]
+
+
+def _verdict(placement: Placement, rollout: Rollout, problems: list[Problem]) -> Verdict:
     if isinstance(placement, Problem):
         return Verdict.stuck(placement)
-    if unresolved:
-        return Verdict.stuck(unresolved[0])
+    if problems:
+        return Verdict.stuck(problems[0])
     if isinstance(placement, InTheMaking):
         return placement.verdict
     if isinstance(placement, Dedicated):

@@ -11,7 +11,8 @@ from functools import cache
 from importlib.metadata import version
 
 from isek_operator.decide.outcome import Manifest, Upgrade
-from isek_operator.manifests.deployment import CONFIG_HASH, USER_PART
+from isek_operator.manifests.deployment import USER_PART
+from isek_operator.manifests.meta import CONFIG_HASH
 from isek_operator.settings import OperatorSettings
 
 UPGRADE = "isek.io/upgrade"

@@ -6,16 +6,9 @@ from typing import Any
 
 from isek_operator.decide.workload import Workload
 from isek_operator.manifests.config_map import hosted_documents
-from isek_operator.manifests.meta import Manifest, child_meta
+from isek_operator.manifests.meta import CONFIG_HASH, Manifest, child_meta
 from isek_operator.manifests.pod import pod_template
 from isek_operator.settings import OperatorSettings
-
-CONFIG_HASH = "isek.io/config-hash"
-"""On the pod template: a hash of all that the pods are made from, so that each change of it rolls out.
-
-Beside the template itself these are ``hosted.yaml``, the code of agents, and which Secret holds the private network's
-key: a sidecar reads it once, and those with different keys do not speak to each other.
-"""
 
 USER_PART = "isek.io/user-part"
 """On the Deployment: a hash of what users have a say in. A change of the pods that leaves it as it is comes from the

@@ -8,6 +8,7 @@ from isek.api.resource import GROUP
 from isek_operator.decide.outcome import Manifest
 
 __all__ = [
+    "CONFIG_HASH",
     "MANAGER",
     "Manifest",
     "child_labels",
@@ -25,6 +26,13 @@ MANAGER = "isek-operator"
 JOINED_MESH = f"{GROUP}/joined-mesh"
 JOINED_MESH_NAMESPACE = f"{GROUP}/joined-mesh-namespace"
 """A namespace and a name are too long for one value."""
+
+CONFIG_HASH = f"{GROUP}/config-hash"
+"""On the pod template: a hash of all that the pods are made from, so that each change of it rolls out.
+
+Beside the template itself these are ``hosted.yaml``, the code of agents, and which Secret holds the private network's
+key: a sidecar reads it once, and those with different keys do not speak to each other.
+"""
 
 _ROLES = {"IsekMesh": "mesh", "IsekNode": "node", "IsekAgent": "agent", "IsekTeam": "team"}
 

@@ -7,6 +7,7 @@ from isek.node.settings import NodeSettings
 from isek_operator.decide.workload import Workload
 from isek_operator.manifests import probes
 from isek_operator.manifests.etcd import etcd_endpoints
+from isek_operator.manifests.meta import CONFIG_HASH
 from isek_operator.manifests.quantity import canonical_resources
 from isek_operator.manifests.security import container_security_context
 from isek_operator.manifests.volumes import node_mounts
@@ -63,6 +64,7 @@ def _downward_api(workload: Workload) -> list[dict[str, Any]]:
     fields = {
         "ISEK_POD_NAME": "metadata.name",
         "ISEK_ADVERTISE_HOST": "status.podIP",
+        "ISEK_CONFIG_HASH": f"metadata.annotations['{CONFIG_HASH}']",
         # set by the API server where the machine has a zone (Kubernetes 1.35), else empty
         "ISEK_ZONE": "metadata.labels['topology.kubernetes.io/zone']",
     }

@@ -59,7 +59,8 @@ def next_pause(last: float, *, is_news: bool, settled: bool) -> float:
 
 
 class EtcdObserver:
-    """Keeps what the store knows of each etcd young enough. A mesh whose etcd has news is ``due``.
+    """Keeps what the store knows of each etcd young enough. A mesh whose etcd has news is ``due``,
+    and so is whom nodes cannot run, or could not before.
 
     gRPC is brought in when the first etcd is called: an operator without meshes does not pay for it.
     """
@@ -109,6 +110,8 @@ class EtcdObserver:
         self._measure(mesh, view)
         if is_news := news(before) != news(view):
             self._due(mesh)
+            for each in view.broken ^ (before.broken if before else frozenset()):
+                self._due(Key(each.kind, each.namespace, each.name))
         return is_news
 
     async def admin(self, mesh: Key, access: EtcdAccess) -> "EtcdAdmin":

@@ -10,9 +10,10 @@ from functools import cache
 from typing import Any
 
 from isek_operator.cluster.status import next_status, overridden, waiting
-from isek_operator.decide.etcd.view import EtcdView, MemberView
+from isek_operator.decide.etcd.view import BrokenAgent, EtcdView, MemberView
 from isek_operator.decide.outcome import Finding, Manifest
 from isek_operator.decide.reasons import Reason
+from isek_operator.decide.upgrade import config_hash
 
 from tests.support.kstatus import Status
 from tests.unit.decide.running_etcd import FIRST_ID
@@ -93,6 +94,17 @@ def with_pods(kind: str, *, spec: dict[str, Any] | None = None, **status: Any) -
     return scene
 
 
+def unbuildable(kind: str) -> Scene:
+    """A resource that its pods, of its latest specification, cannot build."""
+    scene = with_pods(kind, updatedReplicas=0)
+    deployment = next(each for each in scene.decide(kind, NAMES[kind]).wish or () if each["kind"] == "Deployment")
+    said = BrokenAgent(kind, NAMESPACE, NAMES[kind], config_hash(deployment) or "", "spec.model.class: no such module")
+    view = scene.store.etcd(NAMESPACE, "default")
+    assert view is not None
+    scene.store.put_etcd(NAMESPACE, "default", replace(view, broken=frozenset({said})))
+    return scene
+
+
 def _of_every_kind() -> Iterator[Situation]:
     for kind, name in NAMES.items():
         ready = with_pods(kind)
@@ -131,6 +143,7 @@ def _with_pods() -> Iterator[Situation]:
 def _agents_and_teams() -> Iterator[Situation]:
     yield now("without its code", settled_world().put(coded("researcher")), "IsekAgent", "Failed")
     for kind in AGENTS_AND_TEAMS:
+        yield now("that its node cannot build", unbuildable(kind), kind, "Failed")
         guest = one_of(kind, **ON_SHARED)
         yield now("without its node", settled_world().put(guest), kind, "Failed")
         hosted = settled_world().put(node(), guest)

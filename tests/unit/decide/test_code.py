@@ -1,14 +1,15 @@
-"""Agents whose code is in a ConfigMap."""
+"""Agents whose code is in a ConfigMap, and agents that their nodes cannot build."""
 
 from typing import Any
 
 import pytest
+from isek_operator.decide.etcd.view import BrokenAgent, EtcdView
 from isek_operator.decide.outcome import Outcome
 from isek_operator.decide.reasons import Reason
 from isek_operator.decide.upgrade import config_hash
 
 from tests.unit.decide.scene import Scene, finding
-from tests.unit.manifests.samples import ECHO, agent, coded, mesh, node
+from tests.unit.manifests.samples import ECHO, NAMESPACE, agent, coded, mesh, node
 
 
 def deployment(outcome: Outcome) -> dict[str, Any]:
@@ -88,3 +89,45 @@ def test_an_agent_of_code_may_reach_the_model_that_the_sdk_takes_by_default() ->
 
     assert "443" in egress(coded())
     assert "443" not in egress(agent("poet", model=ECHO))
+
+
+COMPLAINT = "/var/run/isek/code/poets/poets.py, line 1: ModuleNotFoundError: No module named 'rhymes'"
+
+
+def complain(scene: Scene, name: str, config_hash: str | None) -> None:
+    broken = BrokenAgent("IsekAgent", NAMESPACE, name, config_hash or "", COMPLAINT)
+    scene.store.put_etcd(NAMESPACE, "default", EtcdView(0.0, quorum=True, broken=frozenset({broken})))
+
+
+def test_whom_its_node_cannot_build_says_why_and_its_pods_are_left_to_roll_out() -> None:
+    scene = Scene(mesh(), coded()).put_code("poets", poets="import rhymes")
+    complain(scene, "poet", config_hash(deployment(scene.decide("IsekAgent", "poet"))))
+
+    outcome = scene.decide("IsekAgent", "poet")
+
+    assert finding(outcome, "Ready").status is False
+    assert finding(outcome, "Stalled").reason is Reason.AGENT_INVALID
+    assert finding(outcome, "Stalled").message == COMPLAINT
+    assert finding(outcome, "ResolvedRefs").status
+    assert deployment(outcome)
+
+
+def test_what_pods_of_before_cannot_build_counts_no_more() -> None:
+    scene = Scene(mesh(), coded()).put_code("poets", poets="import rhymes")
+    complain(scene, "poet", config_hash(deployment(scene.decide("IsekAgent", "poet"))))
+
+    mended = scene.put_code("poets", poets="").bring_about("IsekAgent", "poet")
+
+    assert finding(mended, "Ready").status
+
+
+def test_the_neighbours_of_one_that_cannot_be_built_are_ready() -> None:
+    on_shared = {"nodeRef": {"name": "shared"}}
+    scene = Scene(mesh(), node(), coded(**on_shared), agent("writer", **on_shared)).put_code("poets", poets="")
+    scene.settle("IsekNode", "shared")
+    complain(scene, "poet", config_hash(deployment(scene.decide("IsekNode", "shared"))))
+
+    poet, writer = scene.decide("IsekAgent", "poet"), scene.decide("IsekAgent", "writer")
+
+    assert finding(poet, "Ready").reason is Reason.AGENT_INVALID
+    assert finding(writer, "Ready").status

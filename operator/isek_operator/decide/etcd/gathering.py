@@ -64,6 +64,7 @@ def managed_access(mesh: IsekMesh, world: World) -> EtcdAccess:
         endpoints=tuple((name, _endpoint(address)) for name, address in addresses if address),
         secret=etcd_root_secret_name(mesh),
         server_name=etcd_service_host(mesh),
+        broken_prefix=f"{registry_prefix(mesh)}broken/",
         role=NODE_USER,
     )
 
@@ -74,6 +75,7 @@ def external_access(mesh: IsekMesh) -> EtcdAccess:
         endpoints=tuple((endpoint, endpoint) for endpoint in etcd_endpoints(mesh)),
         secret=etcd_client_secret_name(mesh),
         key=registry_prefix(mesh),
+        broken_prefix=f"{registry_prefix(mesh)}broken/",
     )
 
 

@@ -31,6 +31,18 @@ class MemberView:
 
 
 @dataclass(frozen=True)
+class BrokenAgent:
+    """An agent or a team that a node was to host and could not build, as the node says."""
+
+    kind: str
+    namespace: str
+    name: str
+    config_hash: str
+    """Of the node's pod."""
+    message: str
+
+
+@dataclass(frozen=True)
 class EtcdView:
     """An etcd cluster at one moment."""
 
@@ -46,6 +58,8 @@ class EtcdView:
     """Whether it asks who somebody is."""
     granted: frozenset[str] = field(default_factory=frozenset)
     """The prefixes of keys that nodes may read and write."""
+    broken: frozenset[BrokenAgent] = frozenset()
+    """What nodes say they cannot run."""
     error: str = ""
     """Why nobody answered."""
 
@@ -62,6 +76,8 @@ class EtcdAccess:
     """For which name the members' certificates are to be; empty: that of the endpoint."""
     key: str = "/"
     """A key that whoever asks may read."""
+    broken_prefix: str = ""
+    """Below which nodes say what they cannot run."""
     role: str = ""
     """The role of nodes, whose rights are looked at; empty: somebody else looks after them."""
     settled: bool = False

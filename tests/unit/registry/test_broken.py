@@ -1,0 +1,41 @@
+import pytest
+from isek.registry.broken import MAX_MESSAGE, BrokenAgent, BrokenRecord, broken_prefix
+from isek.registry.record import MAX_RECORD_BYTES, RecordError
+from isek_operator.decide.etcd.gathering import managed_access
+
+from tests.unit.decide.scene import Scene
+from tests.unit.manifests.samples import a_mesh
+
+
+def record(*messages: str) -> BrokenRecord:
+    agents = (BrokenAgent(kind="IsekAgent", name=f"a-{number}", message=each) for number, each in enumerate(messages))
+    return BrokenRecord(node_id="pod-1.press", namespace="press", config_hash="abc", agents=tuple(agents))
+
+
+def test_what_a_node_says_is_read_as_it_was_written() -> None:
+    said = record("line 3: no such module")
+    key = said.key("press.default")
+
+    assert key == "/isek/press.default/broken/press/pod-1"
+    assert BrokenRecord.decode(key, said.encode()) == said
+
+
+def test_as_many_agents_are_named_as_fit() -> None:
+    many = record(*["x" * MAX_MESSAGE] * 10)
+
+    encoded = many.encode()
+
+    assert len(encoded) <= MAX_RECORD_BYTES
+    assert BrokenRecord.decode(many.key("m"), encoded).agents == many.agents[:3]
+
+
+@pytest.mark.parametrize("value", [b"[]", b'{"nodeId": "pod-1.press", "namespace": "stage", "agents": []}'])
+def test_nonsense_and_who_speaks_for_another_namespace_is_refused(value: bytes) -> None:
+    with pytest.raises(RecordError):
+        BrokenRecord.decode("/isek/m/broken/press/pod-1", value)
+
+
+def test_the_operator_looks_where_nodes_write() -> None:
+    mesh = a_mesh()
+
+    assert managed_access(mesh, Scene().store).broken_prefix == broken_prefix(mesh.mesh_id)
