@@ -56,11 +56,15 @@ class CallContext:
     """Carries what the run asks by address; None: a script, which is in no mesh."""
     on_event: Callable[[Event], None] | None = None
     """Is told of each step as it happens; with it, models are asked to answer piece by piece."""
+    observe: Callable[[Event], None] | None = None
+    """Is told of each step, too; it changes nothing."""
 
     def tell(self, event: Event) -> None:
         """Say what happens."""
         if self.on_event is not None:
             self.on_event(event)
+        if self.observe is not None:
+            self.observe(event)
 
     def remaining_seconds(self) -> float:
         """Seconds until the deadline, never below 0."""

@@ -31,6 +31,10 @@ class Colleague(ABC):
         """What they are good for, in a sentence; empty: not known."""
         return self._description
 
+    def described(self, context: CallContext) -> str:
+        """The same, as far as whoever carries the messages of a run knows."""
+        return self.description
+
     async def ask(self, message: str, context: CallContext) -> Any:
         """Their answer; ``context`` is that of who asks.
 
@@ -107,6 +111,11 @@ class Far(Colleague):
     def description(self) -> str:
         """What the mesh knows of them at this moment; nothing, where only the run knows who carries its messages."""
         return self._asks.describe(self.name) if self._asks else ""
+
+    def described(self, context: CallContext) -> str:
+        """What the mesh knows of them at this moment."""
+        asks = self._asks or context.asks
+        return asks.describe(self.name) if asks else ""
 
     async def _ask(self, message: str, context: CallContext) -> Any:
         asks = self._asks or context.asks

@@ -41,7 +41,7 @@ class IsekAgent(Answering):
         agent_id: what its memories are kept under; default: the name.
         model: what thinks.
         memory: what it remembers of its conversations; None: nothing.
-        tools: tools, toolkits, other agents and teams, plain functions.
+        tools: tools, toolkits, other agents and teams, or addresses in the mesh, plain functions.
         description: what it is good for, in a sentence; others read it.
         success_criteria: what an answer has to meet; the model judges, and tries once more.
         instructions: the system prompt.
@@ -162,7 +162,7 @@ class IsekAgent(Answering):
         if self.memory is not None:
             await self.memory.aclose()
         for tool in self.tools:
-            if not callable(tool):
+            if not callable(tool) and not isinstance(tool, str):
                 await tool.aclose()
 
     def _remembering(self, asked: Message, context: CallContext) -> Remembering | None:

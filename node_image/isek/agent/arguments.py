@@ -52,14 +52,16 @@ def checked_tools(who: str, tools: Any) -> tuple[Any, ...]:
     """The tools, each of which a model can call.
 
     Raises:
-        TypeError: one is neither a tool, a toolkit, an agent, a team nor a function.
+        TypeError: one is neither a tool, a toolkit, an agent, a team, an address of one, nor a function.
     """
     given = tuple_of(who, "tools", tools)
     for tool in given:
         if isinstance(tool, type) and issubclass(tool, Tool | Toolkit):
             raise TypeError(f"agent {who!r}: {tool.__name__} among the tools is a class: make one, {tool.__name__}(…)")
-        if not isinstance(tool, Tool | Toolkit) and not callable(tool) and not isinstance(tool, Runner):
-            raise TypeError(f"agent {who!r}: {tool!r} among the tools is no tool, toolkit, agent, team or function")
+        if not isinstance(tool, Tool | Toolkit | str) and not callable(tool) and not isinstance(tool, Runner):
+            raise TypeError(
+                f"agent {who!r}: {tool!r} among the tools is no tool, toolkit, agent, team, address or function"
+            )
     return given
 
 

@@ -1,11 +1,9 @@
 """From an IsekAgent resource to the agent."""
 
-from collections.abc import Iterable
 from pathlib import Path
 
 from isek.agent.agent import IsekAgent
 from isek.agent.limits import Budget, Guardrails, Limits
-from isek.agent.run import Hook
 from isek.api import IsekAgent as Resource
 from isek.asking import Asks
 from isek.memory.build import build_memory
@@ -14,9 +12,7 @@ from isek.tools.base import RiskLevel
 from isek.tools.build import build_tools
 
 
-def build_agent(
-    resource: Resource, asks: Asks, secrets_dir: Path, memory_dir: Path, hooks: Iterable[Hook] = ()
-) -> IsekAgent:
+def build_agent(resource: Resource, asks: Asks, secrets_dir: Path, memory_dir: Path) -> IsekAgent:
     """The agent that ``resource`` describes, which names a model; ``asks`` carries what its agent tools ask.
 
     Raises:
@@ -43,5 +39,4 @@ def build_agent(
             risk_threshold=RiskLevel[spec.guardrails.risk_threshold.upper()],
             blocked_patterns=spec.guardrails.blocked_patterns,
         ),
-        hooks=hooks,
     )

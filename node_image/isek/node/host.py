@@ -109,7 +109,7 @@ class Host:
         text, error = "", None
         try:
             text = await self._run(
-                hosted, message, replace(context, node_id=self._node_id, asks=self.asks), local=path == "local"
+                hosted, message, self._own(context, hosted), local=path == "local"
             )
         except IsekError as known:
             error, outcome = known, known.code
@@ -151,6 +151,9 @@ class Host:
         """Let go of what the agents hold open."""
         for hosted in self._hosted.values():
             await hosted.runner.aclose()
+
+    def _own(self, context: CallContext, hosted: Hosted) -> CallContext:
+        return replace(context, node_id=self._node_id, asks=self.asks, observe=self._metrics.observer(hosted.name))
 
     async def _run(self, hosted: Hosted, message: str | Message, context: CallContext, *, local: bool) -> str:
         # What runs here still may ask its neighbours: refusing them would break what the node is to finish.

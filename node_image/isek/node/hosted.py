@@ -14,7 +14,6 @@ from isek.api.documents import DocumentError, load
 from isek.api.workload import Limits
 from isek.asking import Asks, Runner
 from isek.node.code import Loader
-from isek.node.metrics import Metrics
 from isek.node.settings import NodeSettings
 from isek.team.build import build_team
 from isek.team.team import IsekTeam as Team
@@ -124,14 +123,14 @@ def read_hosted(path: Path, namespace: str) -> list[Hostable]:
     return hostable
 
 
-def build_hosted(resources: Iterable[Hostable], asks: Asks, settings: NodeSettings, metrics: Metrics) -> list[Built]:
+def build_hosted(resources: Iterable[Hostable], asks: Asks, settings: NodeSettings) -> list[Built]:
     """What runs them; ``asks`` carries what they ask each other and the mesh. One that fails harms no other."""
     loader = Loader()
     built: list[Built] = []
     for resource in resources:
         kind: Literal["IsekAgent", "IsekTeam"] = "IsekAgent" if isinstance(resource, IsekAgent) else "IsekTeam"
         try:
-            runner = _runner(resource, asks, settings, metrics, loader)
+            runner = _runner(resource, asks, settings, loader)
         except ValueError as error:
             built.append(Broken(resource.name, resource.namespace, kind, str(error)))
             continue
@@ -139,11 +138,10 @@ def build_hosted(resources: Iterable[Hostable], asks: Asks, settings: NodeSettin
     return built
 
 
-def _runner(resource: Hostable, asks: Asks, settings: NodeSettings, metrics: Metrics, loader: Loader) -> Runner:
-    hooks = [metrics.observer(resource.name)]
+def _runner(resource: Hostable, asks: Asks, settings: NodeSettings, loader: Loader) -> Runner:
     if not isinstance(resource, IsekAgent):
-        return build_team(resource, asks, settings.secrets_dir, hooks)
+        return build_team(resource, asks, settings.secrets_dir)
     if resource.spec.code is None:
-        return build_agent(resource, asks, settings.secrets_dir, settings.memory_dir, hooks)
+        return build_agent(resource, asks, settings.secrets_dir, settings.memory_dir)
     source = resource.spec.code.config_map_ref
     return loader.load(resource.spec.code.entrypoint, settings.code_dir / source.name if source else None)

@@ -20,6 +20,7 @@ class Metrics:
 
     def __init__(self) -> None:
         self._registry = CollectorRegistry()
+        self._observers: dict[str, Callable[[Event], None]] = {}
         ProcessCollector(registry=self._registry)
         self.requests = Counter(
             "isek_requests", "Requests by agent and outcome.", ("agent", "outcome"), registry=self._registry
@@ -56,7 +57,12 @@ class Metrics:
         return generate_latest(self._registry)
 
     def observer(self, agent: str) -> Callable[[Event], None]:
-        """Counts the steps of one agent."""
+        """Counts the steps of one agent, and of those in its process that it asks and that are not hosted themselves."""
+        if agent not in self._observers:
+            self._observers[agent] = self._observer(agent)
+        return self._observers[agent]
+
+    def _observer(self, agent: str) -> Callable[[Event], None]:
         duration = self.model_durations.labels(agent)
 
         def count(event: Event) -> None:

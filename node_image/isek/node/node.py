@@ -17,7 +17,6 @@ from isek.asking import Asks, CallContext, Runner
 from isek.errors import CallError
 from isek.node.hosted import Built, Hosted
 from isek.node.listening import EVERYWHERE, listen
-from isek.node.metrics import Metrics
 from isek.node.own_sidecar import own_sidecar
 from isek.node.serving import Stopping, serve
 from isek.node.settings import NodeSettings
@@ -228,7 +227,7 @@ class Node:
             self._mesh = None
 
     async def _serve_with(self, settings: NodeSettings, listening: socket.socket) -> None:
-        def hosted(_: Asks, __: Metrics) -> list[Built]:
+        def hosted(_: Asks) -> list[Built]:
             return [self._hosted(agent) for agent in self.agents]
 
         def joined(mesh: Mesh) -> None:

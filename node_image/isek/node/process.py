@@ -14,7 +14,6 @@ from isek.asking import Asks
 from isek.log import configure_logging
 from isek.node.hosted import Built, Hostable, build_hosted, read_hosted
 from isek.node.listening import listen
-from isek.node.metrics import Metrics
 from isek.node.serving import Stopping, serve
 from isek.node.settings import PREFIX, NodeSettings
 from isek.registry import RegistryUrlError
@@ -39,8 +38,8 @@ def run() -> None:
 async def _serve(settings: NodeSettings, resources: list[Hostable], listening: socket) -> None:
     """Host ``resources`` until SIGTERM or SIGINT; a second one ends the node without waiting for what runs."""
 
-    def hosted(asks: Asks, metrics: Metrics) -> list[Built]:
-        return build_hosted(resources, asks, settings, metrics)
+    def hosted(asks: Asks) -> list[Built]:
+        return build_hosted(resources, asks, settings)
 
     stopping = Stopping()
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -43,7 +43,7 @@ class Stopping:
 async def serve(
     settings: NodeSettings,
     listening: socket.socket,
-    hosted: Callable[[Asks, Metrics], list[Built]],
+    hosted: Callable[[Asks], list[Built]],
     stopping: Stopping,
     *,
     registry: Registry | None = None,
@@ -54,7 +54,7 @@ async def serve(
     Args:
         settings: of the node; the port is that of ``listening``.
         listening: where it is asked.
-        hosted: makes what it hosts, of what carries their calls and counts their steps.
+        hosted: makes what it hosts, of what carries their calls.
         stopping: ends it.
         registry: not started yet; None: the one that the settings name.
         joined: is told once the node is registered and can ask others.
@@ -77,7 +77,7 @@ async def serve(
         mesh = Mesh(registry, settings, hosts=host.hosts, local=host.answer_local, sidecar=sidecar)
         stack.push_async_callback(mesh.close)
         host.asks = mesh
-        host.take_in(hosted(mesh, metrics))
+        host.take_in(hosted(mesh))
         stack.push_async_callback(host.aclose)
         membership = Membership(settings, registry, host, sidecar, metrics)
 

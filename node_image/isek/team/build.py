@@ -1,10 +1,8 @@
 """From an IsekTeam resource to the team."""
 
-from collections.abc import Iterable
 from pathlib import Path
 
 from isek.agent.limits import Limits
-from isek.agent.run import Hook
 from isek.api import IsekTeam as Resource
 from isek.asking import Asks
 from isek.colleague import Far
@@ -23,7 +21,7 @@ MODES: dict[str, Mode] = {
 ON_MEMBER_FAILURE: dict[str, OnMemberFailure] = {"Fail": "fail", "Continue": "continue"}
 
 
-def build_team(resource: Resource, asks: Asks, secrets_dir: Path, hooks: Iterable[Hook] = ()) -> IsekTeam:
+def build_team(resource: Resource, asks: Asks, secrets_dir: Path) -> IsekTeam:
     """The team that ``resource`` describes; ``asks`` carries what its members are asked.
 
     Raises:
@@ -41,5 +39,4 @@ def build_team(resource: Resource, asks: Asks, secrets_dir: Path, hooks: Iterabl
         retries=Retries(spec.retries.attempts, spec.retries.backoff_seconds),
         on_member_failure=ON_MEMBER_FAILURE[spec.on_member_failure],
         limits=Limits(timeout_seconds=spec.limits.timeout_seconds),
-        hooks=hooks,
     )

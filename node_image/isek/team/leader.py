@@ -85,7 +85,7 @@ class Leader:
         Raises:
             RunError: the model gave none.
         """
-        agent = self._agent("Answer the task from what the members answered; add nothing that they did not say.")
+        agent = self._agent("Answer the task from what the members answered; add nothing that they did not say.", context)
         result = await agent.respond(_with_answers(task, answers), context)
         tally.total_tokens += result.total_tokens
         return str(result.answer())
@@ -95,12 +95,12 @@ class Leader:
     ) -> Any:
         # what the leader thinks is not the team's answer
         quiet = replace(context, on_event=None, session_id=None)
-        result = await self._agent(instructions, decision).respond(task, quiet)
+        result = await self._agent(instructions, context, decision).respond(task, quiet)
         tally.total_tokens += result.total_tokens
         return result.answer()
 
-    def _agent(self, instructions: str, output_type: Any = None) -> IsekAgent:
-        described = "\n".join(f"- {each.name}: {each.description or 'an agent'}" for each in self._members)
+    def _agent(self, instructions: str, context: CallContext, output_type: Any = None) -> IsekAgent:
+        described = "\n".join(f"- {each.name}: {each.described(context) or 'an agent'}" for each in self._members)
         parts = [self._instructions, "You lead a team. Its members are:\n" + described, instructions]
         return IsekAgent(
             self._name,

@@ -5,14 +5,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from isek.asking import Runner
-from isek.colleague import Near
+from isek.colleague import Far, Near
 from isek.tools.ask import AskTool
 from isek.tools.base import Tool
 from isek.tools.function import FunctionTool
 from isek.tools.toolkit import Toolkit
 
-Given = Tool | Toolkit | Runner | Callable[..., Any]
-"""A tool, a toolkit, another agent or team, or a plain function."""
+Given = Tool | Toolkit | Runner | str | Callable[..., Any]
+"""A tool, a toolkit, another agent or team, or its address in the mesh, or a plain function."""
 
 
 @dataclass(frozen=True)
@@ -48,9 +48,11 @@ async def open_tools(given: Iterable[Given]) -> Opened:
     return Opened(tools, tuple(instructions))
 
 
-def _tool(given: Tool | Runner | Callable[..., Any]) -> Tool:
+def _tool(given: Tool | Runner | str | Callable[..., Any]) -> Tool:
     if isinstance(given, Tool):
         return given
+    if isinstance(given, str):
+        return AskTool(Far(given))
     if isinstance(given, Runner):
         return AskTool(Near(given))
     return FunctionTool(given)

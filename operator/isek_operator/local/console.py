@@ -1,5 +1,7 @@
 """The merged lines of all processes on one terminal."""
 
+import os
+import sys
 import time
 
 import click
@@ -27,8 +29,13 @@ class Console:
         self._colours.setdefault(name, COLOURS[(len(self._colours) - 1) % len(COLOURS)])
 
     def line(self, name: str, text: str) -> None:
-        """Something that a process said."""
-        click.echo(f"{click.style(f'{name.ljust(self._width)} |', fg=self._colours[name])} {text}")
+        """Something that a process said; nothing, once nobody reads it any more: what runs is still to be stopped."""
+        try:
+            click.echo(f"{click.style(f'{name.ljust(self._width)} |', fg=self._colours[name])} {text}")
+        except OSError:
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, sys.stdout.fileno())
+            os.close(nowhere)
 
     def say(self, text: str) -> None:
         """Something about the whole."""

@@ -1,12 +1,14 @@
 """How a local mesh begins and ends."""
 
+import asyncio
 import json
 import signal
+from asyncio.subprocess import PIPE
 from pathlib import Path
 
 import pytest
 
-from tests.support.isek_local import Home, RunningUp, alive, children
+from tests.support.isek_local import PROGRAM, START_SECONDS, STOP_SECONDS, Home, RunningUp, alive, children
 from tests.support.waiting import until
 
 AGENT = """
@@ -50,6 +52,24 @@ async def test_ctrl_c_ends_every_process_and_removes_every_file(home: Home, fold
         assert await alive(started) == set()
         assert [path.name for path in (home.folder / "state" / "isek" / "local").iterdir()] == ["lock"]
         assert up.lines[-1].endswith("stopped")
+
+
+async def test_it_ends_as_well_when_nobody_reads_any_more_what_it_says(home: Home, folder: Path) -> None:
+    process = await asyncio.create_subprocess_exec(
+        PROGRAM, "up", "-f", folder, stdout=PIPE, stderr=PIPE, env=home.environment
+    )
+    assert process.stdout is not None
+    while b"ready after" not in await asyncio.wait_for(process.stdout.readline(), START_SECONDS):
+        pass
+    started = set(await children(process.pid))
+    process.stdout._transport.close()  # type: ignore[attr-defined]
+
+    process.terminate()
+
+    assert await asyncio.wait_for(process.wait(), STOP_SECONDS) == 0
+    assert process.stderr is not None
+    assert (await process.stderr.read()).decode() == ""
+    assert await alive(started) == set()
 
 
 async def test_nothing_outlives_a_supervisor_that_is_killed(home: Home, folder: Path) -> None:

@@ -35,7 +35,7 @@ from tests.support.recording_model import RecordingModel, calls
         ({"memory": True}, "memory must be Memory, not True"),
         ({"tools": "calculator"}, "tools must be a list, not 'calculator'"),
         ({"tools": Calculator()}, "tools must be a list, not <isek"),
-        ({"tools": [3]}, "3 among the tools is no tool, toolkit, agent, team or function"),
+        ({"tools": [3]}, "3 among the tools is no tool, toolkit, agent, team, address or function"),
         ({"tools": [Calculator]}, "Calculator among the tools is a class: make one"),
         ({"tools": [Toolkit]}, "Toolkit among the tools is a class: make one"),
         ({"instructions": 3}, "instructions must be a text, a list of texts or a function, not 3"),

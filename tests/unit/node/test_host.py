@@ -19,6 +19,7 @@ from isek.node.settings import NodeSettings
 from tests.support.asking import Directory, context
 from tests.support.log_lines import LogLines
 from tests.support.node_process import agent, scripted
+from tests.support.recording_model import RecordingModel, calls
 from tests.support.waiting import until
 
 
@@ -38,6 +39,11 @@ class Gate:
     async def aclose(self) -> None: ...
 
 
+def sigh() -> str:
+    """Sighs."""
+    return "ah"
+
+
 def resource(name: str = "writer", **spec: Any) -> IsekAgent:
     return IsekAgent.model_validate(agent(name, {"provider": "Echo"}, **spec))
 
@@ -45,7 +51,7 @@ def resource(name: str = "writer", **spec: Any) -> IsekAgent:
 def host_of(*resources: IsekAgent, metrics: Metrics | None = None) -> Host:
     metrics = metrics or Metrics()
     host = Host("pod-1.default", metrics)
-    host.take_in(build_hosted(resources, Directory({}), NodeSettings(secrets_dir=Path("/nowhere")), metrics))
+    host.take_in(build_hosted(resources, Directory({}), NodeSettings(secrets_dir=Path("/nowhere"))))
     return host
 
 
@@ -190,6 +196,22 @@ async def test_requests_runs_models_and_tools_are_counted(counted: Callable[[Met
         'isek_model_calls_total{agent="writer",outcome="OK"} 1.0',
         'isek_model_calls_total{agent="writer",outcome="ModelError"} 1.0',
         'isek_tool_calls_total{agent="writer",outcome="OK",tool="calculator"} 1.0',
+    } <= counted(metrics)
+
+
+async def test_the_steps_of_an_object_are_counted_under_the_name_that_it_is_hosted_by(
+    counted: Callable[[Metrics], set[str]],
+) -> None:
+    metrics = Metrics()
+    host = Host("pod-1.default", metrics)
+    writer = agents.IsekAgent("Mr Writer", model=RecordingModel(calls(("sigh", "{}")), "done"), tools=[sigh])
+    host.take_in([Hosted("writer", "default", "Agent", writer)])
+
+    await host.answer("writer", "hi", context(), path="http")
+
+    assert {
+        'isek_model_calls_total{agent="writer",outcome="OK"} 2.0',
+        'isek_tool_calls_total{agent="writer",outcome="OK",tool="sigh"} 1.0',
     } <= counted(metrics)
 
 

@@ -7,7 +7,6 @@ import pytest
 import yaml
 from isek.api.documents import DocumentError
 from isek.node.hosted import Broken, Built, Hosted, build_hosted, read_hosted
-from isek.node.metrics import Metrics
 from isek.node.settings import NodeSettings
 
 from tests.support.asking import Directory
@@ -35,7 +34,7 @@ poet = IsekAgent("poet", model=EchoModel(), description="Writes verse")
 
 def built(path: Path) -> list[Built]:
     settings = NodeSettings(code_dir=path.parent / "code", secrets_dir=path.parent, memory_dir=path.parent)
-    return build_hosted(read_hosted(path, "press"), Directory({}), settings, Metrics())
+    return build_hosted(read_hosted(path, "press"), Directory({}), settings)
 
 
 def written(folder: Path, *documents: object) -> Path:

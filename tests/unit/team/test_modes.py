@@ -1,6 +1,7 @@
 """The modes that have a leader, by what the leader's model is asked and says."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -43,6 +44,17 @@ def test_coordinate_splits_the_task_and_puts_the_answers_together() -> None:
     assert (asked(rain), asked(wind)) == (["rain?"], ["wind?"])
     assert "- rain: Knows rain." in leader.conversations[0][0].content
     assert leader.conversations[1][-1].content == "weather?\n\nrain answered:\nit rains\n\nwind answered:\nit blows"
+
+
+async def test_of_members_by_address_the_leader_knows_what_the_mesh_says() -> None:
+    leader = RecordingModel('{"member": "wind"}')
+    mesh = Directory({"wind": "it blows"}, {"wind": "Knows the wind."})
+    team = IsekTeam(["rain", "wind"], "route", model=leader)
+
+    result = await team.respond("wind?", replace(context(), asks=mesh))
+
+    assert str(result) == "it blows"
+    assert "- rain: an agent\n- wind: Knows the wind." in leader.conversations[0][0].content
 
 
 def test_a_leader_that_names_a_stranger_is_asked_again() -> None:

@@ -1,10 +1,14 @@
+from dataclasses import replace
+
 import pytest
+from isek import IsekAgent
 from isek.colleague import Far
 from isek.errors import CallError
 from isek.tools.ask import AskTool
 from isek.tools.base import ToolError
 
 from tests.support.asking import Directory, context
+from tests.support.recording_model import RecordingModel, calls
 
 
 async def test_the_agent_is_asked_and_its_answer_returned() -> None:
@@ -30,3 +34,14 @@ async def test_an_agent_of_another_namespace_is_asked_there() -> None:
 
 def test_the_name_of_a_tool_is_no_longer_than_models_take() -> None:
     assert len(AskTool(Far(f"{'a' * 40}.{'n' * 63}", Directory({}))).schema.name) == 64
+
+
+async def test_an_address_in_the_mesh_is_a_tool() -> None:
+    model = RecordingModel(calls(("writer_press", '{"message": "tea"}')), "done")
+    asker = IsekAgent("asker", model=model, tools=["writer.press"])
+
+    await asker.respond("write", replace(context(), asks=Directory({"writer.press": "wrote {message}"})))
+    await asker.aclose()
+
+    assert model.offered == ["writer_press"]
+    assert model.conversations[1][-1].content == "wrote tea"
