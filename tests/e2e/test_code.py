@@ -33,8 +33,9 @@ async def test_the_same_file_answers_an_edit_rolls_out_and_a_broken_one_takes_no
     conditions = {each["type"]: each for each in (await namespace.get(*AGENT))["status"]["conditions"]}
     assert conditions["Ready"]["reason"] == "AgentInvalid"
     line = 1 + (EXAMPLE / "my_agent.py").read_text().splitlines().index("from keyword_model import KeywordModel")
-    assert f"my_agent.py, line {line}: ModuleNotFoundError: No module named 'no_such_module'" in (
-        conditions["Ready"]["message"]
+    assert (
+        f"my_agent.py, line {line}: ModuleNotFoundError: No module named 'no_such_module'"
+        in (conditions["Ready"]["message"])
     )
     assert await says("You rolled a 6.")
 

@@ -108,9 +108,7 @@ class Host:
         outcome = OK
         text, error = "", None
         try:
-            text = await self._run(
-                hosted, message, self._own(context, hosted), local=path == "local"
-            )
+            text = await self._run(hosted, message, self._own(context, hosted), local=path == "local")
         except IsekError as known:
             error, outcome = known, known.code
         except asyncio.CancelledError:

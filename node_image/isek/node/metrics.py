@@ -57,7 +57,7 @@ class Metrics:
         return generate_latest(self._registry)
 
     def observer(self, agent: str) -> Callable[[Event], None]:
-        """Counts the steps of one agent, and of those in its process that it asks and that are not hosted themselves."""
+        """Counts the steps of one agent, and of those that it asks and that only it knows."""
         if agent not in self._observers:
             self._observers[agent] = self._observer(agent)
         return self._observers[agent]

@@ -85,7 +85,9 @@ class Leader:
         Raises:
             RunError: the model gave none.
         """
-        agent = self._agent("Answer the task from what the members answered; add nothing that they did not say.", context)
+        agent = self._agent(
+            "Answer the task from what the members answered; add nothing that they did not say.", context
+        )
         result = await agent.respond(_with_answers(task, answers), context)
         tally.total_tokens += result.total_tokens
         return str(result.answer())

@@ -118,8 +118,8 @@ class Reason(StrEnum):
     )
     AGENT_INVALID = Entry(
         "AgentInvalid",
-        "Its specification is accepted, and its node cannot build it: code that cannot be imported, a class or a schema "
-        "that does not work out. Others on the node answer; pods of before go on where it has pods of its own.",
+        "Its specification is accepted, and its node cannot build it: code that cannot be imported, a class or a "
+        "schema that does not work out. Others on the node answer; pods of before go on where it has pods of its own.",
         "Mend what the message says: it names the file and the line, or the field. It is looked at every 30 seconds.",
         AGENTS_AND_TEAMS,
         STUCK,

@@ -122,7 +122,7 @@ def test_what_pods_of_before_cannot_build_counts_no_more() -> None:
 
 
 def test_the_neighbours_of_one_that_cannot_be_built_are_ready() -> None:
-    on_shared = {"nodeRef": {"name": "shared"}}
+    on_shared: dict[str, Any] = {"nodeRef": {"name": "shared"}}
     scene = Scene(mesh(), node(), coded(**on_shared), agent("writer", **on_shared)).put_code("poets", poets="")
     scene.settle("IsekNode", "shared")
     complain(scene, "poet", config_hash(deployment(scene.decide("IsekNode", "shared"))))

@@ -405,6 +405,7 @@ def test_an_external_etcd_is_asked_as_nodes_do_and_never_touched() -> None:
     assert outcome.etcd == EtcdAccess(
         endpoints=(("etcd.example:2379", "etcd.example:2379"),),
         secret="etcd-tls",
+        broken_prefix="/isek/newsroom.default/broken/",
         key="/isek/newsroom.default/",
         settled=True,
     )

@@ -3,7 +3,8 @@ from typing import Any
 import pytest
 from isek.api import IsekMesh
 from isek_operator.decide.outcome import Manifest
-from isek_operator.manifests.deployment import CONFIG_HASH, deployment
+from isek_operator.manifests.deployment import deployment
+from isek_operator.manifests.meta import CONFIG_HASH
 
 from tests.unit.manifests.samples import (
     OPENAI,
