@@ -1,7 +1,5 @@
 """Agents of other frameworks, as agents of Isek."""
 
-import asyncio
-import inspect
 from abc import abstractmethod
 from collections.abc import Awaitable
 from typing import Any
@@ -10,6 +8,7 @@ from isek.agent.limits import Limits
 from isek.agent.run import Tally, run_within
 from isek.answering import Answering, text_of
 from isek.asking import CallContext
+from isek.calling import outcome
 from isek.errors import IsekError, RunError
 from isek.loop_result import LoopResult
 from isek.models.base import Message
@@ -51,10 +50,7 @@ class Adapter(Answering):
 
     async def _answer(self, message: str, context: CallContext) -> str:
         try:
-            if inspect.iscoroutinefunction(self.answer):
-                return str(await self.answer(message, context))
-            said = await asyncio.to_thread(self.answer, message, context)
-            return str(await said if inspect.isawaitable(said) else said)
+            return str(await outcome(self.answer, message, context))
         except IsekError:
             raise
         except (Exception, SystemExit) as error:

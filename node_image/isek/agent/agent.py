@@ -17,6 +17,7 @@ from isek.agent.setup import Confirm, Setup
 from isek.agent.step_log import log_step
 from isek.answering import Answering, message_of
 from isek.asking import CallContext, Runner
+from isek.calling import outcome
 from isek.errors import RunError
 from isek.log import show_log
 from isek.loop_result import LoopExit, LoopResult
@@ -51,8 +52,10 @@ class IsekAgent(Answering):
         limits: what a run may take.
         budget: what the agent may spend.
         guardrails: what is not let through.
-        hooks: are told of each step, and may refuse it.
-        confirm: is asked before a tool is called that is riskier than the guardrails allow.
+        hooks: are told of each step, and may refuse it. What waits in them must be asynchronous: all that this
+            process runs waits along.
+        confirm: is asked before a tool is called that is riskier than the guardrails allow. One that is not
+            asynchronous runs in a thread, so that it may ask a person; so do ``instructions``.
 
     Raises:
         TypeError: an argument is of another type.
@@ -201,8 +204,7 @@ def _instructions(given: Instructions, opened: Opened) -> Callable[[CallContext]
     async def written(context: CallContext) -> str:
         text = given
         if callable(text):
-            made = text(context) if inspect.signature(text).parameters else text()
-            text = await made if inspect.isawaitable(made) else made
+            text = await outcome(text, *([context] if inspect.signature(text).parameters else []))
         if not isinstance(text, str):
             text = "\n".join(f"- {point}" for point in text)
         return "\n\n".join(part for part in (text, *opened.instructions) if part)

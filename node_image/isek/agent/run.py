@@ -14,7 +14,7 @@ from isek.unexpected import said_of
 
 Hook = Callable[[Event], Awaitable[None] | None]
 """Is told of each step before the loop goes on. Raises ``ToolError`` at ``ToolStarted`` to refuse a call, an
-``IsekError`` to end the run."""
+``IsekError`` to end the run. Runs on the event loop, which must not be blocked."""
 
 EXITS = {"MaxIterationsReached": LoopExit.MAX_ITERS, "GuardrailBlocked": LoopExit.GUARDRAIL_BLOCK}
 """The ways to end that have a name of their own, by the code of their error."""

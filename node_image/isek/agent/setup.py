@@ -11,7 +11,7 @@ from isek.models.base import Model, ToolCall
 from isek.tools.base import Tool
 
 Confirm = Callable[[Tool, ToolCall], bool | Awaitable[bool]]
-"""Whether a risky tool may be called."""
+"""Whether a risky tool may be called; one that is not asynchronous is asked in a thread."""
 Instructions = Callable[[CallContext], Awaitable[str]]
 
 

@@ -1,7 +1,6 @@
 """The calls of tools that a model asks for, within what the agent allows."""
 
 import asyncio
-import inspect
 import json
 import time
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from isek.agent.guard import RateLimit
 from isek.agent.run import Tally, tell
 from isek.agent.setup import Setup
 from isek.asking import CallContext
+from isek.calling import outcome
 from isek.errors import IsekError
 from isek.events import ToolEnded, ToolStarted
 from isek.log import log, log_fault
@@ -92,8 +92,7 @@ class ToolCalls:
     async def _have_confirmed(self, tool: Tool, call: ToolCall) -> None:
         if self.setup.confirm is None:
             raise ToolError(f"{call.name!r} is risky and nobody is there to confirm it")
-        said = self.setup.confirm(tool, call)
-        if not (await said if inspect.isawaitable(said) else said):
+        if not await outcome(self.setup.confirm, tool, call):
             raise ToolError(f"{call.name!r} was not confirmed: it must not be called")
 
 

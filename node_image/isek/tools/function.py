@@ -1,8 +1,6 @@
 """Plain Python functions as tools."""
 
-import asyncio
 import functools
-import inspect
 import json
 import re
 from collections.abc import Callable
@@ -10,9 +8,10 @@ from functools import cached_property
 from typing import Any, overload
 
 from isek.asking import CallContext
+from isek.calling import outcome
 from isek.models.base import ToolSchema
 from isek.tools.base import TIMEOUT_SECONDS, TOOL_NAME, RiskLevel, Tool, ToolError
-from isek.tools.signature import Signature, called, read_signature, routine
+from isek.tools.signature import Signature, called, read_signature
 
 
 class FunctionTool(Tool):
@@ -28,7 +27,8 @@ class FunctionTool(Tool):
         name: default: the function's.
         description: default: its docstring.
         risk_level: what harm it may do.
-        timeout_seconds: after which a call is cut off; None: the run's deadline is enough.
+        timeout_seconds: after which a call is cut off; None: the run's deadline is enough. Python cannot stop a
+            synchronous function: it goes on in its thread, and nobody hears what it returns.
     """
 
     def __init__(
@@ -74,10 +74,7 @@ class FunctionTool(Tool):
         values = {name: getattr(read, field) for field, name in self._signature.names.items()}
         if self._signature.context_parameter is not None:
             values[self._signature.context_parameter] = context
-        if inspect.iscoroutinefunction(routine(self.function)):
-            return as_text(await self.function(**values))
-        returned = await asyncio.to_thread(self.function, **values)
-        return as_text(await returned if inspect.isawaitable(returned) else returned)
+        return as_text(await outcome(self.function, **values))
 
     @cached_property
     def _signature(self) -> Signature:

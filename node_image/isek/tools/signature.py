@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, get_args, get_type_hints
 
 from isek.asking import CallContext
+from isek.calling import routine
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -54,15 +55,6 @@ def read_signature(function: Callable[..., Any]) -> Signature:
         names=dict(zip(arguments.model_fields, taken, strict=True)),
         context_parameter=context_parameter,
     )
-
-
-def routine(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Where the hints and the docstring are: of an object with ``__call__``, that method."""
-    if isinstance(function, functools.partial):
-        return routine(function.func)
-    if inspect.isroutine(function) or inspect.isclass(function):
-        return function
-    return type(function).__call__
 
 
 def called(function: Callable[..., Any]) -> str:

@@ -1,6 +1,7 @@
 """What a developer does with an agent."""
 
 import asyncio
+import threading
 from dataclasses import dataclass
 
 import pytest
@@ -12,6 +13,7 @@ from pydantic import BaseModel
 
 from tests.support.asking import context
 from tests.support.recording_model import RecordingModel, calls
+from tests.support.waiting import until
 
 
 def add(a: int, b: int) -> int:
@@ -81,6 +83,22 @@ def test_instructions_may_be_made_for_each_call() -> None:
     IsekAgent(model=model, instructions=for_user).run("hi", "ada")
 
     assert model.conversations[0][0] == Message("system", "You talk to ada.")
+
+
+async def test_instructions_that_are_read_from_somewhere_hold_nobody_up() -> None:
+    asked, gone_on = threading.Event(), threading.Event()
+    model = RecordingModel("ok")
+
+    def read() -> str:
+        asked.set()
+        return f"others went on: {gone_on.wait(20)}"
+
+    asking = asyncio.create_task(IsekAgent(model=model, instructions=read).arun("hi"))
+    await until(asked.is_set, what="the instructions are read", within=30)
+    gone_on.set()
+    await asking
+
+    assert model.conversations[0][0] == Message("system", "others went on: True")
 
 
 def test_a_toolkit_says_how_its_tools_are_used() -> None:

@@ -1,6 +1,7 @@
 """What an agent may use and do."""
 
 import asyncio
+import threading
 import time
 from types import SimpleNamespace
 
@@ -11,6 +12,7 @@ from isek.agent.guard import MINUTE
 from isek.loop_result import LoopExit
 
 from tests.support.recording_model import RecordingModel, calls
+from tests.support.waiting import until
 
 
 def ring() -> str:
@@ -28,6 +30,22 @@ def test_a_message_that_a_guardrail_forbids_reaches_no_model() -> None:
 
     assert (result.exit, result.errors[0].code) == (LoopExit.GUARDRAIL_BLOCK, "GuardrailBlocked")
     assert model.conversations == []
+
+
+async def test_whoever_is_asked_to_confirm_may_think_while_others_go_on() -> None:
+    asked, gone_on = threading.Event(), threading.Event()
+    model = RecordingModel(calls(("ring", "{}")), "done")
+
+    def confirm(*_: object) -> bool:
+        asked.set()
+        return gone_on.wait(20)
+
+    asking = asyncio.create_task(IsekAgent(model=model, tools=[RISKY], confirm=confirm).arun("ring"))
+    await until(asked.is_set, what="somebody is asked", within=30)
+    gone_on.set()
+    await asking
+
+    assert model.conversations[1][-1].content == "it rang"
 
 
 async def test_an_answer_that_a_guardrail_forbids_is_not_told_piece_by_piece_either() -> None:
