@@ -13,7 +13,7 @@ def chat_answer(body: dict[str, Any], turn: Mapping[str, Any]) -> Answer:
     about = {"id": "chatcmpl-1", "created": 0, "model": body["model"]}
     usage = {"prompt_tokens": 5, "completion_tokens": 2, "total_tokens": 7}
     message = _chat_message(body, turn)
-    reason = "tool_calls" if "toolCalls" in turn else "stop"
+    reason = "length" if turn.get("cutOff") else "tool_calls" if "toolCalls" in turn else "stop"
     whole = {
         **about,
         "object": "chat.completion",
@@ -61,6 +61,8 @@ def responses_answer(body: dict[str, Any], turn: Mapping[str, Any]) -> Answer:
     state: dict[str, Any] = {"status": "completed", "error": None, "incomplete_details": None}
     if "failure" in turn:
         state |= {"status": "failed", "error": {"code": turn["failure"], "message": "scripted failure"}}
+    if turn.get("cutOff"):
+        state |= {"status": "incomplete", "incomplete_details": {"reason": "max_output_tokens"}}
     whole = {
         "id": "resp_1",
         "object": "response",

@@ -7,16 +7,18 @@ A turn answers one request to its model, whatever is asked; the last repeats. It
 
 - ``text``: the answer; ``{input}`` stands for the latest user message, ``{heard}`` for all that the user has said
 - ``toolCalls``: a list of ``{name, arguments}``; arguments that are text are sent as they are
-- ``status``: an HTTP error, with ``retryAfter`` in seconds and ``errorCode`` if there are such
-- ``body``: any text, sent as the answer's JSON
+- ``status``: an HTTP error, with ``retryAfter`` in seconds, ``errorCode`` and ``errorMessage`` if there are such
+- ``body``: any text, sent as the JSON of the answer or, beside a ``status``, of the error
 - ``refusal``: why the model does not answer
 - ``failure``: the code of a failure that an answer with status 200 tells of; by the Responses API only
 
-Beside it ``reasoning``: what the model thought, encrypted; by the Responses API only.
+Beside it ``cutOff: true``, if the model may not say more, and ``reasoning``: what it thought, encrypted; by the
+Responses API only.
 
 A request with ``stream`` gets it word by word; with ``breaksOff: true`` beside it, only the first half of it comes.
 And beside it ``delaySeconds``, if the answer is to take its time, or ``held: true``, if it is to wait for the test to
-set ``release``. Models that are not in the script answer 404.
+set ``release``, or ``drips: true``, if blanks come for a minute before it. Models that are not in the script answer
+404.
 """
 
 import argparse
@@ -82,6 +84,11 @@ class OpenAIServer:
         await web.TCPSite(self._runner, host, port).start()
         self.url = f"http://{host}:{self._runner.addresses[0][1]}/v1"
 
+    @property
+    def connections(self) -> int:
+        """How many are open."""
+        return 0 if self._runner is None or self._runner.server is None else len(self._runner.server.connections)
+
     async def stop(self) -> None:
         """Stop listening."""
         if self._runner is not None:
@@ -108,11 +115,13 @@ class OpenAIServer:
         except asyncio.CancelledError:
             self.given_up += 1
             raise
+        if "body" in turn:
+            return web.Response(text=turn["body"], status=turn.get("status", 200), content_type="application/json")
         if "status" in turn:
             return _failed(turn)
-        if "body" in turn:
-            return web.Response(text=turn["body"], content_type="application/json")
         whole, events = form(body, turn)
+        if turn.get("drips"):
+            return await _drip(request, whole)
         return await _stream(request, events, turn) if body.get("stream") else web.json_response(whole)
 
 
@@ -127,8 +136,19 @@ async def _stream(request: web.Request, events: Iterable[dict[str, Any]], turn: 
     return response
 
 
+async def _drip(request: web.Request, whole: dict[str, Any]) -> web.StreamResponse:
+    response = web.StreamResponse(headers={"Content-Type": "application/json"})
+    await response.prepare(request)
+    for _ in range(300):
+        await response.write(b" ")
+        await asyncio.sleep(0.2)
+    await response.write(json.dumps(whole).encode())
+    return response
+
+
 def _failed(turn: Turn) -> web.Response:
-    response = _error(turn["status"], f"scripted status {turn['status']}", turn.get("errorCode", "scripted"))
+    message = turn.get("errorMessage", f"scripted status {turn['status']}")
+    response = _error(turn["status"], message, turn.get("errorCode", "scripted"))
     if "retryAfter" in turn:
         response.headers["Retry-After"] = str(turn["retryAfter"])
     return response

@@ -113,6 +113,8 @@ class Model(ABC):
     """What its provider calls it."""
     context_window: int | None = None
     """Tokens that a conversation may have; None: not known."""
+    timeout_seconds: float | None = None
+    """How long one try may take; None: not known."""
 
     @abstractmethod
     async def invoke(

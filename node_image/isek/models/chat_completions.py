@@ -9,6 +9,7 @@ from isek.models.base import Message, ModelReply, OutputSchema, ToolCall, ToolSc
 from isek.models.wire import Gathering, Wire, image_url
 
 FILTERED = "its filter"
+CUT_OFF = "length"
 
 
 class _Function(BaseModel):
@@ -109,6 +110,8 @@ class ChatCompletions(Wire):
         said = choice.message
         if said.refusal or choice.finish_reason == "content_filter":
             raise self.refused(said.refusal or FILTERED)
+        if choice.finish_reason == CUT_OFF:
+            raise self.cut_off()
         calls = tuple(call.tool_call() for call in said.tool_calls or ())
         return ModelReply(said.content or "", calls, (completion.usage or _Used()).usage())
 
@@ -122,7 +125,9 @@ class _Chunks(Gathering):
         self._wire = wire
         self._text: list[str] = []
         self._refusal: list[str] = []
-        self._calls: dict[int, _Call] = {}
+        self._calls: list[_Call] = []
+        self._latest: dict[int, _Call] = {}
+        """The calls that further parts belong to, by their index."""
         self._usage = Usage()
         self._finish: str | None = None
 
@@ -136,7 +141,10 @@ class _Chunks(Gathering):
         self._finish = choice.finish_reason or self._finish
         self._refusal.append(choice.delta.refusal or "")
         for part in choice.delta.tool_calls or ():
-            call = self._calls.setdefault(part.index, _Call(id="", function=_Function(name="", arguments="")))
+            call = self._latest.get(part.index)
+            if call is None or (part.id and call.id and part.id != call.id):  # some endpoints give all the index 0
+                call = self._latest[part.index] = _Call(id="", function=_Function(name="", arguments=""))
+                self._calls.append(call)
             call.id = part.id or call.id
             call.function.name = part.function.name or call.function.name
             call.function.arguments += part.function.arguments or ""
@@ -147,9 +155,11 @@ class _Chunks(Gathering):
     def reply(self) -> ModelReply | None:
         if self._finish is None:
             return None
+        if self._finish == CUT_OFF:
+            raise self._wire.cut_off()
         if (refusal := "".join(self._refusal)) or self._finish == "content_filter":
             raise self._wire.refused(refusal or FILTERED)
-        calls = tuple(self._calls[index].tool_call() for index in sorted(self._calls))
+        calls = tuple(call.tool_call() for call in self._calls)
         return ModelReply("".join(self._text), calls, self._usage)
 
 

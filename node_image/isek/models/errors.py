@@ -3,6 +3,7 @@
 - ``ModelError``: it will fail again: the model is not known, a parameter is wrong, the answer makes no sense
 
   - ``ModelAuthenticationFailed``: the key is missing or not accepted
+  - ``ModelAnswerCutOff``: the answer is longer than it may be
   - ``ModelContextTooLong``: the conversation is longer than the model takes
   - ``ModelRefused``: the provider's filter, or the model itself, does not answer this
   - ``ModelRateLimited``, ``ModelTimeout``, ``ModelUnavailable``: it may work later
@@ -20,6 +21,10 @@ class ModelError(RunError):
 
 class ModelAuthenticationFailed(ModelError):  # noqa: N818  (the code of the error)
     """The key is missing or not accepted."""
+
+
+class ModelAnswerCutOff(ModelError):  # noqa: N818
+    """The answer is longer than it may be."""
 
 
 class ModelContextTooLong(ModelError):  # noqa: N818

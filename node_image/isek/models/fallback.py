@@ -1,14 +1,19 @@
 """Several models, one after the other: where the first fails, the next answers."""
 
-from collections.abc import AsyncGenerator, Sequence
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from contextlib import aclosing, asynccontextmanager
 
 from isek.log import log
 from isek.models.base import Message, Model, ModelReply, OutputSchema, ToolSchema
-from isek.models.errors import ModelError
+from isek.models.errors import ModelError, ModelTimeout
 
 
 class FallbackModel(Model):
     """Asks its models in their order until one answers. An answer that has begun to stream is not begun anew.
+
+    All tries of a model together, but those of the last one, may take as long as one of them may: else a model that
+    hangs would leave the next one nothing of a run's time.
 
     Args:
         models: at least one.
@@ -32,7 +37,8 @@ class FallbackModel(Model):
         """
         for model in self._models[:-1]:
             try:
-                return await model.invoke(messages, tools, output=output)
+                async with self._time_of(model):
+                    return await model.invoke(messages, tools, output=output)
             except ModelError as error:
                 log().warning("{}; the next model is asked", error)
         return await self._models[-1].invoke(messages, tools, output=output)
@@ -48,9 +54,13 @@ class FallbackModel(Model):
         for model in self._models:
             begun = False
             try:
-                async for piece in model.invoke_streaming(messages, tools, output=output):
-                    begun = True
-                    yield piece
+                async with aclosing(model.invoke_streaming(messages, tools, output=output)) as pieces:
+                    async with self._time_of(model):
+                        piece = await anext(pieces, None)
+                    while piece is not None:
+                        begun = True
+                        yield piece
+                        piece = await anext(pieces, None)
             except ModelError as error:
                 if begun or model is self._models[-1]:
                     raise
@@ -61,6 +71,20 @@ class FallbackModel(Model):
     def count_tokens(self, messages: Sequence[Message], tools: Sequence[ToolSchema] = ()) -> int:
         """As the first model counts."""
         return self._models[0].count_tokens(messages, tools)
+
+    @asynccontextmanager
+    async def _time_of(self, model: Model) -> AsyncIterator[None]:
+        limit = asyncio.timeout(None if model is self._models[-1] else model.timeout_seconds)
+        try:
+            async with limit:
+                yield
+        except TimeoutError:
+            if not limit.expired():
+                raise
+            raise ModelTimeout(
+                f"model {model.name} did not answer within {model.timeout_seconds:g} s, all its tries together",
+                hint="give it more time, or look at the endpoint",
+            ) from None
 
     async def aclose(self) -> None:
         """Let go of all their connections."""

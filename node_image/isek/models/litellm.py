@@ -1,9 +1,7 @@
 """Any provider that LiteLLM knows (https://docs.litellm.ai/docs/providers)."""
 
-import asyncio
 import json
 import os
-import random
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Sequence
 from contextlib import aclosing, contextmanager
 from typing import Any
@@ -24,11 +22,9 @@ from isek.models.errors import (
     ModelUnavailable,
 )
 from isek.models.openai_errors import as_model_errors, refused
+from isek.models.retries import with_retries
 
 litellm.suppress_debug_info = True  # else advertisements are printed beside each error
-
-PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.5, 8.0
-LONGEST_RETRY_AFTER_SECONDS = 60.0
 
 
 class LiteLLMModel(Model):
@@ -43,7 +39,7 @@ class LiteLLMModel(Model):
         api_key: the key, or what reads it, asked before each request; default: the variable of the environment that
             LiteLLM looks for, such as ``ANTHROPIC_API_KEY``, or of ``.env``.
         parameters: sent along as they are, such as ``temperature``.
-        timeout_seconds: for one try.
+        timeout_seconds: for one try; of a streamed answer until it begins, and then between two pieces.
         max_retries: further tries.
         context_window: tokens that a conversation may have; default: what LiteLLM knows of the model.
 
@@ -69,7 +65,7 @@ class LiteLLMModel(Model):
         self._base_url = base_url
         self._api_key = api_key or environment_key(name, "pass api_key", needed=base_url is None)
         self._parameters = parameters or {}
-        self._timeout_seconds = timeout_seconds
+        self.timeout_seconds: float = timeout_seconds
         self._max_retries = max_retries
 
     async def invoke(
@@ -108,17 +104,14 @@ class LiteLLMModel(Model):
         streamed: bool = False,
     ) -> Any:
         body = json.loads(self._wire.body(messages, tools, output, self._parameters, streamed=streamed))
-        about: dict[str, Any] = {"timeout": self._timeout_seconds, "max_retries": 0, "num_retries": 0}
+        about: dict[str, Any] = {"timeout": self.timeout_seconds, "max_retries": 0, "num_retries": 0}
         if self._base_url is not None:
             about["api_base"] = self._base_url
-        for attempt in range(self._max_retries + 1):
-            try:
-                return await litellm.acompletion(**body, **about, api_key=await self._key())
-            except (openai.APIStatusError, openai.APIConnectionError) as error:
-                if attempt == self._max_retries or not _passes(error):
-                    raise
-                await asyncio.sleep(_pause(attempt, error))
-        raise AssertionError  # the last try raises or returns
+
+        async def ask() -> Any:
+            return await litellm.acompletion(**body, **about, api_key=await self._key())
+
+        return await with_retries(ask, timeout_seconds=self.timeout_seconds, max_retries=self._max_retries)
 
     async def _key(self) -> str | None:
         """The key; None: LiteLLM finds what it needs in the environment."""
@@ -126,7 +119,7 @@ class LiteLLMModel(Model):
 
     @contextmanager
     def _errors(self) -> Iterator[None]:
-        with as_model_errors(self._wire, self._timeout_seconds):
+        with as_model_errors(self._wire, self.timeout_seconds):
             try:
                 yield
             except litellm.ContextWindowExceededError as error:
@@ -138,7 +131,7 @@ class LiteLLMModel(Model):
                 raise self._wire.refused(error.message) from None
             except litellm.APIError as error:  # the statuses for which it has no class
                 raise refused(self.name, error.status_code, None, error.message) from None
-            except (ModelError, openai.OpenAIError):
+            except (ModelError, openai.OpenAIError, TimeoutError):
                 raise
             except Exception as error:  # it has a hundred providers, and each raises what it likes
                 raise ModelError(
@@ -151,25 +144,6 @@ def environment_key(name: str, instead: str, *, needed: bool) -> Callable[[], Aw
     missing = litellm.validate_environment(name)["missing_keys"]
     names = [variable for variable in missing if variable.endswith("_API_KEY")]
     return key_of_environment(instead, needed=needed, names=names) if names else None
-
-
-def _passes(error: openai.APIError) -> bool:
-    return (
-        not isinstance(error, openai.APIStatusError) or error.status_code in {408, 409, 429} or error.status_code >= 500
-    )
-
-
-def _pause(attempt: int, error: openai.APIError) -> float:
-    """Seconds before the next try: what the provider asks for, else twice as many each time, shortened by chance."""
-    headers = getattr(error, "litellm_response_headers", None) or {}
-    try:
-        asked = float(headers.get("retry-after", 0))
-    except ValueError:  # a date
-        asked = 0
-    if 0 < asked <= LONGEST_RETRY_AFTER_SECONDS:
-        return asked
-    longest: float = min(PAUSE_SECONDS * 2**attempt, LONGEST_PAUSE_SECONDS)
-    return longest * random.uniform(0.75, 1)  # noqa: S311  (no secret)
 
 
 def _context_window(name: str) -> int | None:

@@ -104,6 +104,8 @@ class Responses(Wire):
             raise self.failed(response.error)
         if response.incomplete_details is not None and response.incomplete_details.reason == "content_filter":
             raise self.refused("its filter")
+        if response.incomplete_details is not None and response.incomplete_details.reason == "max_output_tokens":
+            raise self.cut_off()
         items = [self.read(_Item, item) for item in response.output]
         parts = [part for item in items if item.type == "message" for part in item.content or ()]
         if refusal := "".join(part.refusal for part in parts):

@@ -23,7 +23,7 @@ class ScriptedModel(Model):
 
     def __init__(self, script: Sequence[ScriptTurn], *, timeout_seconds: float = 60) -> None:
         self._script = script
-        self._timeout_seconds = timeout_seconds
+        self.timeout_seconds: float = timeout_seconds
 
     async def invoke(
         self, messages: Sequence[Message], tools: Sequence[ToolSchema] = (), *, output: OutputSchema | None = None
@@ -35,9 +35,9 @@ class ScriptedModel(Model):
         if not steps:
             raise ModelError("the script has no turn for this", hint="add one without `when`")
         delay, turn = steps[min(place, len(steps) - 1)]
-        if turn is None or delay > self._timeout_seconds:
-            await asyncio.sleep(self._timeout_seconds)
-            raise ModelTimeout(f"the script did not answer within {self._timeout_seconds:g} s")
+        if turn is None or delay > self.timeout_seconds:
+            await asyncio.sleep(self.timeout_seconds)
+            raise ModelTimeout(f"the script did not answer within {self.timeout_seconds:g} s")
         await asyncio.sleep(delay)
         if turn.error is not None:
             raise ModelError(turn.error, hint="the script of the model says so")

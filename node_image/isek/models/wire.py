@@ -9,7 +9,7 @@ from typing import Any, ClassVar, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from isek.models.base import Image, Message, ModelReply, OutputSchema, ToolSchema
-from isek.models.errors import ModelError, ModelRefused
+from isek.models.errors import ModelAnswerCutOff, ModelError, ModelRefused
 
 Read = TypeVar("Read", bound=BaseModel)
 
@@ -103,6 +103,13 @@ class Wire(ABC):
         return ModelError(
             f"model {self.model} sent an answer that is no {self.form}",
             hint="is the base URL that of an OpenAI-compatible endpoint?",
+        )
+
+    def cut_off(self) -> ModelAnswerCutOff:
+        """The answer has no end: what there is of it, were it taken for the whole, would mislead."""
+        return ModelAnswerCutOff(
+            f"the answer of model {self.model} was cut off: it may have no more tokens",
+            hint="raise max_tokens among the model's parameters, or take a model with a larger context",
         )
 
     def refused(self, why: str) -> ModelRefused:

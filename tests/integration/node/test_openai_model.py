@@ -1,8 +1,10 @@
 """The real client against a real server that follows a script."""
 
+import asyncio
 import logging
 import time
 from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -23,6 +25,7 @@ from openai import APIConnectionError
 
 from tests.support.log_lines import LogLines
 from tests.support.openai_server import OpenAIServer, Turn
+from tests.support.waiting import until
 
 USER = Message("user", "tea")
 KEY = "sk-something-secret"
@@ -130,6 +133,8 @@ async def test_a_server_error_is_tried_again() -> None:
         ({"status": 403}, "ModelAuthenticationFailed", 1),
         ({"text": "late", "delaySeconds": 60}, "ModelTimeout", 2),
         ({"refusal": "I must not"}, "ModelRefused", 1),
+        ({"text": "The answer is, as foll", "cutOff": True}, "ModelAnswerCutOff", 1),
+        ({"toolCalls": [{"name": "add", "arguments": '{"a": '}], "cutOff": True}, "ModelAnswerCutOff", 1),
         ({"body": '{"hello": "world"}'}, "ModelError", 1),
         ({"body": "<html>not JSON</html>"}, "ModelError", 1),
         ({"body": '{"choices": []}'}, "ModelError", 1),
@@ -258,6 +263,49 @@ async def test_the_key_is_never_logged(
     assert KEY not in caplog.text + log.text + said
 
 
+async def test_a_try_ends_in_time_however_the_answer_drips() -> None:
+    async with serving({"text": "late", "drips": True}) as server:
+        error = await failure(server, maxRetries=1, timeoutSeconds=1)
+
+    assert (error.code, len(server.requests)) == ("ModelTimeout", 2)
+
+
+def test_an_agent_may_be_used_on_one_loop_after_the_other() -> None:
+    async def talk() -> None:
+        async with serving({"text": "tea"}) as server:
+            agent = IsekAgent(model=OpenAIModel("m", base_url=server.url, max_retries=0))
+            with ThreadPoolExecutor() as elsewhere:
+                answers = [
+                    await agent.arun("one"),
+                    await asyncio.to_thread(agent.run, "two"),
+                    await agent.arun("three"),
+                    await asyncio.wrap_future(elsewhere.submit(asyncio.run, agent.arun("four"))),
+                    await asyncio.wrap_future(elsewhere.submit(asyncio.run, agent.arun("five"))),
+                    await asyncio.to_thread(agent.run, "six"),
+                ]
+            await agent.aclose()
+
+            answers += [await agent.arun("seven"), await asyncio.to_thread(agent.run, "eight")]
+            await agent.aclose()
+        assert [str(answer) for answer in answers] == ["tea"] * 8
+
+    asyncio.run(talk())
+
+
+async def test_connections_are_closed_on_the_loop_that_made_them() -> None:
+    async with serving({"text": "tea"}) as server:
+        model = OpenAIModel("m", base_url=server.url)
+        await asyncio.to_thread(lambda: asyncio.run(model.invoke([USER])))
+        await until(lambda: not server.connections, what="they are closed")
+        await asyncio.to_thread(IsekAgent(model=model).run, "hi")
+        await model.invoke([USER])
+        assert server.connections == 2
+
+        await model.aclose()
+
+        await until(lambda: not server.connections, what="they are closed")
+
+
 async def pieces(model: Model, *tools: ToolSchema) -> tuple[list[str], ModelReply]:
     said = [piece async for piece in model.invoke_streaming([USER], tools)]
     reply = said.pop()
@@ -289,6 +337,7 @@ async def test_streamed_tool_calls_are_put_together(api: str) -> None:
     [
         ({"text": "one two three four", "breaksOff": True}, "ModelUnavailable"),
         ({"refusal": "I must not"}, "ModelRefused"),
+        ({"text": "The answer is, as foll", "cutOff": True}, "ModelAnswerCutOff"),
         ({"status": 401}, "ModelAuthenticationFailed"),
         ({"status": 500, "retryAfter": 0.01}, "ModelUnavailable"),
         ({"body": "<html>Welcome</html>"}, "ModelError"),
@@ -316,11 +365,32 @@ async def test_an_endpoint_that_does_not_count_has_its_tokens_estimated() -> Non
         assert (await model.invoke([Message("user", "1234")])).usage == Usage(5, 6)
 
 
-async def test_a_conversation_that_is_too_long_is_told_apart() -> None:
-    async with serving({"status": 400, "errorCode": "context_length_exceeded"}) as server:
+GEMINI = '[{"error": {"message": "The input token count (12) exceeds the maximum number of tokens allowed (8)."}}]'
+
+
+@pytest.mark.parametrize(
+    "turn",
+    [
+        {"status": 400, "errorCode": "context_length_exceeded"},
+        {"status": 400, "errorMessage": "This model's maximum context length is 4096 tokens."},
+        {"status": 400, "errorMessage": "prompt is too long: 208310 tokens > 200000 maximum"},
+        {"status": 400, "errorMessage": "the request exceeds the available context size"},
+        {"status": 400, "body": GEMINI},
+        {"status": 413},
+    ],
+)
+async def test_a_conversation_that_is_too_long_is_told_apart(turn: Turn) -> None:
+    async with serving(turn) as server:
         error = await failure(server)
 
     assert error.code == "ModelContextTooLong"
+
+
+async def test_an_account_that_is_used_up_is_no_rate_limit() -> None:
+    async with serving({"status": 429, "errorCode": "insufficient_quota"}) as server:
+        error = await failure(server)
+
+    assert (error.code, error.transient, len(server.requests)) == ("ModelError", False, 1)
 
 
 async def test_images_and_the_form_of_the_answer_go_along() -> None:
