@@ -100,12 +100,3 @@ def message_of(message: str | Message) -> Message:
     if not isinstance(message, str):
         raise TypeError(f"a message is a text or a Message, not {message!r}")
     return Message("user", message)
-
-
-def text_of(message: str | Message) -> str:
-    """What a message says.
-
-    Raises:
-        TypeError: it is neither a text nor a message.
-    """
-    return message_of(message).content

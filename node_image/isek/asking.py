@@ -50,6 +50,8 @@ class CallContext:
     """The libp2p peer that called in, when its sidecar vouches for it."""
     children: "list[Trace]" = field(default_factory=list)
     """Filled by whoever asks on behalf of this run; becomes the trace's children."""
+    spent: list[int] = field(default_factory=list)
+    """Tokens of those in this process that were asked on behalf of this run."""
     node_id: str | None = None
     """The node that works on it; None: a script."""
     asks: "Asks | None" = None

@@ -9,6 +9,7 @@ from isek.asking import Asks, CallContext, Runner
 from isek.errors import CallError, IsekError
 from isek.events import AskEnded, AskStarted
 from isek.loop_result import Handoff
+from isek.models.base import Message
 
 if TYPE_CHECKING:
     from isek.trace import Stopwatch
@@ -35,13 +36,13 @@ class Colleague(ABC):
         """The same, as far as whoever carries the messages of a run knows."""
         return self.description
 
-    async def ask(self, message: str, context: CallContext) -> Any:
+    async def ask(self, message: str | Message, context: CallContext) -> Any:
         """Their answer; ``context`` is that of who asks.
 
         Raises:
             IsekError: there is none.
         """
-        context.tell(AskStarted(self.name, message))
+        context.tell(AskStarted(self.name, message if isinstance(message, str) else message.content))
         begun, error_code = time.monotonic(), None
         try:
             return await self._ask(message, context)
@@ -55,7 +56,7 @@ class Colleague(ABC):
             context.tell(AskEnded(self.name, time.monotonic() - begun, error_code))
 
     @abstractmethod
-    async def _ask(self, message: str, context: CallContext) -> Any: ...
+    async def _ask(self, message: str | Message, context: CallContext) -> Any: ...
 
 
 class Near(Colleague):
@@ -71,11 +72,13 @@ class Near(Colleague):
     def __hash__(self) -> int:
         return id(self.runner)
 
-    async def _ask(self, message: str, context: CallContext) -> Any:
+    async def _ask(self, message: str | Message, context: CallContext) -> Any:
         deeper = context.deeper()
         watch, error_code = _stopwatch(context), None
         try:
-            answer = await handed_on((await self.runner.respond(message, deeper)).answer(), deeper)
+            result = await self.runner.respond(message, deeper)
+            context.spent.append(result.total_tokens)
+            answer = await handed_on(result.answer(), deeper)
         except IsekError as error:
             error_code = error.code
             raise
@@ -117,7 +120,7 @@ class Far(Colleague):
         asks = self._asks or context.asks
         return asks.describe(self.name) if asks else ""
 
-    async def _ask(self, message: str, context: CallContext) -> Any:
+    async def _ask(self, message: str | Message, context: CallContext) -> Any:
         asks = self._asks or context.asks
         if asks is None:
             raise CallError(
@@ -125,6 +128,15 @@ class Far(Colleague):
                 f"{self.name!r} is an address in a mesh, and this run is in none",
                 hint="host who asks on an isek.Node, or give it the other agent itself",
             )
+        if isinstance(message, Message):
+            if message.images:
+                raise CallError(
+                    "ImagesNotSupported",
+                    f"{self.name!r} cannot be shown images: what goes to an address is text",
+                    hint="ask an agent of the same process",
+                    status=400,
+                )
+            message = message.content
         return (await asks.ask(self.name, message, context)).text
 
 

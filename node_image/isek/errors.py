@@ -15,16 +15,13 @@ if TYPE_CHECKING:  # it needs pydantic, which takes a tenth of a second to impor
 
 TRANSIENT = frozenset(
     {
-        "AgentUnreachable",
-        "Draining",
         "MemoryUnavailable",
         "ModelRateLimited",
         "ModelTimeout",
         "ModelUnavailable",
-        "TooManyTasks",
     }
 )
-"""The codes of errors that may be gone when the same is asked again."""
+"""The codes of errors of a run that may be gone when the same is asked again."""
 
 
 class IsekError(Exception):
@@ -48,6 +45,8 @@ class IsekError(Exception):
         self.status = status
         self.trace = trace
         """What had been asked until then, where it is known."""
+        self.repeatable = True
+        """Whether nothing has happened yet that asking again would make happen twice."""
 
     def __reduce__(self) -> tuple[Any, ...]:
         """For copies and other processes: each kind of error is made in its own way."""
@@ -55,12 +54,13 @@ class IsekError(Exception):
 
     @property
     def transient(self) -> bool:
-        """Whether it may be gone when the same is asked again."""
-        return self.code in TRANSIENT
+        """Whether the same may be asked again, and it may be gone then."""
+        return self.code in TRANSIENT and self.repeatable
 
     def to_json(self) -> dict[str, Any]:
-        """The one shape of errors."""
-        return {"error": {"code": self.code, "message": self.message, "hint": self.hint}}
+        """The one shape of errors; only one that is not repeatable says so."""
+        told = {"code": self.code, "message": self.message, "hint": self.hint}
+        return {"error": told if self.repeatable else told | {"repeatable": False}}
 
 
 class RunError(IsekError):
@@ -91,6 +91,11 @@ class CallError(IsekError):
     ) -> None:
         super().__init__(code, message, hint=hint, status=status, trace=trace)
         self.retryable = retryable
+
+    @property
+    def transient(self) -> bool:
+        """Whether the same may be asked again: who may have been reached is not."""
+        return self.retryable
 
 
 def _restored(kind: type[IsekError], args: tuple[Any, ...], state: dict[str, Any]) -> IsekError:

@@ -48,6 +48,7 @@ class LoopResult:
     iterations: int = 0
     """Calls of the model; of a team, members that answered."""
     total_tokens: int = 0
+    """Of all calls of models, with those of agents in this process that were asked."""
     """Of all calls of the model, in and out."""
     tool_calls: int = 0
     """Tools that were called, failed ones too."""

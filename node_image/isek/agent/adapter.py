@@ -6,7 +6,7 @@ from typing import Any
 
 from isek.agent.limits import Limits
 from isek.agent.run import Tally, run_within
-from isek.answering import Answering, text_of
+from isek.answering import Answering, message_of
 from isek.asking import CallContext
 from isek.calling import outcome
 from isek.errors import IsekError, RunError
@@ -36,14 +36,23 @@ class Adapter(Answering):
     async def respond(self, message: str | Message, context: CallContext) -> LoopResult:
         """Answer within ``context``; what a node calls. Never raises an ``IsekError``."""
 
+        asked = message_of(message)
+
         async def work(bounded: CallContext, tally: Tally) -> Any:
+            if asked.images:
+                raise RunError(
+                    "ImagesNotSupported",
+                    f"{self.name!r} is an adapter, which cannot be shown images",
+                    hint="say in words what they show",
+                    status=400,
+                )
             tally.iterations = 1
-            return await self._answer(text_of(message), bounded)
+            return await self._answer(asked.content, bounded)
 
         return await run_within(
             work,
             name=self.name,
-            message=text_of(message),
+            message=asked.content,
             timeout_seconds=self.limits.timeout_seconds,
             context=context,
         )

@@ -27,6 +27,8 @@ class Tally:
     iterations: int = 0
     total_tokens: int = 0
     tool_calls: int = 0
+    repeatable: bool = True
+    """Whether nothing has happened yet that a second run would make happen twice."""
     errors: list[IsekError] = field(default_factory=list)
     """What went wrong without ending the run."""
 
@@ -46,7 +48,7 @@ async def run_within(
 ) -> LoopResult:
     """Do ``work`` until the timeout or the context's deadline, whichever comes first, and say what came of it."""
     tally = Tally()
-    bounded = replace(context, agent=name, deadline=min(context.deadline, time.monotonic() + timeout_seconds))
+    bounded = replace(context, agent=name, deadline=min(context.deadline, time.monotonic() + timeout_seconds), spent=[])
     payload: Any = ""
     exit_, errors = LoopExit.SATISFIED, ()  # type: tuple[LoopExit, tuple[IsekError, ...]]
     limit = asyncio.timeout(bounded.remaining_seconds())
@@ -59,15 +61,15 @@ async def run_within(
             exit_ = LoopExit.HANDOFF
     except IsekError as error:
         exit_, errors = EXITS.get(error.code, LoopExit.ERROR), (error,)
+        error.repeatable = error.repeatable and tally.repeatable
     except Exception as error:
         exit_ = LoopExit.ERROR
         if limit.expired() and isinstance(error, TimeoutError):
             errors = (_too_late(time.monotonic() - begun),)
         else:
             errors = (_unexpected(error, name, context),)
-    result = LoopResult(
-        exit_, payload, tally.iterations, tally.total_tokens, tally.tool_calls, (*errors, *tally.errors)
-    )
+    tokens = tally.total_tokens + sum(bounded.spent)
+    result = LoopResult(exit_, payload, tally.iterations, tokens, tally.tool_calls, (*errors, *tally.errors))
     return await _told(result, name, context, hooks)
 
 

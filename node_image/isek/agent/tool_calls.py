@@ -88,6 +88,7 @@ class ToolCalls:
             a_minute = self.setup.budget.max_tool_calls_per_minute
             raise ToolError(f"the agent has used up its {a_minute} tool calls a minute; answer with what there is")
         self.tally.tool_calls += 1
+        self.tally.repeatable = False
 
     async def _have_confirmed(self, tool: Tool, call: ToolCall) -> None:
         if self.setup.confirm is None:

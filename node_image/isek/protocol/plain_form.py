@@ -63,7 +63,9 @@ def read_answer(answer: HttpAnswer, address: str) -> Answer:
 def _error(error: dict[str, Any], status: int, trace: Trace | None) -> IsekError:
     code, message, hint = str(error["code"]), str(error.get("message", "")), str(error.get("hint", ""))
     if code not in _CALL_ERRORS:
-        return RunError(code, message, hint=hint, status=status, trace=trace)
+        failed = RunError(code, message, hint=hint, status=status, trace=trace)
+        failed.repeatable = error.get("repeatable") is not False
+        return failed
     nothing_happened = trace is None or not trace.children
     retryable = code in _REFUSALS and nothing_happened
     return CallError(code, message, hint=hint, status=status, trace=trace, retryable=retryable)

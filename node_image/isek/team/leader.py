@@ -1,19 +1,26 @@
 """The leader of a team: decides who does what, and puts the answers together."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from types import UnionType
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from isek.agent.agent import IsekAgent
 from isek.agent.run import Hook, Tally
 from isek.asking import CallContext
 from isek.colleague import Colleague
-from isek.models.base import Model
+from isek.events import Event, RunEnded, RunStarted, TextDelta
+from isek.models.base import Image, Message, Model
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
     from isek.team.decisions import Decisions
+
+T = TypeVar("T")
+
+OF_THE_TEAM = RunStarted | RunEnded
+"""The beginning and the end of a run are the team's, whatever its leader does between them."""
 
 
 class Leader:
@@ -24,16 +31,25 @@ class Leader:
         instructions: the team's, beside what each decision needs.
         members: whom it may name.
         hooks: are told what its model does.
+        images: that the task shows.
     """
 
     def __init__(
-        self, name: str, model: Model, instructions: str, members: Sequence[Colleague], hooks: tuple[Hook, ...] = ()
+        self,
+        name: str,
+        model: Model,
+        instructions: str,
+        members: Sequence[Colleague],
+        *,
+        hooks: tuple[Hook, ...] = (),
+        images: tuple[Image, ...] = (),
     ) -> None:
         self._name = name
         self._model = model
         self._instructions = instructions
         self._members = members
-        self._hooks = hooks
+        self._hooks = tuple(_but(OF_THE_TEAM, hook) for hook in hooks)
+        self._images = images
 
     async def plan(self, task: str, context: CallContext, tally: Tally) -> list[tuple[str, str]]:
         """Who is to do what at the same time: members' names and what each is asked.
@@ -85,37 +101,41 @@ class Leader:
         Raises:
             RunError: the model gave none.
         """
-        agent = self._agent(
-            "Answer the task from what the members answered; add nothing that they did not say.", context
-        )
-        result = await agent.respond(_with_answers(task, answers), context)
-        tally.total_tokens += result.total_tokens
-        return str(result.answer())
+        instructions = "Answer the task from what the members answered; add nothing that they did not say."
+        return str(await self._think(instructions, None, _with_answers(task, answers), context, tally))
 
     async def _decide(
         self, instructions: str, decision: "type[BaseModel]", task: str, context: CallContext, tally: Tally
     ) -> Any:
-        # what the leader thinks is not the team's answer
-        quiet = replace(context, on_event=None, session_id=None)
-        result = await self._agent(instructions, context, decision).respond(task, quiet)
-        tally.total_tokens += result.total_tokens
-        return result.answer()
+        if context.on_event is not None:  # what the leader decides is not the team's answer
+            context = replace(context, on_event=_but(TextDelta, context.on_event))
+        return await self._think(instructions, decision, task, context, tally)
 
-    def _agent(self, instructions: str, context: CallContext, output_type: Any = None) -> IsekAgent:
+    async def _think(self, instructions: str, output_type: Any, text: str, context: CallContext, tally: Tally) -> Any:
         described = "\n".join(f"- {each.name}: {each.described(context) or 'an agent'}" for each in self._members)
         parts = [self._instructions, "You lead a team. Its members are:\n" + described, instructions]
-        return IsekAgent(
+        agent = IsekAgent(
             self._name,
             model=self._model,
             instructions="\n\n".join(part for part in parts if part),
             output_type=output_type,
             hooks=self._hooks,
         )
+        if context.on_event is not None:
+            context = replace(context, on_event=_but(OF_THE_TEAM, context.on_event))
+        result = await agent.respond(Message("user", text, images=self._images), context)
+        tally.total_tokens += result.total_tokens
+        return result.answer()
 
     def _decisions(self) -> "Decisions":
         from isek.team.decisions import decisions  # noqa: PLC0415  (pydantic, which teams without a leader do without)
 
         return decisions(tuple(each.name for each in self._members))
+
+
+def _but(left_out: UnionType | type, tell: Callable[[Event], T]) -> Callable[[Event], T | None]:
+    """What tells of all events but some."""
+    return lambda event: None if isinstance(event, left_out) else tell(event)
 
 
 def _with_answers(task: str, answers: Sequence[tuple[str, str]]) -> str:

@@ -8,6 +8,7 @@ from isek.agent.run import Tally
 from isek.asking import CallContext
 from isek.colleague import Colleague
 from isek.errors import IsekError, RunError
+from isek.models.base import Image, Message
 from isek.team.leader import Leader
 from isek.team.retries import Retries, ask_with_retries
 from isek.together import together
@@ -27,6 +28,8 @@ class Work:
     on_member_failure: Literal["fail", "continue"]
     context: CallContext
     tally: Tally
+    images: tuple[Image, ...] = ()
+    """That the task shows, to each who works on it."""
 
     async def ask(self, member: Colleague, message: str) -> str | None:
         """The member's answer; None: it failed, and the team goes on without it.
@@ -34,8 +37,10 @@ class Work:
         Raises:
             RunError: ``MemberFailed``.
         """
+        self.tally.repeatable = False
+        shown = Message("user", message, images=self.images) if self.images else message
         try:
-            answer = as_text(await ask_with_retries(member, message, self.context, self.retries))
+            answer = as_text(await ask_with_retries(member, shown, self.context, self.retries))
         except IsekError as error:
             place = self.members.index(member) + 1
             failure = RunError(
@@ -109,13 +114,17 @@ async def collaborate(work: Work, task: str) -> str:
 async def adaptive(work: Work, task: str) -> str:
     """The leader decides each step from what came of those before, so many rounds at most."""
     answers: list[tuple[str, str]] = []
+    answered = False
     for _ in range(work.max_rounds):
         step = await work.led.next_step(task, answers, work.context, work.tally)
         if step is None:
             break
         member, request = step
         answer = await work.ask(work.named(member), request)
+        answered = answered or answer is not None
         answers.append((member, "(no answer: it failed)" if answer is None else answer))
+    if answers and not answered:
+        raise work.tally.errors.pop()
     return await work.led.merge(task, answers, work.context, work.tally)
 
 

@@ -8,6 +8,7 @@ from isek.asking import CallContext
 from isek.colleague import Colleague
 from isek.errors import IsekError
 from isek.log import log
+from isek.models.base import Message
 
 
 @dataclass(frozen=True)
@@ -24,7 +25,7 @@ class Retries:
         return self.backoff_seconds[min(attempt, len(self.backoff_seconds) - 1)] if self.backoff_seconds else 0
 
 
-async def ask_with_retries(member: Colleague, message: str, context: CallContext, retries: Retries) -> Any:
+async def ask_with_retries(member: Colleague, message: str | Message, context: CallContext, retries: Retries) -> Any:
     """The member's answer.
 
     Raises:

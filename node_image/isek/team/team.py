@@ -5,7 +5,7 @@ from typing import Any, Literal
 
 from isek.agent.limits import Limits
 from isek.agent.run import Hook, Tally, run_within
-from isek.answering import Answering, text_of
+from isek.answering import Answering, message_of
 from isek.asking import CallContext, Runner
 from isek.colleague import Colleague, Far, Near
 from isek.loop_result import LoopResult
@@ -122,12 +122,12 @@ class IsekTeam(Answering):
 
     async def respond(self, message: str | Message, context: CallContext) -> LoopResult:
         """Answer within ``context``; what a node calls. Never raises an ``IsekError``."""
-        task, members = text_of(message), self.members
+        task, members = message_of(message), self.members
 
         async def work(bounded: CallContext, tally: Tally) -> Any:
             leader = None
             if self.model is not None:
-                leader = Leader(self.name, self.model, self.instructions, members, self.hooks)
+                leader = Leader(self.name, self.model, self.instructions, members, hooks=self.hooks, images=task.images)
             run = Work(
                 members=members,
                 leader=leader,
@@ -136,13 +136,14 @@ class IsekTeam(Answering):
                 on_member_failure=self.on_member_failure,
                 context=bounded,
                 tally=tally,
+                images=task.images,
             )
-            return await MODES[self.mode](run, task) if members else task
+            return await MODES[self.mode](run, task.content) if members else task.content
 
         return await run_within(
             work,
             name=self.name,
-            message=task,
+            message=task.content,
             timeout_seconds=self.limits.timeout_seconds,
             context=context,
             hooks=self.hooks,

@@ -1,5 +1,5 @@
 import pytest
-from isek import Adapter, IsekAgent, IsekTeam
+from isek import Adapter, Image, IsekAgent, IsekTeam, Message
 from isek.asking import CallContext
 from isek.loop_result import LoopExit
 
@@ -41,6 +41,12 @@ def test_a_foreign_agent_answers_alone_in_a_team_and_as_a_tool(adapter: Adapter)
     assert str(adapter.run("hi")) == "HI"
     assert str(IsekTeam([adapter]).run("hi")) == "HI"
     assert (str(user.run("shout")), adapter_said(user)) == ("done", "HI")
+
+
+def test_an_adapter_does_not_drop_images() -> None:
+    result = Shouting().run(Message("user", "what is it?", images=(Image(url="https://example.org/sky.png"),)))
+
+    assert result.errors[0].code == "ImagesNotSupported"
 
 
 def test_what_a_foreign_agent_raises_is_an_error_of_the_run() -> None:

@@ -5,13 +5,16 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from isek import EchoModel, IsekAgent, IsekTeam, Retries, RunError
+from isek import CallError, Image, IsekAgent, IsekError, IsekTeam, Message, ModelReply, Retries, RunError
 from isek.colleague import Far
-from isek.events import AskStarted, RunEnded, TextDelta
+from isek.events import AskStarted, Event, ModelReplied, RunEnded, RunStarted, TextDelta
 from isek.loop_result import LoopExit
+from isek.models.base import Usage
+from isek.models.errors import ModelRateLimited
+from isek.team.modes import MODES, Mode
 
 from tests.support.asking import Directory, context
-from tests.support.recording_model import RecordingModel
+from tests.support.recording_model import RecordingModel, calls
 
 
 def members(**answers: str) -> list[IsekAgent]:
@@ -112,18 +115,27 @@ def test_a_team_goes_on_without_a_member_that_failed_when_it_may() -> None:
     assert [error.code for error in result.errors] == ["MemberFailed"]
 
 
-@pytest.mark.parametrize("mode", ["sequential", "collaborate"])
+@pytest.mark.parametrize("mode", ["sequential", "collaborate", "adaptive"])
 def test_a_team_of_which_all_failed_has_no_answer(mode: Any) -> None:
     directory = Directory({"rain": RunError("ModelError", "broken")})
+    leader = RecordingModel(step("rain", "rain?"), step(finished=True), "I guess that it rains")
 
-    result = IsekTeam([Far("rain", directory)], mode, model=EchoModel(), on_member_failure="continue").run("weather?")
+    result = IsekTeam([Far("rain", directory)], mode, model=leader, on_member_failure="continue").run("weather?")
 
     assert (result.exit, result.errors[0].code) == (LoopExit.ERROR, "MemberFailed")
 
 
-@pytest.mark.parametrize(("code", "tries"), [("AgentUnreachable", 3), ("ModelAuthenticationFailed", 1)])
-def test_a_member_is_asked_again_when_that_may_help(code: str, tries: int) -> None:
-    directory = Directory({"rain": RunError(code, "away")})
+@pytest.mark.parametrize(
+    ("error", "tries"),
+    [
+        (CallError("AgentUnreachable", "cannot be reached", retryable=True), 3),
+        (CallError("AgentUnreachable", "broke off before it answered"), 1),
+        (RunError("ModelRateLimited", "enough for now"), 3),
+        (RunError("ModelAuthenticationFailed", "no key"), 1),
+    ],
+)
+def test_a_member_is_asked_again_when_that_may_help_and_nothing_has_happened_yet(error: IsekError, tries: int) -> None:
+    directory = Directory({"rain": error})
     retries = Retries(attempts=2, backoff_seconds=(0,))
 
     IsekTeam([Far("rain", directory)], retries=retries).run("weather?")
@@ -131,8 +143,33 @@ def test_a_member_is_asked_again_when_that_may_help(code: str, tries: int) -> No
     assert len(directory.asked) == tries
 
 
+@pytest.mark.parametrize(("sends", "tries"), [(True, 1), (False, 3)])
+def test_what_a_member_has_done_is_not_done_again(*, sends: bool, tries: int) -> None:
+    sent: list[str] = []
+
+    def send_mail(to: str) -> None:
+        """Send it."""
+        sent.append(to)
+
+    class RateLimited(RecordingModel):
+        async def invoke(self, *args: Any, **rest: Any) -> ModelReply:
+            reply = await super().invoke(*args, **rest)
+            if not reply.tool_calls:
+                raise ModelRateLimited("enough for now")
+            return reply
+
+    begin = [calls(("send_mail", '{"to": "ann"}'))] if sends else []
+    model = RateLimited(*begin, *["never told"] * 3)
+    retries = Retries(attempts=2, backoff_seconds=(0,))
+
+    result = IsekTeam([IsekAgent("mailer", model=model, tools=[send_mail])], retries=retries).run("write to ann")
+
+    assert result.failed
+    assert (sent, len(model.conversations)) == (["ann"] if sends else [], tries + len(begin))
+
+
 async def test_there_is_no_pause_that_outlasts_the_deadline() -> None:
-    directory = Directory({"rain": RunError("AgentUnreachable", "away")})
+    directory = Directory({"rain": RunError("ModelTimeout", "no answer")})
 
     result = await IsekTeam([Far("rain", directory)]).respond("weather?", context(seconds=1))
 
@@ -150,6 +187,52 @@ async def test_only_the_merged_answer_is_told_as_the_teams() -> None:
     assert AskStarted("rain", "rain?") in events
     assert isinstance(events[-1], RunEnded)
     assert events[-1].agent == "desk"
+
+
+async def test_a_run_of_a_team_begins_and_ends_once_and_its_events_have_all_its_tokens() -> None:
+    def costing(*replies: str) -> RecordingModel:
+        return RecordingModel(*[ModelReply(reply, usage=Usage(5, 5)) for reply in replies])
+
+    told: list[Event] = []
+    rain = IsekAgent("rain", model=costing("it rains"))
+    leader = costing(plan(rain="rain?"), "Rain.")
+    team = IsekTeam([rain], "coordinate", "desk", model=leader, hooks=[told.append])
+
+    events = [event async for event in team.stream("weather?")]
+
+    for seen in (events, told):
+        assert [type(event) for event in seen if event.agent == "desk" and not isinstance(event, TextDelta)] == [
+            RunStarted,
+            ModelReplied,
+            ModelReplied,
+            RunEnded,
+        ]
+    assert sum(event.usage.total_tokens for event in events if isinstance(event, ModelReplied) and event.usage) == 30
+    assert isinstance(events[-1], RunEnded)
+    assert events[-1].result.total_tokens == 30
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_all_who_work_on_a_task_see_its_images(mode: Mode) -> None:
+    decided = {"coordinate": plan(rain="rain?"), "route": '{"member": "rain"}', "adaptive": step("rain", "rain?")}
+    leader = RecordingModel(decided.get(mode, "wet"), "wet", "wet")
+    [rain] = members(rain="it rains")
+    task = Message("user", "weather?", images=(Image(url="https://example.org/sky.png"),))
+
+    result = IsekTeam([rain], mode, model=leader, max_rounds=1).run(task)
+
+    assert not result.failed
+    for model in (rain.model, leader):
+        assert isinstance(model, RecordingModel)
+        assert all(conversation[-1].images == task.images for conversation in model.conversations)
+
+
+def test_images_are_not_dropped_on_the_way_to_an_address() -> None:
+    task = Message("user", "weather?", images=(Image(url="https://example.org/sky.png"),))
+
+    result = IsekTeam([Far("rain", Directory({"rain": "it rains"}))]).run(task)
+
+    assert "ImagesNotSupported: 'rain' cannot be shown images" in str(result)
 
 
 def test_teams_nest() -> None:
