@@ -1,10 +1,9 @@
 """Variables that lead to a model: of the environment, else of the file ``.env`` in the working directory."""
 
-import logging
 import os
 from pathlib import Path
 
-log = logging.getLogger(__name__)
+from isek.log import log
 
 DOTENV = Path(".env")
 API_KEY = "OPENAI_API_KEY"
@@ -22,5 +21,5 @@ def variable(name: str) -> str:
     try:
         return dotenv_values(DOTENV).get(name) or ""
     except (OSError, UnicodeDecodeError) as error:
-        log.warning("%s cannot be read: %s", DOTENV.absolute(), error)
+        log().warning("{} cannot be read: {}", DOTENV.absolute(), error)
         return ""

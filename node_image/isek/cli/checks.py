@@ -14,6 +14,7 @@ from typing import Any, Literal
 import click
 
 from isek import __version__
+from isek.environment import API_KEY, BASE_URL, variable
 from isek.processes.errors import LocalError
 
 PACKAGE = "isek-operator"
@@ -22,7 +23,6 @@ CLUSTER_SECONDS = 1.0
 API_GROUP = "isek.io"
 PORTS = (8080, 2378)
 """Of a ``Node`` and of ``isek registry``."""
-KEYS = ("OPENAI_API_KEY", "OPENAI_BASE_URL")
 
 State = Literal["ok", "missing", "note"]
 
@@ -110,9 +110,11 @@ def state_folder() -> Finding:
 
 def model() -> Finding:
     """Whether something leads to a model. Values are nobody's business."""
-    known = [name for name in KEYS if os.environ.get(name)]
+    known = [name for name in (API_KEY, BASE_URL) if variable(name)]
     if not known:
-        return Finding("model", "note", f"neither {' nor '.join(KEYS)} is set", f"export {KEYS[0]}=…, or use EchoModel")
+        return Finding(
+            "model", "note", f"neither {API_KEY} nor {BASE_URL} is set", f"export {API_KEY}=…, or use EchoModel"
+        )
     return Finding("model", "ok", " and ".join(known) + (" are set" if len(known) > 1 else " is set"))
 
 

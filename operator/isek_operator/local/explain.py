@@ -38,7 +38,7 @@ def explain(*, paths: tuple[Path, ...], output: str) -> None:
 
 
 def _print(planned: "Plan") -> None:
-    click.secho("In a cluster the operator makes, to begin with", bold=True)
+    click.secho("In a cluster the operator makes", bold=True)
     for resource, children in planned.children.items():
         click.echo(f"  {resource}")
         for number, child in enumerate(children):

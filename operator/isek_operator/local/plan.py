@@ -14,6 +14,7 @@ from isek.environment import API_KEY
 from isek_operator.decide.outcome import Manifest, Outcome
 from isek_operator.decide.reasons import Reason
 from isek_operator.decide.references import User, mesh, mesh_name, model_keys
+from isek_operator.local.children import children
 from isek_operator.local.code import CodeFiles, LocalCode, local_code, yaml_paths
 from isek_operator.local.python_files import PythonFiles
 from isek_operator.local.world import LocalWorld, SecretName, read_config_maps, read_namespaces, read_secrets
@@ -66,7 +67,7 @@ class Plan:
     """What is different from a cluster: what is passed over, and why."""
     problems: tuple[str, ...]
     """What is wrong with single Python files; what others ask for runs."""
-    children: Mapping[str, tuple[str, ...]]
+    children: Mapping[str, Sequence[str]]
     """What an operator would make for each resource: ``<kind> <name>`` of each object, by ``<kind> <name>``."""
 
 
@@ -85,7 +86,8 @@ def plan(paths: Sequence[Path], known: PythonFiles) -> Plan:
     secrets = read_secrets(documents, NAMESPACE)
     borrowed = list(_borrow_api_keys(resources, secrets))
     world = LocalWorld(resources, secrets, read_namespaces(documents), code.config_maps)
-    outcomes = _decide_all(world, decisions(OperatorSettings()))
+    decide = decisions(OperatorSettings())
+    outcomes = _decide_all(world, decide)
     problems = [line for resource, outcome in outcomes for line in _problems(resource, outcome)]
     if problems:
         raise DocumentError("\n".join(dict.fromkeys((*code.problems, *problems))))
@@ -94,7 +96,8 @@ def plan(paths: Sequence[Path], known: PythonFiles) -> Plan:
         nothing = "nothing to run: there is no IsekAgent, IsekTeam or IsekNode with replicas"
         raise DocumentError("\n".join((*code.problems, nothing)))
     notes = (*borrowed, *code.notes, *_passed_over(documents, written))
-    return Plan(pods, secrets, _entry(pods, world), notes, code.problems, dict(_children(outcomes)))
+    made = dict(children(outcomes, written, decide, world))
+    return Plan(pods, secrets, _entry(pods, world), notes, code.problems, made)
 
 
 def _decide_all(world: LocalWorld, decide: Decide) -> list[tuple[Resource, Outcome]]:
@@ -115,12 +118,6 @@ def _problems(resource: Resource, outcome: Outcome) -> Iterator[str]:
             keys = (key for key in model_keys(resource, "OpenAI") if missing and key.field in finding.message)
             hint = f", or export {API_KEY}" if any(keys) else ""
             yield f"{resource.kind} {resource.name}: {finding.message}{hint}"
-
-
-def _children(outcomes: Sequence[tuple[Resource, Outcome]]) -> Iterator[tuple[str, tuple[str, ...]]]:
-    for resource, outcome in outcomes:
-        made = (f"{each['kind']} {each['metadata']['name']}" for each in outcome.wish or ())
-        yield f"{resource.kind} {resource.name}", tuple(made)
 
 
 def _borrow_api_keys(resources: Sequence[Resource], secrets: dict[SecretName, dict[str, bytes]]) -> Iterator[str]:

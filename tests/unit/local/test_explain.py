@@ -15,12 +15,34 @@ def test_the_children_and_the_processes_of_a_folder_are_named() -> None:
     said = json.loads(shown.output)
     children = {each["resource"]: each["children"] for each in said["cluster"]}
     assert {"Deployment researcher-agent", "Service researcher-agent"} <= set(children["IsekAgent researcher"])
-    assert "Service default-etcd" in children["IsekMesh default"]
+    assert {"Secret default-p2p", "StatefulSet default-etcd"} <= set(children["IsekMesh default"])
     assert [each["node"] for each in said["local"]] == [
         "newsroom-team-0.default",
         "researcher-agent-0.default",
         "writer-agent-0.default",
     ]
+
+
+def test_an_etcd_that_somebody_else_runs_is_not_made(tmp_path: Path) -> None:
+    file = tmp_path / "mesh.yaml"
+    file.write_text(
+        """
+apiVersion: isek.io/v1alpha1
+kind: IsekMesh
+metadata: {name: default}
+spec: {etcd: {external: {endpoints: ["https://etcd.example.org:2379"], tlsSecret: {name: client}}}}
+---
+apiVersion: isek.io/v1alpha1
+kind: IsekAgent
+metadata: {name: a}
+spec: {model: {provider: Echo}}
+"""
+    )
+
+    shown = CliRunner().invoke(main, ["explain", "-f", str(file), "-o", "json"])
+
+    children = {each["resource"]: each["children"] for each in json.loads(shown.output)["cluster"]}
+    assert children["IsekMesh default"] == ["Secret default-p2p"]
 
 
 def test_for_people_it_is_a_tree() -> None:
