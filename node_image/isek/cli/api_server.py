@@ -19,6 +19,7 @@ from urllib3.exceptions import HTTPError
 from yaml import YAMLError
 
 TIMEOUT_SECONDS = 10
+NO_LOCAL_MESH = "no local mesh is running, and "
 
 
 class NotFoundError(Exception):
@@ -52,8 +53,8 @@ class ApiServer:
         except (ConfigException, YAMLError, OSError, ValueError, TypeError, KeyError) as error:
             reason = " ".join(str(error).split()).rstrip(".")
             raise click.ClickException(
-                "no local mesh is running, and the kubeconfig leads to no cluster: "
-                f"{reason}; start one with `isek up -f FOLDER`, or set KUBECONFIG"
+                f"{NO_LOCAL_MESH}the kubeconfig leads to no cluster: {reason}; "
+                "start one with `isek up -f FOLDER`, or set KUBECONFIG"
             ) from None
         configuration.retries = False  # who waits at a terminal tries again
         return cls(configuration, chosen["name"], chosen.get("context", {}).get("namespace") or "default")

@@ -129,7 +129,7 @@ def ports() -> Finding:
 
 def cluster() -> Finding:
     """The cluster of the kubeconfig, and whether it knows Isek's resources."""
-    from isek.cli.api_server import ApiServer, NotFoundError  # noqa: PLC0415  (the kubernetes package takes its time)
+    from isek.cli.api_server import NO_LOCAL_MESH, ApiServer, NotFoundError  # noqa: PLC0415  (the kubernetes package takes its time)
 
     try:
         server = ApiServer.of_kubeconfig(None)
@@ -144,7 +144,7 @@ def cluster() -> Finding:
                 "install the operator: helm install isek charts/isek-operator -n isek-system --create-namespace",
             )
     except click.ClickException as error:
-        said, _, fix = error.message.partition("; ")
+        said, _, fix = error.message.removeprefix(NO_LOCAL_MESH).partition("; ")
         return Finding("cluster", "note", said, fix)
     served = ", ".join(each["groupVersion"] for each in group["versions"])
     return Finding("cluster", "ok", f"{server.name}, Kubernetes {version}, {served}")

@@ -46,6 +46,15 @@ def refused(finished: Finished) -> str:
     return finished.err
 
 
+async def test_the_doctor_finds_the_cluster_and_its_resources(home: Home) -> None:
+    found = await home.isek("doctor", "-o", "yaml")
+
+    [cluster] = [each for each in yaml.safe_load(found.out) if each["name"] == "cluster"]
+    assert cluster["state"] == "ok"
+    assert cluster["said"].startswith(f"cluster '{CONTEXT}', Kubernetes v1.")
+    assert cluster["said"].endswith(", isek.io/v1alpha1")
+
+
 async def test_an_agent_that_does_not_exist_is_named_with_one_that_does(home: Home, kube: KubeClient) -> None:
     await kube.apply(agent("writer"))
 

@@ -25,13 +25,18 @@ def test_help_lists_every_command_also_those_of_other_packages() -> None:
     )
 
 
-def test_help_imports_nothing_heavy() -> None:
-    program = (
-        "import sys; from isek.cli.main import main; main(['--help'], standalone_mode=False); "
-        f"sys.exit(str([name for name in {HEAVY} if name in sys.modules]).strip('[]'))"
-    )
+def test_the_help_of_the_whole_and_of_each_command_imports_nothing_heavy() -> None:
+    program = f"""
+import sys
+from click import Context
+from isek.cli.main import main
+for words in ([], *([name] for name in main.list_commands(Context(main)))):
+    main([*words, "--help"], standalone_mode=False)
+sys.exit(str([name for name in {HEAVY} if name in sys.modules]).strip("[]"))
+"""
     finished = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
 
+    assert "Usage: -c version" in finished.stdout
     assert finished.stderr.strip() == ""
 
 

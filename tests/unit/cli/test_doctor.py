@@ -1,8 +1,12 @@
 """What a machine lacks, what is said of it, and what `isek setup` runs."""
 
 import json
+import os
 import socket
+import subprocess
 import sys
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -19,8 +23,8 @@ GOOD_TO_KNOW = Finding("model", "note", "there is no key", "export OPENAI_API_KE
 
 
 @pytest.fixture(autouse=True)
-def machine_without_a_cluster(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setenv("KUBECONFIG", str(tmp_path / "none"))
+def home_of_its_own(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(checks, "CHECKS", [each for each in checks.CHECKS if each is not checks.cluster])
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
 
 
@@ -38,7 +42,6 @@ def test_all_that_agents_need_is_there() -> None:
     assert found.exit_code == 0
     said = {each["name"]: (each["state"], each["said"]) for each in json.loads(found.output)}
     assert said["Python packages"][0] == said["Node.js"][0] == said["libp2p sidecar"][0] == "ok"
-    assert said["cluster"][0] == "note"
 
 
 def test_a_key_is_never_shown(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -58,6 +61,50 @@ def test_a_port_in_use_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
         found = checks.ports()
 
     assert (found.state, found.said) == ("note", f"in use: {port}")
+
+
+class BareCluster(BaseHTTPRequestHandler):
+    """An API server that has its version, and no other resources than its own."""
+
+    def do_GET(self) -> None:
+        known = self.path == "/version"
+        self.send_response(200 if known else 404)
+        self.end_headers()
+        self.wfile.write(b'{"gitVersion": "v1.36.0"}' if known else b"{}")
+
+    def log_message(self, *_: object) -> None:
+        """Nothing."""
+
+
+def cluster_of(kubeconfig: Path) -> dict[str, str]:
+    """What a doctor of its own, which is told of a kubeconfig as it starts, says of the cluster."""
+    variables = {**os.environ, "KUBECONFIG": str(kubeconfig)}
+    program = [sys.executable, "-m", "isek.cli.main", "doctor", "-o", "json"]
+    ran = subprocess.run(program, env=variables, capture_output=True, check=True)
+    found: dict[str, dict[str, str]] = {each["name"]: each for each in json.loads(ran.stdout)}
+    return found["cluster"]
+
+
+def test_a_cluster_without_the_resources_is_told_from_none(tmp_path: Path) -> None:
+    none = cluster_of(tmp_path / "none")
+    with ThreadingHTTPServer(("127.0.0.1", 0), BareCluster) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        config = {
+            "current-context": "bare",
+            "contexts": [{"name": "bare", "context": {"cluster": "bare", "user": "bare"}}],
+            "clusters": [{"name": "bare", "cluster": {"server": f"http://127.0.0.1:{server.server_port}"}}],
+            "users": [{"name": "bare", "user": {}}],
+        }
+        (tmp_path / "bare").write_text(json.dumps(config))
+        bare = cluster_of(tmp_path / "bare")
+        server.shutdown()
+
+    assert (none["state"], none["said"].split(":")[0]) == ("note", "the kubeconfig leads to no cluster")
+    assert (bare["state"], bare["said"]) == (
+        "note",
+        "cluster 'bare', Kubernetes v1.36.0, does not know Isek's resources",
+    )
+    assert bare["fix"].startswith("install the operator: helm install")
 
 
 def test_a_package_that_is_not_installed_is_named_and_can_be(monkeypatch: pytest.MonkeyPatch) -> None:
