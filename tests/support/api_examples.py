@@ -158,6 +158,11 @@ RULES = [
         agent(memory={**POSTGRESQL, "storage": {}}),
         agent(memory={"provider": "SQLite"}),
     ),
+    RuleExample(
+        "spec.memory.claim: this is the claim that is made for the agent",
+        agent("writer", memory={**SQLITE, "claim": {"name": "writer-agent-memory"}}),
+        agent("editor", memory={**SQLITE, "claim": {"name": "writer-agent-memory"}}),
+    ),
     RuleExample("SQLite is for one replica", agent(memory=SQLITE, replicas=2), agent(memory=SQLITE, replicas=0)),
     RuleExample("SQLite is for one replica", agent(memory=SQLITE, replicas=2), agent(memory=POSTGRESQL, replicas=2)),
     RuleExample("SQLite needs pods of its own", agent(memory=SQLITE, **HOSTED), agent(memory=POSTGRESQL, **HOSTED)),

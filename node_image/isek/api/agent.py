@@ -96,6 +96,18 @@ class IsekAgent(Resource):
                 for tool in agent.spec.tools
             ),
         ),
+        Rule(
+            cel=(
+                "!has(self.spec.memory) || !has(self.spec.memory.claim) || "
+                "self.spec.memory.claim.name != self.metadata.name + '-agent-memory'"
+            ),
+            message="spec.memory.claim: this is the claim that is made for the agent: leave claim out, and set storage",
+            holds=lambda agent: (
+                agent.spec.memory is None
+                or agent.spec.memory.claim is None
+                or agent.spec.memory.claim.name != f"{agent.metadata.name}-agent-memory"
+            ),
+        ),
     )
 
     spec: IsekAgentSpec
