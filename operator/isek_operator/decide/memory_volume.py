@@ -10,7 +10,6 @@ from isek_operator.decide.conditions import Verdict
 from isek_operator.decide.outcome import Manifest
 from isek_operator.decide.problem import Problem
 from isek_operator.decide.reasons import Reason
-from isek_operator.decide.references import referenced_claims
 from isek_operator.decide.world import World
 from isek_operator.manifests.memory_claim import memory_claim, memory_claim_name
 from isek_operator.manifests.meta import role_label
@@ -86,16 +85,3 @@ def gather_memory_volume(resource: Resource, world: World) -> MemoryVolume | Non
     labelled = world.labelled("PersistentVolumeClaim", resource.namespace, role_label(resource), resource.name)
     claim = next((each for each in labelled if each["metadata"]["name"] == name), None)
     return MemoryVolume(resource, memory.volume, claim)
-
-
-def missing_claims(resource: Resource, world: World) -> tuple[Problem, ...]:
-    """One problem for each volume claim that ``resource`` refers to and that does not exist."""
-    return tuple(
-        Problem(
-            Reason.CLAIM_NOT_FOUND,
-            f"PersistentVolumeClaim {name!r} does not exist in namespace {namespace!r}; create it, or fix "
-            "spec.memory.claim, or leave that out to have one made",
-        )
-        for namespace, name in sorted(referenced_claims(resource))
-        if world.named("PersistentVolumeClaim", namespace, name) is None
-    )

@@ -1,38 +1,26 @@
 """What becomes of an IsekMesh."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from isek.api import IsekMesh, Resource
 
 from isek_operator.decide.conditions import Verdict, resolved_references, verdict_findings
 from isek_operator.decide.etcd.availability import external_available, external_verdict, managed_available
-from isek_operator.decide.etcd.certificates import (
-    Credentials,
-    ObservedCertificates,
-    decide_certificates,
-    gather_certificates,
-)
-from isek_operator.decide.etcd.gathering import external_access, gather_situation, managed_access
-from isek_operator.decide.etcd.membership import Membership
+from isek_operator.decide.etcd.certificates import Credentials, decide_certificates
 from isek_operator.decide.etcd.plan import plan
 from isek_operator.decide.etcd.ruling import Plan
-from isek_operator.decide.etcd.situation import Situation
 from isek_operator.decide.etcd.versions import lowest_version
 from isek_operator.decide.etcd.versions import refusal as image_refusal
-from isek_operator.decide.etcd.view import EtcdAccess
-from isek_operator.decide.etcd.volumes import Volumes, about_volumes, shape, volumes, with_the_volumes_of
-from isek_operator.decide.grants import refusal
-from isek_operator.decide.missing import missing_secrets
+from isek_operator.decide.etcd.volumes import about_volumes
+from isek_operator.decide.observed_mesh import ObservedMesh, gather_mesh
 from isek_operator.decide.outcome import Doomed, Finding, GeneratedSecret, Manifest, Outcome, OwnFate, Upgrade
 from isek_operator.decide.problem import Problem
 from isek_operator.decide.reasons import Reason
-from isek_operator.decide.references import MeshName, mesh_users
-from isek_operator.decide.rollout import OUTDATED, child
+from isek_operator.decide.rollout import OUTDATED
 from isek_operator.decide.upgrade import NO_UPGRADE, Turn, etcd_turn, marked
 from isek_operator.decide.world import World
-from isek_operator.manifests.etcd import etcd_endpoints, etcd_name, etcd_selector, etcd_shape
+from isek_operator.manifests.etcd import etcd_endpoints
 from isek_operator.manifests.etcd_config import etcd_config_map
 from isek_operator.manifests.isek_mesh import MADE_BY_DEFAULT
 from isek_operator.manifests.meta import MANAGER
@@ -41,66 +29,10 @@ from isek_operator.manifests.pod_disruption_budget import etcd_disruption_budget
 from isek_operator.manifests.secret import private_network_secret
 from isek_operator.manifests.service import etcd_client_service, etcd_peer_service
 from isek_operator.manifests.service_account import etcd_service_account
-from isek_operator.manifests.stateful_set import TRUST_ANNOTATION, etcd_stateful_set
+from isek_operator.manifests.stateful_set import etcd_stateful_set
 from isek_operator.settings import OperatorSettings
 
 LOOK_FOR_REMAINS_SECONDS = 1.0
-LEFT_BEHIND = ("Pod", "PersistentVolumeClaim")
-"""What a StatefulSet leaves behind for a while."""
-
-
-@dataclass(frozen=True)
-class ObservedMesh:
-    """All that a decision about an IsekMesh depends on."""
-
-    mesh: IsekMesh
-    """As it is asked for; with the volumes that its etcd has as long as they cannot be others."""
-    volumes: Volumes
-    users: int
-    """IsekNodes, IsekAgents and IsekTeams that have pods of their own in it."""
-    spec_managers: frozenset[str]
-    stateful_set: Manifest | None
-    situation: Situation
-    access: EtcdAccess
-    missing_secrets: tuple[Problem, ...]
-    certificates: ObservedCertificates
-    upgrades: Mapping[str, int]
-    """How many workloads are on their way to each version of the operator."""
-    remains: tuple[str, ...]
-    """Pods and volume claims of a StatefulSet that is no more, as far as they are still there."""
-
-    @property
-    def misshapen(self) -> bool:
-        """Whether the StatefulSet is there and was made for another specification that it cannot be changed to."""
-        return self.volumes is Volumes.OTHERS
-
-    @property
-    def ready_members(self) -> int:
-        """Members that answer, as the kubelets see it."""
-        return _status(self.stateful_set).get("readyReplicas") or 0
-
-
-def gather_mesh(mesh: IsekMesh, world: World, settings: OperatorSettings) -> ObservedMesh:
-    """Look up all that a decision about ``mesh`` depends on."""
-    children = tuple(world.children(mesh.metadata.uid))
-    stateful_set = child(children, "StatefulSet", etcd_name(mesh))
-    stand = volumes(mesh, stateful_set, _labelled(mesh, world, "PersistentVolumeClaim"))
-    if stateful_set is not None and stand in {Volumes.KEPT, Volumes.LEAVING}:
-        mesh = with_the_volumes_of(stateful_set, mesh)
-    membership = _membership(mesh, world, child(children, "ConfigMap", etcd_name(mesh)), stateful_set)
-    return ObservedMesh(
-        mesh=mesh,
-        volumes=stand,
-        users=sum(1 for user in mesh_users(MeshName.of(mesh), world) if not refusal(mesh, user.namespace, world)),
-        spec_managers=world.spec_managers("IsekMesh", mesh.namespace, mesh.name),
-        stateful_set=stateful_set,
-        situation=gather_situation(mesh, world, stateful_set, membership, settings),
-        access=external_access(mesh) if mesh.spec.etcd.external else managed_access(mesh, world),
-        missing_secrets=missing_secrets(mesh, world),
-        certificates=gather_certificates(mesh, world),
-        upgrades=world.upgrades(),
-        remains=() if stateful_set else tuple(_remains(mesh, world)),
-    )
 
 
 def decide_mesh(mesh: Resource, world: World, settings: OperatorSettings) -> Outcome:
@@ -158,7 +90,7 @@ def judge_managed(observed: ObservedMesh, settings: OperatorSettings) -> Outcome
     planned = Plan(situation.membership, None, _recreating(observed)) if recreating else plan(situation)
     # what is not there is not looked into
     problems = observed.missing_secrets or ((credentials.problem,) if credentials.problem else ())
-    image = (refused and _image(observed.stateful_set)) or mesh.spec.etcd.image
+    image = (refused and observed.image) or mesh.spec.etcd.image
     its_turn = NO_UPGRADE if recreating else _turn(observed, settings)
     verdict = _verdict(observed, planned, problems, image, refused)
     if verdict.ready:
@@ -187,16 +119,6 @@ def judge_managed(observed: ObservedMesh, settings: OperatorSettings) -> Outcome
     )
 
 
-def _membership(mesh: IsekMesh, world: World, config_map: Manifest | None, stateful_set: Manifest | None) -> Membership:
-    """Who has been written down; an empty cluster takes the place of one whose StatefulSet goes, or went with all."""
-    second = Membership.of(stateful_set)
-    known = Membership.of(config_map) or second or Membership.first(f"{mesh.metadata.uid}-1")
-    is_other = stateful_set is not None and shape(stateful_set) != etcd_shape(mesh)
-    goes = is_other and second is not None and second.token == known.token
-    went = stateful_set is None and not known.untouched and not any(_labelled(mesh, world, *LEFT_BEHIND))
-    return known.successor() if goes or went else known
-
-
 def _network_key(mesh: IsekMesh) -> tuple[GeneratedSecret, ...]:
     return (private_network_secret(mesh),) if mesh.spec.p2p.enabled else ()
 
@@ -215,7 +137,7 @@ def _wish(
     yield etcd_service_account(mesh)
     yield from (etcd_peer_service(mesh), etcd_client_service(mesh))
     yield from (etcd_disruption_budget(mesh), etcd_network_policy(mesh, settings))
-    trust = credentials.trust or _trust(observed.stateful_set)
+    trust = credentials.trust or observed.trust
     if trust:
         # before the StatefulSet: a pod finds what it starts with
         yield etcd_config_map(mesh, planned.membership)
@@ -228,19 +150,6 @@ def _turn(observed: ObservedMesh, settings: OperatorSettings) -> Turn:
         return NO_UPGRADE
     outdated = any(pod.outdated and pod.upgrade for pod in observed.situation.pods.values())
     return etcd_turn(observed.stateful_set, observed.upgrades, settings, outdated=outdated)
-
-
-def _trust(stateful_set: Manifest | None) -> str | None:
-    """What the pods were started with: while a Secret is missing, they stay as they are."""
-    template = stateful_set["spec"]["template"]["metadata"] if stateful_set else {}
-    found: str | None = (template.get("annotations") or {}).get(TRUST_ANNOTATION)
-    return found
-
-
-def _image(stateful_set: Manifest | None) -> str | None:
-    """The image that the members have."""
-    containers = stateful_set["spec"]["template"]["spec"]["containers"] if stateful_set else ()
-    return next((str(each["image"]) for each in containers if each["name"] == "etcd"), None)
 
 
 def _fate(observed: ObservedMesh) -> OwnFate:
@@ -258,9 +167,9 @@ def _verdict(
         return Verdict.stuck(problems[0])
     if not planned.verdict.ready:
         return planned.verdict
-    if _image(observed.stateful_set) != image:
+    if observed.image != image:
         return Verdict.moving(Reason.ROLLING_OUT, f"members with image {image} are on their way")
-    status = _status(observed.stateful_set)
+    status = observed.status
     generation = observed.stateful_set["metadata"].get("generation", 0) if observed.stateful_set else 1
     if (status.get("observedGeneration") or 0) < generation:
         return Verdict.moving(Reason.ROLLING_OUT, "the StatefulSet is about to follow the latest specification")
@@ -290,25 +199,6 @@ def _look_again_after(
     return min((each for each in waits if each is not None), default=None)
 
 
-def _status(stateful_set: Manifest | None) -> dict[str, Any]:
-    return (stateful_set or {}).get("status") or {}
-
-
 def _doomed(stateful_set: Manifest) -> Doomed:
     metadata = stateful_set["metadata"]
     return Doomed("StatefulSet", metadata["name"], metadata["uid"])
-
-
-def _remains(mesh: IsekMesh, world: World) -> Iterable[str]:
-    for each in _labelled(mesh, world, *LEFT_BEHIND):
-        metadata = each["metadata"]
-        # one that nobody owns any more (kubectl delete --cascade=orphan) is taken over by the new StatefulSet
-        if metadata.get("deletionTimestamp") or metadata.get("ownerReferences"):
-            yield f"{each['kind']} {metadata['name']}"
-
-
-def _labelled(mesh: IsekMesh, world: World, *kinds: str) -> Iterable[Manifest]:
-    """The members' objects of these kinds."""
-    ((label, value),) = etcd_selector(mesh).items()
-    for kind in kinds:
-        yield from world.labelled(kind, mesh.namespace, label, value)

@@ -1,10 +1,10 @@
-"""Secrets and ConfigMaps, and keys in them, that are referred to and are not there."""
+"""Secrets and ConfigMaps, keys in them, and volume claims that are referred to and are not there."""
 
 from isek.api import IsekAgent, Resource
 
 from isek_operator.decide.problem import Problem
 from isek_operator.decide.reasons import Reason
-from isek_operator.decide.references import secret_keys
+from isek_operator.decide.references import referenced_claims, secret_keys
 from isek_operator.decide.world import World
 
 
@@ -40,3 +40,16 @@ def missing_code(resource: Resource, world: World) -> tuple[Problem, ...]:
     else:
         message = f"ConfigMap {name!r} has no key {code.file!r}; add the file, or fix spec.code.entrypoint"
     return (Problem(Reason.CODE_NOT_FOUND, message),)
+
+
+def missing_claims(resource: Resource, world: World) -> tuple[Problem, ...]:
+    """One problem for each volume claim that ``resource`` refers to and that does not exist."""
+    return tuple(
+        Problem(
+            Reason.CLAIM_NOT_FOUND,
+            f"PersistentVolumeClaim {name!r} does not exist in namespace {namespace!r}; create it, or fix "
+            "spec.memory.claim, or leave that out to have one made",
+        )
+        for namespace, name in sorted(referenced_claims(resource))
+        if world.named("PersistentVolumeClaim", namespace, name) is None
+    )

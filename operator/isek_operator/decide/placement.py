@@ -4,8 +4,7 @@ from dataclasses import dataclass
 
 from isek_operator.decide.cycles import cycle_problem, member_cycle
 from isek_operator.decide.joining import InTheMaking, Joined, Joining, ObservedJoining, gather_joining, join
-from isek_operator.decide.memory_volume import missing_claims
-from isek_operator.decide.missing import missing_code, missing_secrets
+from isek_operator.decide.missing import missing_claims, missing_code, missing_secrets
 from isek_operator.decide.names import name_conflict, name_rival
 from isek_operator.decide.node import ObservedNode, gather_node
 from isek_operator.decide.problem import Problem
