@@ -14,6 +14,7 @@ from isek.node.ask import AskEndpoint, failure
 from isek.node.caller import SharedToken
 from isek.node.chat import ChatEndpoint, Models
 from isek.node.host import Host
+from isek.node.local_names import LocalNames, is_loopback
 from isek.node.membership import Membership
 from isek.node.metrics import Metrics
 from isek.node.settings import NodeSettings
@@ -27,6 +28,8 @@ CARD_PATH = "/.well-known/agent-card.json"
 def create_app(settings: NodeSettings, host: Host, membership: Membership, metrics: Metrics) -> FastAPI:
     """The application of one node: what it hosts in ``host``, its place in the mesh in ``membership``."""
     app = FastAPI(title="Isek node", version=__version__, openapi_url=None)  # without it there are no docs either
+    if is_loopback(settings.host):
+        app.add_middleware(LocalNames)
     token = SharedToken(settings.p2p_token_file if settings.p2p_enabled else None)
     a2a = A2A()
     ask = AskEndpoint(host, a2a, token, settings.max_body_bytes)

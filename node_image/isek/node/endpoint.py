@@ -27,8 +27,10 @@ class Endpoint(ABC):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request."""
+        request = Request(scope, receive)
         try:
-            response = await self._respond(Request(scope, receive), receive)
+            _check_type(request)
+            response = await self._respond(request, receive)
         except ClientDisconnect:
             return
         except IsekError as error:
@@ -71,6 +73,22 @@ class Endpoint(ABC):
                 raise CallError("BodyTooLarge", f"the body is larger than {self._max_body_bytes} bytes", status=413)
             chunks.append(chunk)
         return b"".join(chunks)
+
+
+def _check_type(request: Request) -> None:
+    """Let JSON pass alone: what else there is, browsers send on behalf of any web page, without asking first.
+
+    Raises:
+        CallError: ``UnsupportedMediaType``.
+    """
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind != "application/json":
+        raise CallError(
+            "UnsupportedMediaType",
+            f"the body must be application/json, not {kind or 'of no type'}",
+            hint="send the header Content-Type: application/json",
+            status=415,
+        )
 
 
 def parse_json(body: bytes) -> Any:

@@ -38,6 +38,8 @@ RESOURCES = [
     team("circle-b", "circle-a", limits={"maxConcurrentTasks": 20}),
 ]
 
+JSON = {"Content-Type": "application/json"}
+
 
 @pytest.fixture(scope="module")
 async def node(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[NodeProcess]:
@@ -51,7 +53,8 @@ async def get(url: str) -> tuple[int, dict[str, Any]]:
 
 
 async def post(url: str, body: bytes, **headers: str) -> tuple[int, dict[str, Any]]:
-    async with aiohttp.ClientSession() as session, session.post(url, data=body, headers=headers) as response:
+    about = JSON | headers
+    async with aiohttp.ClientSession() as session, session.post(url, data=body, headers=about) as response:
         return response.status, await response.json()
 
 
@@ -139,6 +142,8 @@ async def test_the_callers_deadline_counts(node: NodeProcess) -> None:
         (b'{"message": 1, "session_id": []}', {}, 400, "message: Input should be a valid string; session_id: Input"),
         (b'{"message": "x"}', {"Isek-Timeout-Ms": "soon"}, 400, "header Isek-Timeout-Ms must be a whole number"),
         (b'{"message": "x"}', {"Isek-Call-Depth": "17"}, 508, "the call is 17 calls deep"),
+        (b'{"message": "x"}', {"Content-Type": "text/plain"}, 415, "the body must be application/json, not text/plain"),
+        (b'{"message": "x"}', {"Content-Type": ""}, 415, "the body must be application/json, not of no type"),
         (b'{"message": "%s"}' % (b"x" * 5000), {}, 413, "the body is larger than 4096 bytes"),
     ],
 )
@@ -152,12 +157,27 @@ async def test_a_bad_request_is_answered_with_what_is_wrong(
     assert set(answer["error"]) == {"code", "message", "hint"}
 
 
+@pytest.mark.parametrize("name", ["evil.example", "evil.example:80", "localhost.evil.example", "[", ""])
+async def test_a_web_page_that_leads_its_own_name_to_this_machine_gets_nothing(node: NodeProcess, name: str) -> None:
+    status, body = await post(f"{node.url}/agents/echo", b'{"message": "x"}', Host=name)
+
+    assert (status, body["error"]["code"]) == (421, "ForeignHost")
+
+
+@pytest.mark.parametrize("name", ["localhost:80", "LOCALHOST", "echo.localhost", "127.0.0.1", "[::1]:80"])
+async def test_a_node_is_asked_by_the_names_of_its_machine(node: NodeProcess, name: str) -> None:
+    assert (await post(f"{node.url}/agents/echo", b'{"message": "x"}', Host=name))[0] == 200
+
+
 async def test_a_body_of_unknown_length_is_bounded_too(node: NodeProcess) -> None:
     async def endless() -> AsyncIterator[bytes]:
         while True:
             yield b"x" * 1024
 
-    async with aiohttp.ClientSession() as session, session.post(f"{node.url}/agents/echo", data=endless()) as response:
+    async with (
+        aiohttp.ClientSession() as session,
+        session.post(f"{node.url}/agents/echo", data=endless(), headers=JSON) as response,
+    ):
         assert (response.status, (await response.json())["error"]["code"]) == (413, "BodyTooLarge")
 
 
