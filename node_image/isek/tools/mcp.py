@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from isek.asking import CallContext
 from isek.errors import RunError
 from isek.models.base import ToolSchema
+from isek.per_loop import PerLoop
 from isek.tools.arguments import ArgumentCheck
 from isek.tools.base import TIMEOUT_SECONDS, Tool, ToolError
 from isek.tools.toolkit import Toolkit
@@ -62,8 +63,7 @@ class MCPToolkit(Toolkit):
         self._headers = dict(headers or {})
         self._allow = None if allow is None else tuple(allow)
         self.timeout_seconds = timeout_seconds
-        self._connection: _Connection | None = None
-        self._connecting = asyncio.Lock()
+        self._servers = PerLoop(lambda: _Server(self._where, self._enter), _Server.aclose)
 
     async def open(self) -> Sequence[Tool]:
         """The server's tools.
@@ -72,7 +72,7 @@ class MCPToolkit(Toolkit):
             RunError: ``ToolsUnavailable``: the server cannot be reached, or lacks one that is allowed.
         """
         try:
-            described = await (await self._connected()).list_tools()
+            described = await (await (await self._servers.get()).connected()).list_tools()
         except ToolError as error:
             raise _unavailable(str(error), "start the MCP server, or mend its address") from None
         names = {tool.name for tool in described}
@@ -96,24 +96,13 @@ class MCPToolkit(Toolkit):
         """
         try:
             async with asyncio.timeout(self.timeout_seconds):
-                return await (await self._connected()).call(tool, arguments)
+                return await (await (await self._servers.get()).connected()).call(tool, arguments)
         except TimeoutError:
             raise ToolError(f"{tool!r} did not answer within {self.timeout_seconds:g} s") from None
 
     async def aclose(self) -> None:
         """End the connection, and the server that was started."""
-        if self._connection is not None:
-            await self._connection.aclose()
-            self._connection = None
-
-    async def _connected(self) -> "_Connection":
-        async with self._connecting:
-            if self._connection is None or not self._connection.alive:
-                if self._connection is not None:
-                    await self._connection.aclose()
-                self._connection = _Connection(self._where, self._enter)
-                await self._connection.open()
-            return self._connection
+        await self._servers.aclose()
 
     async def _enter(self, stack: AsyncExitStack) -> "Client":
         from mcp import Client, StdioServerParameters  # noqa: PLC0415
@@ -155,6 +144,35 @@ class MCPTool(Tool):
 
             return as_text(result.structured_content)
         return text
+
+
+class _Server:
+    """The server as one event loop has it."""
+
+    def __init__(self, where: str, enter: Callable[[AsyncExitStack], Any]) -> None:
+        self._where = where
+        self._enter = enter
+        self._connection: _Connection | None = None
+        self._connecting = asyncio.Lock()
+
+    async def connected(self) -> "_Connection":
+        """The connection; a new one where it has broken.
+
+        Raises:
+            ToolError: the server cannot be reached.
+        """
+        async with self._connecting:
+            if self._connection is None or not self._connection.alive:
+                await self.aclose()
+                self._connection = _Connection(self._where, self._enter)
+                await self._connection.open()
+            return self._connection
+
+    async def aclose(self) -> None:
+        """End the connection."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            await connection.aclose()
 
 
 class _Connection:

@@ -1,5 +1,7 @@
+import asyncio
 import os
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -107,6 +109,22 @@ async def test_a_server_that_cannot_be_reached_ends_the_run_with_an_error() -> N
     result = await IsekAgent(model=RecordingModel("never"), tools=[toolkit]).respond("hi", context())
 
     assert [error.code for error in result.errors] == ["ToolsUnavailable"]
+
+
+def test_a_script_may_use_the_server_on_one_loop_after_the_other() -> None:
+    toolkit = started(allow=["order"])
+    order = calls(("order", '{"items": [{"name": "tea", "count": 3}]}'))
+    model = RecordingModel(order, "ordered", order, "ordered", order, "ordered", order, "ordered")
+    agent = IsekAgent(model=model, tools=[toolkit])
+
+    with ThreadPoolExecutor() as threads:
+        for _ in range(2):
+            threads.submit(asyncio.run, agent.arun("three teas")).result(60)
+        agent.run("three teas")
+        threads.submit(asyncio.run, agent.arun("three teas")).result(60)
+    wait_for(agent.aclose())
+
+    assert [asked[-1].content for asked in model.conversations[1::2]] == ["3 things, slow"] * 4
 
 
 def test_an_agent_of_a_script_uses_the_server() -> None:
