@@ -4,9 +4,10 @@ import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import aclosing, asynccontextmanager
 
+from isek.errors import IsekError
 from isek.log import log
 from isek.models.base import Message, Model, ModelReply, OutputSchema, ToolSchema
-from isek.models.errors import ModelError, ModelTimeout
+from isek.models.errors import ModelTimeout
 
 
 class FallbackModel(Model):
@@ -39,8 +40,8 @@ class FallbackModel(Model):
             try:
                 async with self._time_of(model):
                     return await model.invoke(messages, tools, output=output)
-            except ModelError as error:
-                log().warning("{}; the next model is asked", error)
+            except Exception as error:
+                _told(model, error)
         return await self._models[-1].invoke(messages, tools, output=output)
 
     async def invoke_streaming(
@@ -61,10 +62,10 @@ class FallbackModel(Model):
                         begun = True
                         yield piece
                         piece = await anext(pieces, None)
-            except ModelError as error:
+            except Exception as error:
                 if begun or model is self._models[-1]:
                     raise
-                log().warning("{}; the next model is asked", error)
+                _told(model, error)
             else:
                 return
 
@@ -90,3 +91,9 @@ class FallbackModel(Model):
         """Let go of all their connections."""
         for model in self._models:
             await model.aclose()
+
+
+def _told(model: Model, error: Exception) -> None:
+    # a model of anybody's making may raise whatever it likes
+    said = error if isinstance(error, IsekError) else f"model {model.name or type(model).__name__}: {error!r}"
+    log().warning("{}; the next model is asked", said)

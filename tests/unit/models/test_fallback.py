@@ -2,9 +2,10 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, Sequence
+from typing import Any
 
 import pytest
-from isek import FallbackModel, Message, Model, ModelError, ModelReply
+from isek import EchoModel, FallbackModel, Message, Model, ModelError, ModelReply
 from isek.models.base import OutputSchema, ToolSchema
 
 USER = Message("user", "tea")
@@ -66,6 +67,17 @@ async def test_an_answer_that_has_begun_is_not_begun_anew() -> None:
 
 async def test_an_answer_that_has_not_begun_is_that_of_the_next_model() -> None:
     assert await streamed(FallbackModel(Streaming(fails=True), Streaming("tea"))) == ["tea"]
+
+
+async def test_what_a_model_of_ones_own_raises_is_no_end_either() -> None:
+    class Raw(EchoModel):
+        async def invoke(self, *asked: Any, **about: Any) -> ModelReply:
+            raise ConnectionError("gone")
+
+    model = FallbackModel(Raw(), EchoModel())
+
+    assert (await model.invoke([USER])).text == "tea"
+    assert await streamed(model) == ["tea"]
 
 
 async def test_a_model_that_hangs_leaves_time_for_the_next_one() -> None:
