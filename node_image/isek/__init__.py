@@ -1,6 +1,7 @@
 """Isek: agents that find each other, talk to each other and solve tasks together."""
 
 from importlib import import_module
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -93,7 +94,10 @@ WHERE = {
 }
 """What is offered, by where it is: imported when it is first used, so that a program pays for what it takes."""
 
-__all__ = ["__version__", *WHERE]  # noqa: PLE0604  (names, all of them)
+OF_EXTRAS = {"LiteLLMModel": "litellm", "OpenAIModel": "openai"}
+"""What ``from isek import *`` takes only where its package is installed."""
+
+__all__ = ["__version__", *(name for name in WHERE if name not in OF_EXTRAS or find_spec(OF_EXTRAS[name]))]  # noqa: PLE0604  (names, all of them)
 
 
 if not TYPE_CHECKING:  # a type checker sees the imports above, and what is not among them

@@ -194,7 +194,7 @@ class IsekAgent(Answering):
             budget=self.budget,
             guardrails=self.guardrails,
             success_criteria=self.success_criteria,
-            output=None if self.output_type is None else Output(self.output_type),
+            output=None if self.output_type in (None, str) else Output(self.output_type),
             hooks=self._watching,
             confirm=self.confirm,
         )

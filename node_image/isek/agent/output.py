@@ -1,9 +1,13 @@
 """Answers in a form that a program can use: structured output."""
 
 import json
+import re
 from typing import Any
 
 from isek.models.base import OutputSchema
+
+WRAPPED = "response"
+"""Under which an answer stands that is no object itself: some providers take objects only."""
 
 
 class Output:
@@ -13,7 +17,10 @@ class Output:
         from pydantic import TypeAdapter  # noqa: PLC0415  (a tenth of a second that other agents need not spend)
 
         self._adapter: TypeAdapter[Any] = TypeAdapter(type_)
-        self.schema = OutputSchema(getattr(type_, "__name__", "answer"), self._adapter.json_schema())
+        schema = self._adapter.json_schema()
+        self._wrapped = schema.get("type") != "object"
+        name = re.sub(r"[^a-zA-Z0-9_-]+", "_", getattr(type_, "__name__", "answer"))  # all that OpenAI takes
+        self.schema = OutputSchema(name, _wrapped(schema) if self._wrapped else schema)
         self.instructions = f"Answer with JSON alone, after this JSON schema: {json.dumps(self.schema.schema)}"
 
     def read(self, text: str) -> Any:
@@ -22,7 +29,24 @@ class Output:
         Raises:
             ValueError: it does not fit; the message tells where.
         """
-        return self._adapter.validate_json(_without_fence(text))
+        answer = _without_fence(text)
+        return self._adapter.validate_json(_unwrapped(answer) if self._wrapped else answer)
+
+
+def _wrapped(schema: dict[str, Any]) -> dict[str, Any]:
+    """The schema of an object that holds nothing else; what is referred to stays where the references look for it."""
+    inner = dict(schema)
+    definitions = {"$defs": inner.pop("$defs")} if "$defs" in inner else {}
+    return {"type": "object", "properties": {WRAPPED: inner}, "required": [WRAPPED], **definitions}
+
+
+def _unwrapped(answer: str) -> str:
+    """What the object holds; not all models make one."""
+    try:
+        read = json.loads(answer)
+    except (ValueError, RecursionError):
+        return answer
+    return json.dumps(read[WRAPPED]) if isinstance(read, dict) and read.keys() == {WRAPPED} else answer
 
 
 def _without_fence(text: str) -> str:
