@@ -79,6 +79,8 @@ LEFT_OUT = {
 }
 """``etcd`` needs pods that run; the others are about other namespaces, about what only a node looks at, or refer to
 Secrets in a way that others show."""
+NEEDED = {"IsekAgent": ("model",)}
+"""What the schema lets be left out, and a rule across fields does not: of an agent without code its model."""
 MOST_ITEMS = 3
 LONGEST = 12
 
@@ -99,7 +101,7 @@ def broken(kind: str) -> SearchStrategy[Object]:
 def _schema(kind: str) -> Object:
     definition = yaml.safe_load((CRDS / f"{_plural(kind)}.yaml").read_text())
     schema: Object = definition["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"]
-    return schema
+    return {**schema, "required": [*schema.get("required", ()), *NEEDED.get(kind, ())]}
 
 
 def _plural(kind: str) -> str:

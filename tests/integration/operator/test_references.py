@@ -1,6 +1,7 @@
 """What is referred to and missing is named in a condition, and heals when it appears."""
 
 import pytest
+from isek_operator.manifests.meta import CONFIG_HASH
 
 from tests.integration.operator.resources import agent, mesh, node, team
 from tests.support.control_plane import KubeClient
@@ -10,6 +11,15 @@ pytestmark = pytest.mark.usefixtures("operator")
 
 KEY = {"secretKeyRef": {"name": "openai", "key": "api-key"}}
 OPENAI = {"provider": "OpenAI", "name": "gpt-5-mini", "apiKey": KEY}
+
+
+def code(name: str, **modules: str) -> Object:
+    data = {f"{module}.py": text for module, text in modules.items()}
+    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name}, "data": data}
+
+
+def config_hash(deployment: Object) -> str:
+    return str(deployment["spec"]["template"]["metadata"]["annotations"][CONFIG_HASH])
 
 
 def message(told: Object, type_: str = "ResolvedRefs") -> str:
@@ -65,6 +75,23 @@ async def test_a_missing_secret_is_looked_for_and_found(kube: KubeClient) -> Non
 async def test_a_secret_that_is_there_is_found_by_its_name(kube: KubeClient) -> None:
     await kube.apply(secret(), agent("writer", model=OPENAI))
     await kube.until_condition("IsekAgent", "writer", "ResolvedRefs")
+
+
+async def test_code_that_is_missing_is_looked_for_and_a_change_of_it_rolls_out(kube: KubeClient) -> None:
+    poet = agent("poet")
+    poet["spec"] = {"code": {"configMapRef": {"name": "poets"}, "entrypoint": "poets:poet"}}
+    await kube.apply(code("poets"), poet)
+    told = await kube.until_condition("IsekAgent", "poet", "ResolvedRefs", "False", reason="CodeNotFound")
+    assert message(told) == "ConfigMap 'poets' has no key 'poets.py'; add the file, or fix spec.code.entrypoint"
+
+    await kube.apply(code("poets", poets="FEET = 5"))
+    await kube.until_condition("IsekAgent", "poet", "ResolvedRefs", within=40)
+    before = config_hash(await kube.until_exists("Deployment", "poet-agent"))
+
+    await kube.apply(code("poets", poets="FEET = 6"))
+    await kube.until_true(
+        "Deployment", "poet-agent", lambda live: config_hash(live) != before, what="is rolled out", within=40
+    )
 
 
 async def test_the_default_mesh_is_made_and_goes_with_its_last_user(kube: KubeClient) -> None:
