@@ -41,6 +41,13 @@ test: setup ## Unit and integration tests: real etcd, real kube-apiserver, real 
 test-unit: $(VENV)/.ready ## The unit tests alone
 	$(BIN)/pytest tests/unit
 
+.PHONY: ui
+ui: setup $(VENV)/ui/.ready ## Install the chat page, which `isek chat --web` starts
+
+.PHONY: test-ui
+test-ui: ui ## The chat page in a real browser (ISEK_SCREENSHOT=docs/images/chat.png keeps a picture of it)
+	$(BIN)/pytest tests/ui
+
 .PHONY: faults
 faults: setup ## Everything that may fail around the operator, and etcd under fire on kind: about two hours (ISEK_FAULTS names less)
 	ISEK_FAULTS=$${ISEK_FAULTS:-all} $(BIN)/pytest -v $(if $(filter-out all,$(ISEK_FAULTS)),$(addprefix tests/faults/,test_schedules.py test_scale_etcd.py),tests/faults)
@@ -99,6 +106,7 @@ requirements: $(VENV)/.ready ## Resolve the dependencies of pyproject.toml anew 
 	  echo $$tool | $(LOCK) -c requirements/dev.txt - -o requirements/$$tool.txt; done
 	$(LOCK) $(if $(UPGRADE),--upgrade) --extra node --extra litellm pyproject.toml -o requirements/node-litellm.txt
 	printf 'pytest-asyncio\npytest-timeout\n' | $(LOCK) -c requirements/node-litellm.txt - -o requirements/pytest.txt
+	$(LOCK) $(if $(UPGRADE),--upgrade) --extra ui -c requirements/hatchling.txt pyproject.toml -o requirements/ui.txt
 	echo checkov | $(LOCK) $(if $(UPGRADE),--upgrade) - -o requirements/checkov.txt
 	printf '%s\n' agno openai 'pydantic-ai-slim[openai]' | \
 	  $(LOCK) $(if $(UPGRADE),--upgrade) -c requirements/dev.txt - -o requirements/bench-sdk.txt
@@ -176,6 +184,14 @@ build/litellm/.ready: requirements/node-litellm.txt requirements/pytest.txt | $(
 	@echo "installing litellm into build/litellm" >&2
 	@$(BIN)/uv venv --quiet --clear build/litellm
 	@$(BIN)/uv pip sync --quiet --require-hashes --python build/litellm requirements/node-litellm.txt requirements/pytest.txt
+	@touch $@
+
+# in an environment of its own: the page's libraries and the node's fit no one environment. `isek chat --web` looks here
+$(VENV)/ui/.ready: requirements/ui.txt requirements/hatchling.txt pyproject.toml | $(VENV)/.ready
+	@echo "installing the chat page into $(VENV)/ui" >&2
+	@$(BIN)/uv venv --quiet --clear $(VENV)/ui
+	@$(BIN)/uv pip sync --quiet --require-hashes --python $(VENV)/ui requirements/ui.txt requirements/hatchling.txt
+	@$(BIN)/uv pip install --quiet --no-deps --no-build-isolation --python $(VENV)/ui --editable .
 	@touch $@
 
 p2p/node_modules/.ready: p2p/package-lock.json | $(VENV)/.ready

@@ -42,7 +42,8 @@ class Colleague(ABC):
         Raises:
             IsekError: there is none.
         """
-        context.tell(AskStarted(self.name, message if isinstance(message, str) else message.content))
+        said = message if isinstance(message, str) else message.content
+        context.tell(AskStarted(self.name, said, context.agent))
         begun, error_code = time.monotonic(), None
         try:
             return await self._ask(message, context)
@@ -53,7 +54,7 @@ class Colleague(ABC):
             error_code = "Cancelled"
             raise
         finally:
-            context.tell(AskEnded(self.name, time.monotonic() - begun, error_code))
+            context.tell(AskEnded(self.name, time.monotonic() - begun, error_code, context.agent))
 
     @abstractmethod
     async def _ask(self, message: str | Message, context: CallContext) -> Any: ...

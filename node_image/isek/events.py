@@ -69,6 +69,8 @@ class AskStarted:
     agent: str
     """Who is asked."""
     message: str
+    by: str = ""
+    """Who asks."""
 
 
 @dataclass(frozen=True)
@@ -79,6 +81,8 @@ class AskEnded:
     seconds: float
     error: str | None = None
     """The code of what went wrong."""
+    by: str = ""
+    """Who asked."""
 
 
 @dataclass(frozen=True)

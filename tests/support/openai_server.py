@@ -15,7 +15,8 @@ A turn answers one request to its model, whatever is asked; the last repeats. It
 Beside it ``cutOff: true``, if the model may not say more, and ``reasoning``: what it thought, encrypted; by the
 Responses API only.
 
-A request with ``stream`` gets it word by word; with ``breaksOff: true`` beside it, only the first half of it comes.
+A request with ``stream`` gets it word by word; with ``breaksOff: true`` beside it, only the first half of it comes;
+with ``heldHalfway: true`` the second half waits for ``release``.
 And beside it ``delaySeconds``, if the answer is to take its time, or ``held: true``, if it is to wait for the test to
 set ``release``, or ``drips: true``, if blanks come for a minute before it. Models that are not in the script answer
 404.
@@ -112,28 +113,32 @@ class OpenAIServer:
             await asyncio.sleep(turn.get("delaySeconds", 0))
             if turn.get("held"):
                 await self.release.wait()
+            if "body" in turn:
+                return web.Response(text=turn["body"], status=turn.get("status", 200), content_type="application/json")
+            if "status" in turn:
+                return _failed(turn)
+            whole, events = form(body, turn)
+            if turn.get("drips"):
+                return await _drip(request, whole)
+            return await self._stream(request, events, turn) if body.get("stream") else web.json_response(whole)
         except asyncio.CancelledError:
             self.given_up += 1
             raise
-        if "body" in turn:
-            return web.Response(text=turn["body"], status=turn.get("status", 200), content_type="application/json")
-        if "status" in turn:
-            return _failed(turn)
-        whole, events = form(body, turn)
-        if turn.get("drips"):
-            return await _drip(request, whole)
-        return await _stream(request, events, turn) if body.get("stream") else web.json_response(whole)
 
-
-async def _stream(request: web.Request, events: Iterable[dict[str, Any]], turn: Turn) -> web.StreamResponse:
-    response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
-    await response.prepare(request)
-    told = list(events)
-    for event in told[: len(told) // 2] if turn.get("breaksOff") else told:
-        await response.write(f"data: {json.dumps(event)}\n\n".encode())
-    if not turn.get("breaksOff"):
-        await response.write(b"data: [DONE]\n\n")
-    return response
+    async def _stream(self, request: web.Request, events: Iterable[dict[str, Any]], turn: Turn) -> web.StreamResponse:
+        response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
+        await response.prepare(request)
+        told = [f"data: {json.dumps(event)}\n\n".encode() for event in events]
+        half = len(told) // 2
+        for event in told[:half]:
+            await response.write(event)
+        if turn.get("breaksOff"):
+            return response
+        if turn.get("heldHalfway"):
+            await self.release.wait()
+        for event in (*told[half:], b"data: [DONE]\n\n"):
+            await response.write(event)
+        return response
 
 
 async def _drip(request: web.Request, whole: dict[str, Any]) -> web.StreamResponse:

@@ -13,27 +13,41 @@ STEPS = {"ToolStarted": "tool", "AskStarted": "agent"}
 
 
 @click.command
-@click.argument("target")
+@click.argument("target", required=False)
 @place_options
 @click.option("--session", help="Id of a conversation to go on with; default: a new one.")
 @click.option("--user", help="Whose memories the agent may use.")
+@click.option("--web", is_flag=True, help="Serve a chat page on this machine instead.")
+@click.option("--port", type=click.IntRange(1, 65535), default=8000, show_default=True, help="Of the chat page.")
 @TIMEOUT
 def chat(
     *,
-    target: str,
+    target: str | None,
     local: bool,
     name: str,
     context: str | None,
     namespace: str | None,
     session: str | None,
     user: str | None,
+    web: bool,
+    port: int,
     timeout: float,
 ) -> None:
     """Talk with an agent or a team; its answers come as they are written.
 
-    TARGET is AGENT or AGENT.NAMESPACE. An empty line, or Ctrl-D, ends it.
+    TARGET is AGENT or AGENT.NAMESPACE. An empty line, or Ctrl-D, ends it. The page lets you choose.
     """
-    meshes = open_meshes(Place(local, name, context, namespace))
+    place = Place(local, name, context, namespace)
+    if web:
+        if session or user:
+            raise click.UsageError("--session and --user are for the terminal: on the page conversations are chosen")
+        from isek.cli.web import serve_page  # noqa: PLC0415
+
+        serve_page(place, target, port)
+        return
+    if target is None:
+        raise click.UsageError("name an agent or a team: isek chat TARGET; or choose on a page: isek chat --web")
+    meshes = open_meshes(place)
     agent, _, named = target.partition(".")
     session = session or uuid.uuid4().hex
     said: list[dict[str, str]] = []

@@ -200,7 +200,7 @@ async def test_another_agent_is_a_tool_and_its_steps_are_seen() -> None:
 
     events = [event async for event in editor.stream("a poem please")]
 
-    assert AskStarted("writer", "write") in events
+    assert AskStarted("writer", "write", by="editor") in events
     assert [event.agent for event in events if isinstance(event, AskEnded)] == ["writer"]
     assert TextDelta("writer", "a poem") in events
 

@@ -184,7 +184,7 @@ async def test_only_the_merged_answer_is_told_as_the_teams() -> None:
     events = [event async for event in team.stream("weather?")]
 
     assert "".join(e.text for e in events if isinstance(e, TextDelta) and e.agent == "desk") == "Rain."
-    assert AskStarted("rain", "rain?") in events
+    assert AskStarted("rain", "rain?", by="desk") in events
     assert isinstance(events[-1], RunEnded)
     assert events[-1].agent == "desk"
 
