@@ -1,4 +1,4 @@
-# The project's images: docker build --target operator|node|p2p .
+# The project's images: docker build --target operator|node|p2p|ui .
 # They run as 65532 and need neither root nor a shell nor a root file system to write to.
 
 FROM python:3.13-slim-trixie AS python-build
@@ -16,6 +16,7 @@ WORKDIR /src
 COPY pyproject.toml README.md LICENSE ./
 COPY operator operator
 COPY node_image node_image
+COPY ui ui
 COPY examples examples
 RUN /build/bin/pip wheel --quiet --no-deps --no-build-isolation --wheel-dir /wheel .
 
@@ -25,7 +26,7 @@ RUN --mount=type=cache,target=/cache/pip \
     python -m pip --python /app install --quiet --no-compile --require-hashes --requirement /requirements/operator.txt
 COPY --from=wheel /wheel /wheel
 RUN python -m pip --python /app install --quiet --no-compile --no-deps --no-index /wheel/*.whl && \
-    rm /app/bin/isek-node && \
+    rm -r /app/bin/isek-node /app/lib/python3*/site-packages/isek_ui && \
     $COMPILE /app/lib
 
 FROM python-build AS node-app
@@ -37,9 +38,21 @@ RUN --mount=type=cache,target=/cache/pip \
       --requirement /requirements/${NODE_REQUIREMENTS}.txt
 COPY --from=wheel /wheel /wheel
 RUN python -m pip --python /app install --quiet --no-compile --no-deps --no-index /wheel/*.whl && \
-    rm -r /app/bin/isek-operator /app/lib/python3*/site-packages/isek_operator && \
+    rm -r /app/bin/isek-operator /app/lib/python3*/site-packages/isek_operator /app/lib/python3*/site-packages/isek_ui && \
     # 70 MB that only the command line uses, on the user's machine
     python -m pip --python /app uninstall --quiet --yes kubernetes && \
+    $COMPILE /app/lib
+
+FROM python-build AS ui-app
+COPY requirements/ui.txt /requirements/
+RUN --mount=type=cache,target=/cache/pip \
+    python -m pip --python /app install --quiet --no-compile --require-hashes --requirement /requirements/ui.txt
+COPY --from=wheel /wheel /wheel
+RUN python -m pip --python /app install --quiet --no-compile --no-deps --no-index /wheel/*.whl && \
+    rm -r /app/bin/isek-operator /app/bin/isek-node /app/lib/python3*/site-packages/isek_operator && \
+    python -m pip --python /app uninstall --quiet --yes kubernetes && \
+    # where Chainlit's page comes from, for those who read its source in a browser's tools: 20 MB
+    find /app/lib -path '*/chainlit/*' -name '*.map' -delete && \
     $COMPILE /app/lib
 
 FROM python:3.13-slim-trixie AS python-base
@@ -59,6 +72,11 @@ FROM python-base AS node
 LABEL org.opencontainers.image.title=isek-node
 COPY --from=node-app /app /app
 ENTRYPOINT ["isek-node"]
+
+FROM python-base AS ui
+LABEL org.opencontainers.image.title=isek-ui
+COPY --from=ui-app /app /app
+ENTRYPOINT ["python", "-m", "isek_ui"]
 
 FROM node:24-trixie-slim AS p2p-build
 RUN apt-get update -q && apt-get install -q -y --no-install-recommends tini && rm -rf /var/lib/apt/lists/*

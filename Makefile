@@ -120,7 +120,7 @@ manifests: $(VENV)/.ready ## Render the chart as build/isek-operator.yaml, for k
 
 ##@ Images and clusters
 .PHONY: images
-images: ## Build the images of operator, node and p2p, and print their sizes
+images: ## Build the images of operator, node, p2p and ui, and print their sizes
 	hack/cluster/cluster images
 
 .PHONY: cluster
