@@ -23,6 +23,7 @@ VALUES: tuple[tuple[str, ...], ...] = (
     (),
     ("watchNamespaces={press,lab}", "rbac.aggregate=false"),
     ("namespace.create=true", "crds.keep=false", "log.format=JSON", "image.pullSecrets[0].name=registry"),
+    ("ui.enabled=true", "ui.pages[0].namespace=press"),
 )
 FOLDERS = ("quickstart", "quickstart-openai", "shared-node", "memory")
 SECRETS = {"openai": ("api-key",), "concierge-db": ("uri",)}

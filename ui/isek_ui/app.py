@@ -26,7 +26,7 @@ app.add_middleware(Guard, hosts=settings.hosts, html=get_html_template(""))
 @cl.on_app_startup
 def started() -> None:
     """Say where the page is."""
-    sys.stdout.write(f"the chat page is at http://{settings.host}:{settings.port}\n")
+    sys.stdout.write(f"the chat page is at http://{settings.host or 'localhost'}:{settings.port}\n")
     sys.stdout.flush()
 
 

@@ -31,6 +31,7 @@ class Settings(BaseSettings):
     data: Path
     """A folder for the conversations."""
     host: str = "127.0.0.1"
+    """Empty: all addresses of the machine."""
     port: int = 8000
     hosts: Words = ()
     """The names by which browsers ask for the page, beside localhost."""

@@ -29,6 +29,43 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name (.Chart.Version | replace "+" "_") 
 {{ $image.repository }}:{{ $image.tag | default $root.Chart.AppVersion }}
 {{- end }}
 
+{{/* Rules of a NetworkPolicy. */}}
+{{- define "isek.toDNS" -}}
+# DNS, which some clusters have on the machines and not in pods
+- ports:
+    - protocol: UDP
+      port: 53
+    - protocol: TCP
+      port: 53
+# OpenShift's
+- to:
+    - namespaceSelector:
+        matchLabels:
+          kubernetes.io/metadata.name: openshift-dns
+  ports:
+    - protocol: UDP
+      port: 5353
+    - protocol: TCP
+      port: 5353
+{{- end }}
+
+{{/* What every pod gives up (Pod Security, profile "restricted"). */}}
+{{- define "isek.podSecurityContext" -}}
+runAsNonRoot: true
+runAsUser: 65532
+runAsGroup: 65532
+fsGroup: 65532
+seccompProfile:
+  type: RuntimeDefault
+{{- end }}
+
+{{- define "isek.containerSecurityContext" -}}
+allowPrivilegeEscalation: false
+readOnlyRootFilesystem: true
+capabilities:
+  drop: [ALL]
+{{- end }}
+
 {{/* Who is bound to the operator's roles. */}}
 {{- define "isek.subjects" -}}
 - kind: ServiceAccount

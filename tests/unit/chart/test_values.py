@@ -57,6 +57,28 @@ def told(name: str) -> Look:
     return look
 
 
+def page(manifests: tuple[Manifest, ...], kind: str = "Deployment") -> Manifest:
+    """An object of the chat page."""
+    label = "app.kubernetes.io/name"
+    return next(each for each in manifests if each["kind"] == kind and each["metadata"]["labels"][label] == "isek-ui")
+
+
+def page_pod(manifests: tuple[Manifest, ...]) -> dict[str, Any]:
+    found: dict[str, Any] = page(manifests)["spec"]["template"]["spec"]
+    return found
+
+
+def page_container(manifests: tuple[Manifest, ...]) -> dict[str, Any]:
+    (found,) = page_pod(manifests)["containers"]
+    assert isinstance(found, dict)
+    return found
+
+
+def page_hosts(manifests: tuple[Manifest, ...]) -> list[str]:
+    told: dict[str, str] = {each["name"]: each["value"] for each in page_container(manifests)["env"]}
+    return told["ISEK_UI_HOSTS"].split(",")
+
+
 VERSION = yaml.safe_load((CHART / "Chart.yaml").read_text())["appVersion"]
 DIGEST = f"1.2.3@sha256:{'a' * 64}"
 REGISTRY = [{"name": "registry"}]
@@ -95,6 +117,25 @@ CASES: tuple[tuple[str, Any, Look, Any], ...] = (
     ("log.format", "Text", told("LOG_FORMAT"), "Text"),
     ("log.level", "debug", told("LOG_LEVEL"), "debug"),
     ("env", VARIABLE, lambda found: container(found)["env"][-1], VARIABLE[0]),
+    ("ui.enabled", True, lambda found: sum(each["kind"] == "Deployment" for each in found), 2),
+    ("ui.pages", [{"namespace": "press"}], lambda found: page(found)["metadata"]["namespace"], "press"),
+    ("ui.image.repository", "mine/ui", lambda found: page_container(found)["image"], f"mine/ui:{VERSION}"),
+    ("ui.image.tag", "1.2.3", lambda found: page_container(found)["image"], "isek/ui:1.2.3"),
+    ("ui.pullSecrets", REGISTRY, lambda found: page_pod(found)["imagePullSecrets"], REGISTRY),
+    ("ui.hosts", ["chat.example.com"], lambda found: page_hosts(found)[-1], "chat.example.com"),
+    (
+        "ui.storage",
+        "1Gi",
+        lambda found: page(found, "PersistentVolumeClaim")["spec"]["resources"]["requests"]["storage"],
+        "1Gi",
+    ),
+    ("ui.resources.requests", {"cpu": "1"}, lambda found: page_container(found)["resources"]["requests"]["cpu"], "1"),
+    (
+        "ui.resources.limits",
+        {"memory": "1Gi"},
+        lambda found: page_container(found)["resources"]["limits"],
+        {"memory": "1Gi"},
+    ),
     ("crds.install", False, lambda found: "CustomResourceDefinition" in kinds(found), False),
     ("crds.keep", False, lambda found: first(found, "CustomResourceDefinition")["metadata"].get("annotations"), None),
     ("rbac.aggregate", False, lambda found: sum(each["kind"] == "ClusterRole" for each in found), 1),
@@ -136,15 +177,16 @@ def test_a_value_changes_what_it_is_for(name: str, value: Any, look: Look, expec
 def test_without_it_the_default_is_another(name: str, value: Any, look: Look, expected: Any) -> None:
     try:
         default = look(render(*switched_on(name), as_json=True))
-    except KeyError:
+    except (KeyError, StopIteration):
         return
     assert default != expected
 
 
 def switched_on(name: str) -> tuple[str, ...]:
     """What has to be enabled for the value to count."""
-    switch = f"{name.rpartition('.')[0]}.enabled"
-    return (f"{switch}=true",) if switch in {case[0] for case in CASES} - {name} else ()
+    parts = name.split(".")
+    switches = {f"{'.'.join(parts[:depth])}.enabled" for depth in range(1, len(parts))}
+    return tuple(f"{switch}=true" for switch in switches & {case[0] for case in CASES} - {name})
 
 
 def leaves(schema: dict[str, Any], above: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
