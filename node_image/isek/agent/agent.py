@@ -1,11 +1,10 @@
 """The agent."""
 
-import asyncio
 import inspect
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Any
 
-from isek.agent.arguments import check_type, checked_instructions, checked_model, checked_tools, tuple_of
+from isek.agent.arguments import check_type, checked_instructions, checked_model, checked_tools, functions_of, others_of
 from isek.agent.guard import PatternGuard, RateLimit
 from isek.agent.limits import Budget, Guardrails, Limits
 from isek.agent.loop import Loop
@@ -82,35 +81,37 @@ class IsekAgent(Answering):
         hooks: Iterable[Hook] = (),
         confirm: Confirm | None = None,
     ) -> None:
+        who = f"agent {name!r}"
         texts = {"name": name, "description": description, "success_criteria": success_criteria}
         for what, text in texts.items():
-            check_type(name, what, text, str)
+            check_type(who, what, text, str)
         for allowance, type_ in ((limits, Limits), (budget, Budget), (guardrails, Guardrails)):
-            check_type(name, type_.__name__.lower(), allowance, type_)
+            check_type(who, type_.__name__.lower(), allowance, type_)
+        if agent_id is not None:
+            check_type(who, "agent_id", agent_id, str)
         if memory is not None:
-            check_type(name, "memory", memory, Memory)
+            check_type(who, "memory", memory, Memory)
+        if confirm is not None and not callable(confirm):
+            raise TypeError(f"{who}: confirm must be a function, not {confirm!r}")
         super().__init__(name, description)
         self.agent_id = agent_id or name
-        self.model = checked_model(name, model)
+        self.model = checked_model(who, model)
         self.memory = memory
-        self.tools: tuple[Given, ...] = checked_tools(name, tools)
+        self.tools: tuple[Given, ...] = checked_tools(who, tools)
         self.success_criteria = success_criteria
-        self.instructions = checked_instructions(name, instructions)
+        self.instructions = checked_instructions(who, instructions)
         self.debug_mode = debug_mode
         self.output_type = output_type
-        self.handoffs: tuple[Runner | str, ...] = tuple_of(name, "handoffs", handoffs)
+        self.handoffs: tuple[Runner | str, ...] = others_of(who, "handoffs", handoffs)
         self.limits = limits
         self.budget = budget
         self.guardrails = guardrails
-        self.hooks: tuple[Hook, ...] = tuple_of(name, "hooks", hooks)
+        self.hooks: tuple[Hook, ...] = functions_of(who, "hooks", hooks)
         self.confirm = confirm
-        self._watching = (*self.hooks, log_step) if debug_mode else self.hooks
         if debug_mode:
             show_log()
-        self._guard = PatternGuard(guardrails)
-        self._rate = RateLimit(budget.max_tool_calls_per_minute)
-        self._setup: Setup | None = None
-        self._opening = asyncio.Lock()
+        PatternGuard(guardrails)  # refuses what is no pattern
+        self._rate = RateLimit()
 
     def get_agent_card(self) -> dict[str, Any]:
         """What others get to know: ``name``, ``description``, ``capabilities``, ``tools`` and ``model_type``.
@@ -124,7 +125,7 @@ class IsekAgent(Answering):
         """As :meth:`get_agent_card`, for asynchronous programs."""
         tools = [
             {"name": tool.schema.name, "description": tool.schema.description, "parameters": tool.schema.parameters}
-            for tool in (await self._open()).tools.values()
+            for tool in (await self._set_up()).tools.values()
         ]
         able = {"memory": self.memory, "tools": tools}
         return {
@@ -141,8 +142,7 @@ class IsekAgent(Answering):
         remembering = self._remembering(asked, context)
 
         async def work(bounded: CallContext, tally: Tally) -> Any:
-            loop = Loop(await self._open(), self._guard, self._rate, bounded, tally)
-            return await loop.run(asked, remembering)
+            return await Loop(await self._set_up(), self._rate, bounded, tally).run(asked, remembering)
 
         result = await run_within(
             work,
@@ -150,7 +150,7 @@ class IsekAgent(Answering):
             message=asked.content,
             timeout_seconds=self.limits.timeout_seconds,
             context=context,
-            hooks=self._watching,
+            hooks=self._watching(),
         )
         if (
             remembering is not None and result.exit is not LoopExit.SATISFIED
@@ -173,18 +173,18 @@ class IsekAgent(Answering):
             return None
         return Remembering(self.memory, Session(self.agent_id, context.user_id, context.session_id), asked.content)
 
-    async def _open(self) -> Setup:
-        async with self._opening:
-            if self._setup is None:
-                try:
-                    self._setup = await self._set_up()
-                except ValueError as error:
-                    raise RunError("AgentInvalid", f"agent {self.name!r}: {error}") from None
-            return self._setup
+    def _watching(self) -> tuple[Hook, ...]:
+        return (*self.hooks, log_step) if self.debug_mode else self.hooks
 
     async def _set_up(self) -> Setup:
+        """What the agent is made of at this moment: it may be changed between runs."""
         given = [*self.tools, *map(HandoffTool, self.handoffs), *memory_tools(self.memory, self.agent_id)]
-        opened = await open_tools(given)
+        try:
+            opened = await open_tools(given)
+            guard = PatternGuard(self.guardrails)
+            output = None if self.output_type in (None, str) else Output(self.output_type)
+        except ValueError as error:
+            raise RunError("AgentInvalid", f"agent {self.name!r}: {error}") from None
         return Setup(
             name=self.name,
             model=self.model,
@@ -192,10 +192,11 @@ class IsekAgent(Answering):
             tools=opened.tools,
             limits=self.limits,
             budget=self.budget,
-            guardrails=self.guardrails,
+            risk_threshold=self.guardrails.risk_threshold,
+            guard=guard,
             success_criteria=self.success_criteria,
-            output=None if self.output_type in (None, str) else Output(self.output_type),
-            hooks=self._watching,
+            output=output,
+            hooks=self._watching(),
             confirm=self.confirm,
         )
 

@@ -47,18 +47,17 @@ class PatternGuard:
 class RateLimit:
     """So many in each minute."""
 
-    def __init__(self, per_minute: int | None) -> None:
-        self._per_minute = per_minute
+    def __init__(self) -> None:
         self._taken: deque[float] = deque()
 
-    def take(self) -> bool:
-        """Whether there is room for one more, which is then taken."""
-        if self._per_minute is None:
+    def take(self, per_minute: int | None) -> bool:
+        """Whether there is room for one more, which is then taken. None: there always is."""
+        if per_minute is None:
             return True
         now = time.monotonic()
         while self._taken and self._taken[0] <= now - MINUTE:
             self._taken.popleft()
-        if len(self._taken) >= self._per_minute:
+        if len(self._taken) >= per_minute:
             return False
         self._taken.append(now)
         return True

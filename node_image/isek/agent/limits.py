@@ -35,3 +35,7 @@ class Guardrails:
     """Tools above it are called only when ``confirm`` says so."""
     blocked_patterns: tuple[str, ...] = ()
     """Regular expressions, in any case of letters; a message or an answer in which one is found ends the run."""
+
+    def __post_init__(self) -> None:
+        if isinstance(self.blocked_patterns, str):
+            raise TypeError(f"blocked_patterns must be a list of texts, not {self.blocked_patterns!r}")

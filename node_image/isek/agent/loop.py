@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from isek.agent import criteria
-from isek.agent.guard import PatternGuard, RateLimit
+from isek.agent.guard import RateLimit
 from isek.agent.remembering import Remembering
 from isek.agent.run import Tally, tell
 from isek.agent.setup import Setup
@@ -30,16 +30,16 @@ CRITERIA_RETRIES = 1
 class Loop:
     """One run of an agent."""
 
-    def __init__(self, setup: Setup, guard: PatternGuard, rate: RateLimit, context: CallContext, tally: Tally) -> None:
+    def __init__(self, setup: Setup, rate: RateLimit, context: CallContext, tally: Tally) -> None:
         self._setup = setup
-        self._guard = guard
+        self._guard = setup.guard
         self._context = context
         self._tally = tally
         self._tools = ToolCalls(setup, rate, context, tally)
         self._schemas = tuple(tool.schema for tool in setup.tools.values())
         self._output_retries = OUTPUT_RETRIES
         self._criteria_retries = CRITERIA_RETRIES
-        self._reviewed = bool(guard or setup.output or setup.success_criteria)
+        self._reviewed = bool(setup.guard or setup.output or setup.success_criteria)
         """Whether an answer may turn out to be none: then it is told only once it is accepted."""
 
     async def run(self, message: Message, remembering: Remembering | None) -> Any:

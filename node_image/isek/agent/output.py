@@ -11,13 +11,20 @@ WRAPPED = "response"
 
 
 class Output:
-    """A type that answers have to be of: a pydantic model, a dataclass, or what else pydantic validates."""
+    """A type that answers have to be of: a pydantic model, a dataclass, or what else pydantic validates.
+
+    Raises:
+        ValueError: pydantic does not know how.
+    """
 
     def __init__(self, type_: Any) -> None:
-        from pydantic import TypeAdapter  # noqa: PLC0415  (a tenth of a second that other agents need not spend)
+        from pydantic import PydanticUserError, TypeAdapter  # noqa: PLC0415  (a tenth of a second that other agents need not spend)
 
-        self._adapter: TypeAdapter[Any] = TypeAdapter(type_)
-        schema = self._adapter.json_schema()
+        try:
+            self._adapter: TypeAdapter[Any] = TypeAdapter(type_)
+            schema = self._adapter.json_schema()
+        except PydanticUserError as error:
+            raise ValueError(f"output_type {type_!r} is no type of answers: {error.message}") from None
         self._wrapped = schema.get("type") != "object"
         name = re.sub(r"[^a-zA-Z0-9_-]+", "_", getattr(type_, "__name__", "answer"))  # all that OpenAI takes
         self.schema = OutputSchema(name, _wrapped(schema) if self._wrapped else schema)

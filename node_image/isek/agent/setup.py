@@ -3,12 +3,13 @@
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
-from isek.agent.limits import Budget, Guardrails, Limits
+from isek.agent.guard import PatternGuard
+from isek.agent.limits import Budget, Limits
 from isek.agent.output import Output
 from isek.agent.run import Hook
 from isek.asking import CallContext
 from isek.models.base import Model, ToolCall
-from isek.tools.base import Tool
+from isek.tools.base import RiskLevel, Tool
 
 Confirm = Callable[[Tool, ToolCall], bool | Awaitable[bool]]
 """Whether a risky tool may be called; one that is not asynchronous is asked in a thread."""
@@ -25,7 +26,9 @@ class Setup:
     tools: Mapping[str, Tool]
     limits: Limits
     budget: Budget
-    guardrails: Guardrails
+    risk_threshold: RiskLevel
+    """Tools above it are called only when ``confirm`` says so."""
+    guard: PatternGuard
     success_criteria: str = ""
     output: Output | None = None
     hooks: tuple[Hook, ...] = ()

@@ -69,7 +69,7 @@ class ToolCalls:
             raise ToolError(f"there is no tool {call.name!r}; there are: {', '.join(self.setup.tools) or 'none'}")
         arguments = arguments_of(call)
         self._take_one()
-        if tool.risk_level > self.setup.guardrails.risk_threshold:
+        if tool.risk_level > self.setup.risk_threshold:
             await self._have_confirmed(tool, call)
         limit = asyncio.timeout(tool.timeout_seconds)
         try:
@@ -84,8 +84,8 @@ class ToolCalls:
         most = self.setup.limits.max_tool_calls
         if self.tally.tool_calls >= most:
             raise ToolError(f"the run has used up its {most} tool calls; answer with what there is")
-        if not self.rate.take():
-            a_minute = self.setup.budget.max_tool_calls_per_minute
+        a_minute = self.setup.budget.max_tool_calls_per_minute
+        if not self.rate.take(a_minute):
             raise ToolError(f"the agent has used up its {a_minute} tool calls a minute; answer with what there is")
         self.tally.tool_calls += 1
         self.tally.repeatable = False

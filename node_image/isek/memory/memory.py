@@ -50,12 +50,15 @@ class Memory:
             half of the model's context window, or 32,000 where that is not known.
 
     Raises:
+        TypeError: what is given is no URL.
         ValueError: the URL is of no database that can be used.
     """
 
     def __init__(
         self, url: str | ReadUrl | None = None, *, user_memories: bool = False, max_tokens: int | None = None
     ) -> None:
+        if url is not None and not isinstance(url, str) and not callable(url):
+            raise TypeError(f"Memory: url must be a text or a function that reads one, not {url!r}")
         self._url = url
         self._dialect = _dialect(url)
         self._max_tokens = max_tokens

@@ -23,6 +23,9 @@ class FallbackModel(Model):
     def __init__(self, *models: Model) -> None:
         if not models:
             raise ValueError("FallbackModel needs at least one model")
+        for model in models:
+            if not isinstance(model, Model):
+                raise TypeError(f"FallbackModel takes models, not {model!r}")
         self._models = models
         self.name = models[0].name
         windows = [model.context_window for model in models if model.context_window is not None]

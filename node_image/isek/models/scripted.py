@@ -22,6 +22,9 @@ class ScriptedModel(Model):
     """
 
     def __init__(self, script: Sequence[ScriptTurn], *, timeout_seconds: float = 60) -> None:
+        for turn in script:
+            if not isinstance(turn, ScriptTurn):
+                raise TypeError(f"a script is of ScriptTurn, such as ScriptTurn(text='hello'), not {turn!r}")
         self._script = script
         self.timeout_seconds: float = timeout_seconds
 

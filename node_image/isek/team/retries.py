@@ -20,6 +20,10 @@ class Retries:
     backoff_seconds: tuple[float, ...] = (2, 4, 8)
     """Pauses before them; the last one repeats."""
 
+    def __post_init__(self) -> None:
+        if self.attempts < 0:
+            raise ValueError(f"Retries: attempts must be 0 or more, not {self.attempts}")
+
     def pause_before(self, attempt: int) -> float:
         """Seconds before the further try of that number, from 0."""
         return self.backoff_seconds[min(attempt, len(self.backoff_seconds) - 1)] if self.backoff_seconds else 0

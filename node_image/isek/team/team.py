@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from typing import Any, Literal
 
+from isek.agent.arguments import check_other, functions_of, tuple_of
 from isek.agent.limits import Limits
 from isek.agent.run import Hook, Tally, run_within
 from isek.answering import Answering, message_of
@@ -42,6 +43,7 @@ class IsekTeam(Answering):
         hooks: are told of each step.
 
     Raises:
+        TypeError: an argument is of another type.
         ValueError: the mode is none, it needs a model, two members share a name, or a team would be its own member.
     """
 
@@ -60,11 +62,12 @@ class IsekTeam(Answering):
         limits: Limits = Limits(),  # noqa: B008
         hooks: Iterable[Hook] = (),
     ) -> None:
+        who = f"team {name!r}"
         super().__init__(name, description)
         if mode not in MODES:
-            raise ValueError(f"team {name!r}: there is no mode {mode!r}; there are: {', '.join(MODES)}")
+            raise ValueError(f"{who}: there is no mode {mode!r}; there are: {', '.join(MODES)}")
         if model is None and mode != "sequential":
-            raise ValueError(f"team {name!r}: mode {mode!r} has a leader, who needs a model")
+            raise ValueError(f"{who}: mode {mode!r} has a leader, who needs a model")
         self.mode = mode
         self.model = model
         self.instructions = instructions
@@ -72,9 +75,9 @@ class IsekTeam(Answering):
         self.retries = retries
         self.on_member_failure = on_member_failure
         self.limits = limits
-        self.hooks = tuple(hooks)
+        self.hooks: tuple[Hook, ...] = functions_of(who, "hooks", hooks)
         self._members: list[Colleague] = []
-        for each in members:
+        for each in tuple_of(who, "members", members):
             self.add_member(each)
 
     @property
@@ -86,8 +89,10 @@ class IsekTeam(Answering):
         """Take one more in; the same one may come twice.
 
         Raises:
+            TypeError: it is none that can be asked.
             ValueError: there is another of that name, or the team would be its own member.
         """
+        check_other(f"team {self.name!r}", "members", member)
         colleague = _colleague(member)
         namesake = self.get_member_by_name(colleague.name)
         if namesake is not None and namesake != colleague:

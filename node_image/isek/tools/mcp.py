@@ -66,11 +66,13 @@ class MCPToolkit(Toolkit):
         self._servers = PerLoop(lambda: _Server(self._where, self._enter), _Server.aclose)
 
     async def open(self) -> Sequence[Tool]:
-        """The server's tools.
+        """The server's tools, which are asked for once.
 
         Raises:
             RunError: ``ToolsUnavailable``: the server cannot be reached, or lacks one that is allowed.
         """
+        if self._tools:
+            return tuple(self._tools.values())
         try:
             described = await (await (await self._servers.get()).connected()).list_tools()
         except ToolError as error:

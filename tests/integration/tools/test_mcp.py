@@ -2,6 +2,7 @@ import asyncio
 import os
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -137,6 +138,20 @@ def test_an_agent_of_a_script_uses_the_server() -> None:
     wait_for(agent.aclose())
 
     assert model.conversations[-1][-1].content == "3 things, fast"
+
+
+async def test_runs_that_are_the_first_at_the_same_time_start_the_server_once(tmp_path: Path) -> None:
+    starts = tmp_path / "starts"
+    counting = ("sh", "-c", 'echo started >> "$0"; exec "$@"', str(starts), *SERVER)
+    toolkit = MCPToolkit(command=counting, env={"PYTHONPATH": os.pathsep.join(sys.path)}, allow=["order"])
+    agent = IsekAgent(model=RecordingModel("one", "two"), tools=[toolkit])
+    try:
+        results = await asyncio.gather(agent.arun("one"), agent.arun("two"))
+    finally:
+        await agent.aclose()
+
+    assert not any(result.failed for result in results)
+    assert starts.read_text().split() == ["started"]
 
 
 def test_a_toolkit_needs_one_way_to_its_server() -> None:

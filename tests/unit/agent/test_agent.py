@@ -5,7 +5,7 @@ import threading
 from dataclasses import dataclass
 
 import pytest
-from isek import EchoModel, Handoff, IsekAgent, Memory, Message, ToolError, Toolkit
+from isek import EchoModel, Guardrails, Handoff, IsekAgent, Memory, Message, ToolError, Toolkit
 from isek.asking import CallContext
 from isek.events import AskEnded, AskStarted, Event, RunEnded, RunStarted, TextDelta, ToolEnded, ToolStarted
 from isek.loop_result import LoopExit
@@ -224,6 +224,34 @@ def test_a_hook_may_refuse_a_tool() -> None:
     IsekAgent(model=model, tools=[add], hooks=[no_sums]).run("1+2?")
 
     assert model.conversations[1][-1].content == "error: not today"
+
+
+def test_an_agent_may_be_changed_between_its_runs() -> None:
+    toolkit = Toolkit("sums", [add])
+    agent = IsekAgent(model=RecordingModel("one"), tools=[toolkit])
+    agent.run("hi")
+
+    @toolkit.register
+    def double(a: int) -> int:
+        """Double it."""
+        return 2 * a
+
+    def ring() -> None:
+        """Ring the bell."""
+
+    agent.model = model = RecordingModel("two", '{"x": 3}', "four")
+    agent.instructions = "Be brief."
+    agent.tools = (toolkit, ring)
+    assert str(agent.run("hi")) == "two"
+    assert model.offered == ["add", "double", "ring"]
+    assert model.conversations[0][0] == Message("system", "Be brief.")
+
+    agent.output_type = Point
+    assert agent.run("a point").answer() == Point(3)
+
+    agent.output_type = None
+    agent.guardrails = Guardrails(blocked_patterns=("secret",))
+    assert agent.run("a secret").exit is LoopExit.GUARDRAIL_BLOCK
 
 
 def test_instances_do_not_need_a_loop() -> None:

@@ -1,7 +1,7 @@
 """What is wrong with an agent is said where it is made; what is wrong with a model ends in a result."""
 
 import json
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from typing import Any
 
 import pytest
@@ -9,6 +9,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from isek import (
     EchoModel,
+    FallbackModel,
+    Guardrails,
     IsekAgent,
     IsekTeam,
     LoopExit,
@@ -16,6 +18,8 @@ from isek import (
     Message,
     Model,
     ModelReply,
+    Retries,
+    ScriptedModel,
     Toolkit,
 )
 from isek.models.base import OutputSchema, ToolCall, ToolSchema, Usage
@@ -42,6 +46,11 @@ from tests.support.recording_model import RecordingModel, calls
         ({"instructions": ["be brief", 3]}, "instructions must be a text, a list of texts or a function"),
         ({"handoffs": "writer"}, "handoffs must be a list, not 'writer'"),
         ({"hooks": print}, "hooks must be a list, not <built-in function print>"),
+        ({"hooks": [1]}, "1 among the hooks is no function"),
+        ({"handoffs": [5]}, "5 among the handoffs is no agent, team or address of one"),
+        ({"handoffs": [IsekAgent]}, "among the handoffs is no agent, team or address of one"),
+        ({"confirm": 1}, "confirm must be a function, not 1"),
+        ({"agent_id": 5}, "agent_id must be str, not 5"),
         ({"limits": {"max_iterations": 3}}, "limits must be Limits, not {'max_iterations': 3}"),
     ],
 )
@@ -50,6 +59,37 @@ def test_an_argument_of_another_type_is_named_when_the_agent_is_made(given: dict
         IsekAgent(**{"model": EchoModel(), **given})
 
     assert said in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("make", "said"),
+    [
+        (lambda: IsekTeam("abc"), "team 'team': members must be a list, not 'abc'"),
+        (lambda: IsekTeam([5]), "team 'team': 5 among the members is no agent, team or address of one"),  # type: ignore[list-item]
+        (lambda: IsekTeam(hooks=[5]), "team 'team': 5 among the hooks is no function"),  # type: ignore[list-item]
+        (lambda: Guardrails(blocked_patterns="secret"), "blocked_patterns must be a list of texts, not 'secret'"),  # type: ignore[arg-type]
+        (lambda: FallbackModel("gpt"), "FallbackModel takes models, not 'gpt'"),  # type: ignore[arg-type]
+        (lambda: ScriptedModel(["hi"]), "a script is of ScriptTurn, such as ScriptTurn(text='hello'), not 'hi'"),  # type: ignore[list-item]
+        (lambda: Memory(5), "Memory: url must be a text or a function that reads one, not 5"),  # type: ignore[arg-type]
+    ],
+)
+def test_what_agents_are_made_of_is_checked_when_it_is_made(make: Callable[[], object], said: str) -> None:
+    with pytest.raises(TypeError) as refused:
+        make()
+
+    assert str(refused.value) == said
+
+
+def test_there_are_no_fewer_tries_than_none() -> None:
+    with pytest.raises(ValueError, match="attempts must be 0 or more, not -1"):
+        Retries(attempts=-1)
+
+
+def test_an_output_type_that_is_none_is_named() -> None:
+    result = IsekAgent("a", model=EchoModel(), output_type=object()).run("hello")
+
+    assert result.errors[0].code == "AgentInvalid"
+    assert "output_type <object object" in result.errors[0].message
 
 
 @pytest.mark.parametrize("answering", [IsekAgent("a", model=EchoModel()), IsekTeam()])
