@@ -6,8 +6,9 @@ from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator
 
 from isek.asking import CallContext
-from isek.events import Event, RunEnded, TextDelta
-from isek.loop_result import LoopResult
+from isek.errors import IsekError
+from isek.events import Event, RunEnded, TextDelta, ToolStarted
+from isek.loop_result import Handoff, LoopExit, LoopResult
 from isek.models.base import Message
 from isek.streaming import events_of
 from isek.sync import wait_for
@@ -44,19 +45,21 @@ class Answering(ABC):
     async def arun(self, message: str | Message, user_id: str = "default", session_id: str | None = None) -> LoopResult:
         """Answer ``message``. A run that fails is a result too: its ``exit`` says how it ended.
 
+        Where an agent hands over to another of this process, the result is the other's.
+
         Args:
             message: what to do; a ``Message`` may show images.
             user_id: whose memories may be used.
             session_id: the conversation that the message goes on with; default: the one of this object.
         """
-        return await self.respond(message, self._context(user_id, session_id))
+        return await self._answered(message, self._context(user_id, session_id))
 
     def stream(
         self, message: str | Message, user_id: str = "default", session_id: str | None = None
     ) -> AsyncGenerator[Event]:
         """What happens while it answers, step by step; ``RunEnded`` with the result is the last. Whoever stops
         listening ends the run."""
-        return events_of(lambda context: self.respond(message, context), self._context(user_id, session_id))
+        return events_of(lambda context: self._answered(message, context), self._context(user_id, session_id))
 
     def print_response(
         self, message: str | Message, user_id: str = "default", session_id: str | None = None
@@ -72,15 +75,40 @@ class Answering(ABC):
         self, message: str | Message, user_id: str = "default", session_id: str | None = None
     ) -> LoopResult:
         """As :meth:`print_response`, for asynchronous programs."""
-        written = False
+        speaker, in_line = self.name, False
         async for event in self.stream(message, user_id, session_id):
-            if isinstance(event, TextDelta) and event.agent == self.name:
+            if isinstance(event, TextDelta) and event.agent == speaker:
                 sys.stdout.write(event.text)
                 sys.stdout.flush()
-                written = True
-            elif isinstance(event, RunEnded):
+                in_line = True
+                continue
+            if isinstance(event, RunEnded):
                 result = event.result
-        sys.stdout.write("\n" if written and not result.failed else f"{result}\n")
+            if event.agent != speaker:
+                continue
+            handed_over = isinstance(event, RunEnded) and event.result.exit is LoopExit.HANDOFF
+            if in_line and (isinstance(event, ToolStarted) or handed_over):  # what was said was not the answer yet
+                sys.stdout.write("\n")
+                in_line = False
+            if handed_over:
+                speaker = result.payload.target
+        if in_line:
+            sys.stdout.write("\n")
+        if not in_line or result.failed:
+            sys.stdout.write(f"{result}\n")
+        return result
+
+    async def _answered(self, message: str | Message, context: CallContext) -> LoopResult:
+        """What comes of it in the end: those of this process to whom it is handed over answer."""
+        result = await self.respond(message, context)
+        while isinstance(handoff := result.payload, Handoff) and handoff.runner is not None:
+            try:
+                context = context.deeper()
+            except IsekError as error:
+                result = LoopResult(LoopExit.ERROR, errors=(error,))
+                context.tell(RunEnded(handoff.target, result))
+            else:
+                result = await handoff.runner.respond(handoff.message, context)
         return result
 
     def _context(self, user_id: str, session_id: str | None) -> CallContext:

@@ -36,6 +36,9 @@ class Handoff:
     runner: "Runner | None" = field(default=None, repr=False, compare=False)
     """Who it is, when they live in this process."""
 
+    def __str__(self) -> str:
+        return f"handed over to {self.target!r}: {self.message}"
+
 
 @dataclass(frozen=True)
 class LoopResult:

@@ -2,10 +2,11 @@
 
 import asyncio
 import threading
-from dataclasses import dataclass
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass, replace
 
 import pytest
-from isek import EchoModel, Guardrails, Handoff, IsekAgent, Memory, Message, ToolError, Toolkit
+from isek import EchoModel, Guardrails, Handoff, IsekAgent, Memory, Message, ModelReply, ToolError, Toolkit
 from isek.asking import CallContext
 from isek.events import AskEnded, AskStarted, Event, RunEnded, RunStarted, TextDelta, ToolEnded, ToolStarted
 from isek.loop_result import LoopExit
@@ -211,7 +212,56 @@ def test_a_task_can_be_given_away() -> None:
 
     result = IsekAgent(model=RecordingModel(asked), handoffs=[writer]).run("tea")
 
+    assert (result.exit, result.payload) == (LoopExit.SATISFIED, "a poem on tea")
+
+
+def test_a_task_that_is_given_to_an_address_is_the_callers_to_carry() -> None:
+    asked = calls(("handoff_to_writer", '{"message": "a poem on tea"}'))
+
+    result = IsekAgent(model=RecordingModel(asked), handoffs=["writer"]).run("tea")
+
     assert (result.exit, result.payload) == (LoopExit.HANDOFF, Handoff("writer", "a poem on tea"))
+    assert str(result) == "handed over to 'writer': a poem on tea"
+
+
+async def test_agents_that_give_a_task_to_each_other_for_ever_come_to_an_end() -> None:
+    here = IsekAgent("here", model=RecordingModel(*[calls(("handoff_to_there", '{"message": "you"}'))] * 20))
+    there = IsekAgent("there", model=RecordingModel(*[calls(("handoff_to_here", '{"message": "no, you"}'))] * 20))
+    here.handoffs, there.handoffs = (there,), (here,)
+
+    *_, ended = [event async for event in here.stream("who?")]
+
+    assert isinstance(ended, RunEnded)
+    assert ended.result.errors[0].code == "CallDepthExceeded"
+
+
+def test_what_is_said_before_the_answer_is_printed_on_a_line_of_its_own(capsys: pytest.CaptureFixture[str]) -> None:
+    asked = calls(("add", '{"a": 2, "b": 2}'))
+    model = RecordingModel(replace(asked, text="Let me see."), "It is 4.")
+
+    IsekAgent(model=model, tools=[add]).print_response("2+2?")
+
+    assert capsys.readouterr().out == "Let me see.\nIt is 4.\n"
+
+
+def test_the_answer_of_who_takes_over_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
+    asked = replace(calls(("handoff_to_writer", '{"message": "a poem on tea"}')), text="Ask the writer.")
+    desk = IsekAgent("desk", model=RecordingModel(asked), handoffs=[IsekAgent("writer", model=EchoModel())])
+
+    desk.print_response("tea")
+
+    assert capsys.readouterr().out == "Ask the writer.\na poem on tea\n"
+
+
+def test_a_failure_after_the_first_words_is_printed_below_them(capsys: pytest.CaptureFixture[str]) -> None:
+    class BreakingOff(RecordingModel):
+        async def invoke_streaming(self, *_: object, **__: object) -> AsyncGenerator[str | ModelReply]:
+            yield "It is"
+
+    IsekAgent(model=BreakingOff()).print_response("2+2?")
+
+    first, second, *_ = capsys.readouterr().out.splitlines()
+    assert (first, second.partition(":")[0]) == ("It is", "ModelUnavailable")
 
 
 def test_a_hook_may_refuse_a_tool() -> None:
