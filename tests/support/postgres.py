@@ -5,6 +5,8 @@ import shutil
 import signal
 import subprocess
 import tempfile
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from importlib.metadata import files
 from pathlib import Path
 from typing import Self
@@ -61,6 +63,17 @@ class PostgresServer:
         connection = await asyncpg.connect(self.url(database), timeout=10)
         try:
             return [tuple(row) for row in await connection.fetch(statement)]
+        finally:
+            await connection.close()
+
+    @asynccontextmanager
+    async def locked(self, table: str, database: str) -> AsyncIterator[None]:
+        """The table belongs to somebody who takes his time."""
+        connection = await asyncpg.connect(self.url(database), timeout=10)
+        try:
+            async with connection.transaction():
+                await connection.execute(f"LOCK TABLE {table}")
+                yield
         finally:
             await connection.close()
 

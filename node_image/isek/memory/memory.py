@@ -19,7 +19,7 @@ MAX_USER_MEMORIES = 100
 """Of one user: all of them stand in each prompt."""
 DIALECTS = {"sqlite": "sqlite", "postgresql": "postgresql", "postgres": "postgresql"}
 
-ReadUrl = Callable[[], Awaitable[str]]
+ReadUrl = Callable[[], str | Awaitable[str]]
 Invoke = Callable[[Sequence[Message]], Awaitable[ModelReply]]
 
 
@@ -171,8 +171,4 @@ def _store(dialect: str, url: str | ReadUrl | None) -> "Store":
         raise MemoryUnavailable(
             f"a memory in a database needs the package {error.name}", hint="pip install 'isek-operator[node]'"
         ) from None
-
-    async def known() -> str:
-        return str(url)
-
-    return SqlStore(dialect, known if isinstance(url, str) else url)
+    return SqlStore(dialect, url)

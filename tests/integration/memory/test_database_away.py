@@ -4,11 +4,14 @@ import asyncio
 import sqlite3
 import sys
 import textwrap
+import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from isek import IsekAgent, LoopExit, Memory, MemoryUnavailable
+from isek import IsekAgent, LoopExit, Memory, MemoryUnavailable, Message
+from isek.memory import database
 from isek.sync import wait_for
 
 from tests.support.log_lines import LogLines
@@ -150,6 +153,69 @@ async def test_a_run_that_is_cut_off_while_it_writes_leaves_nothing_half_done(tm
     kept = await memory.recall(session(), RecordingModel())
     assert len(kept.messages) == 20 * len(await memory.runs(session()))
     await memory.aclose()
+
+
+async def test_who_is_cancelled_in_the_middle_holds_up_nobody_and_is_kept_as_a_whole(tmp_path: Path) -> None:
+    class Cancelling(list[Message]):
+        """Ends the run that is being kept, between its beginning and its end."""
+
+        def __iter__(self) -> Iterator[Message]:
+            writing.cancel()
+            return super().__iter__()
+
+    memory = Memory(f"sqlite:///{tmp_path}/memory.db")
+    await memory.runs(session())
+    writing = asyncio.create_task(memory.record(session(), run(), Cancelling(said("hi"))))
+    with pytest.raises(asyncio.CancelledError):
+        await writing
+
+    await memory.record(session("other"), run(), said("hi"))
+
+    assert list((await memory.recall(session(), RecordingModel())).messages) == said("hi")
+    await memory.aclose()
+
+
+async def test_waiting_for_each_other_is_not_waiting_for_the_database(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(database, "WORK_SECONDS", 2)
+    memory = Memory(f"sqlite:///{tmp_path}/memory.db")
+
+    await asyncio.gather(*(memory.record(session(f"s{n}"), run(), said("hi")) for n in range(500)))
+
+    assert len(await memory.sessions("helper", "ann")) == 500
+    await memory.aclose()
+
+
+async def test_a_database_that_does_not_answer_is_found_out_once_for_all_who_wait(
+    monkeypatch: pytest.MonkeyPatch, postgres: PostgresServer
+) -> None:
+    monkeypatch.setattr(database, "WORK_SECONDS", 1)
+    url = await postgres.create("silent")
+    memory = Memory(url)
+    await memory.runs(session())
+    begun = time.monotonic()
+    async with postgres.locked("isek_sessions", "silent"):
+        writing = (memory.record(session(f"s{n}"), run(), said("hi")) for n in range(300))
+        ended = await asyncio.gather(*writing, return_exceptions=True)
+
+    assert {getattr(each, "code", "") for each in ended} == {"MemoryUnavailable"}
+    assert time.monotonic() - begun < 15
+    await memory.aclose()
+
+
+async def test_two_loops_may_use_one_memory_at_the_same_time(tmp_path: Path, postgres: PostgresServer) -> None:
+    for url in (f"sqlite:///{tmp_path}/memory.db", await postgres.create("loops")):
+        memory = Memory(url)
+
+        async def keep(name: str, memory: Memory = memory) -> None:
+            for number in range(10):
+                await memory.record(session(name), run(), said(str(number)))
+
+        await asyncio.gather(keep("here"), asyncio.to_thread(wait_for, keep("there")))
+
+        assert [len(await memory.runs(session(name))) for name in ("here", "there")] == [10, 10]
+        await memory.aclose()
 
 
 @pytest.mark.parametrize("where", ["sqlite", "postgresql"])
