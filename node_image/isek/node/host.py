@@ -50,7 +50,7 @@ class Host:
                 self._hosted[entry.name] = entry
             else:
                 self._broken[entry.name] = entry
-                log().error("{agent} cannot run: {reason}", agent=entry.address, reason=entry.message)
+                log().error("{} cannot run: {}", entry.address, entry.message)
 
     @property
     def hosted(self) -> tuple[Hosted, ...]:

@@ -22,6 +22,7 @@ LONGEST_STEM = MAX_NAME_LENGTH - 4
 """What is left of a file's name, beside a number."""
 MOST_AGENTS = 30
 """On one node; the others are told that it is full."""
+FOR_A_CLUSTER = "agents of Python files run as they are here; on a cluster, spec.code of an IsekAgent names their code"
 WITHOUT_AGENTS = "holds no agent: have a name of a module stand for an IsekAgent, an IsekTeam or an Adapter"
 
 
@@ -94,7 +95,8 @@ def local_code(
             problems += made.add(file, [each for each in file.agents if (file.path, each.attribute) not in claimed])
     if not problems and not any(file.agents for file in surveyed.files):
         problems += [f"{path}: {WITHOUT_AGENTS}" for path in paths if path in _given([path]) or not _has_yaml(path)]
-    notes = {
+    notes = {FOR_A_CLUSTER} if made.resources else set()
+    notes |= {
         f"ConfigMap {each.config_map[1]}: there is none here, so the files of {each.path.parent} are used"
         for each in stand_ins
     }

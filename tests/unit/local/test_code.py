@@ -157,7 +157,10 @@ def test_the_files_beside_a_resource_stand_for_a_config_map_that_is_not_there(fo
         "poets-node-0": ("other.default",),
     }
     assert pods(planned)["poet-agent-0"].code["poets"].folder == folder
-    assert planned.notes == (f"ConfigMap poets: there is none here, so the files of {folder} are used",)
+    assert planned.notes == (
+        f"ConfigMap poets: there is none here, so the files of {folder} are used",
+        "agents of Python files run as they are here; on a cluster, spec.code of an IsekAgent names their code",
+    )
 
 
 def test_without_either_the_config_map_is_named(folder: Path) -> None:
