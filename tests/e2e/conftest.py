@@ -97,7 +97,7 @@ async def operator_installed(
     request: pytest.FixtureRequest, cluster: Kubectl, cluster_script: ClusterScript, tools: Path
 ) -> Kubectl:
     """Install the operator from the chart with the images of this checkout; return kubectl in its namespace."""
-    images = [line.split()[0] for line in cluster_script("images").splitlines()]
+    images = [line.split()[0] for line in cluster_script("images", "operator", "node", "p2p").splitlines()]
     cluster_script("load", request.config.option.cluster_name, *images)
     await cluster.apply(namespace_manifest(OPERATOR_NAMESPACE))
     helm = (tools / "helm", "upgrade", "--install", RELEASE, CHART, "--namespace", OPERATOR_NAMESPACE)

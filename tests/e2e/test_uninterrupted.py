@@ -48,7 +48,7 @@ async def test_no_call_is_lost_while_an_agent_is_changed_scaled_and_its_etcd_is_
 @pytest.fixture
 def other_node_image(request: pytest.FixtureRequest, operator_installed: Kubectl, cluster_script: ClusterScript) -> str:
     """The node's image under another name: as if somebody had built one of their own."""
-    [node] = [line.split()[0] for line in cluster_script("images").splitlines() if "isek/node" in line]
+    node = cluster_script("images", "node").split()[0]
     other = "isek/node:of-somebody"
     subprocess.run(["/usr/bin/docker", "tag", node, other], check=True)
     cluster_script("load", request.config.option.cluster_name, other)

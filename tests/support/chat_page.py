@@ -22,8 +22,8 @@ from tests.support.waiting import until
 
 T = TypeVar("T")
 
-START_SECONDS = 60
-SHOWN_SECONDS = 30
+START_SECONDS = 120
+SHOWN_SECONDS = 60
 STOP_SECONDS = 20
 SIZE = "1200,1000"
 NETWORK = ("Network.requestWillBeSent", "Network.webSocketCreated")
