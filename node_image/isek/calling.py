@@ -5,7 +5,7 @@ import contextvars
 import functools
 import inspect
 import threading
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from concurrent.futures import Future
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -16,6 +16,9 @@ MAX_AT_ONCE = 64
 """Functions in threads that an event loop waits for; the next ones wait for their turn."""
 MAX_LEFT = 200
 """Functions in threads that go on though nobody waits for them any more: Python cannot stop them."""
+
+Readable = str | Callable[[], str | Awaitable[str]]
+"""A text, or what reads it when it is needed, such as a file with a secret."""
 
 _turns: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Semaphore] = WeakKeyDictionary()
 _left: set[threading.Thread] = set()
@@ -32,6 +35,11 @@ async def outcome(function: Callable[..., Any], /, *args: Any, **kwargs: Any) ->
         return await function(*args, **kwargs)
     returned = await _in_thread(functools.partial(function, *args, **kwargs))
     return await returned if inspect.isawaitable(returned) else returned
+
+
+async def read_now(text: Readable) -> str:
+    """The text."""
+    return text if isinstance(text, str) else str(await outcome(text))
 
 
 def routine(function: Callable[..., Any]) -> Callable[..., Any]:

@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from typing import Literal
 
 from mcp.server import MCPServer
+from mcp.types import ToolAnnotations
 from pydantic import BaseModel, Field
 
 from tests.support.waiting import until
@@ -33,6 +34,18 @@ def order(items: list[Item], speed: Literal["slow", "fast"] = "slow") -> str:
 def fail(reason: str) -> str:
     """Fail."""
     raise RuntimeError(reason)
+
+
+@server.tool("shop.prices", annotations=ToolAnnotations(read_only_hint=True))
+def prices() -> str:
+    """Tell prices."""
+    return "all is free"
+
+
+@server.tool(annotations=ToolAnnotations(destructive_hint=True))
+def close() -> str:
+    """Close the shop."""
+    return "closed"
 
 
 @server.tool()

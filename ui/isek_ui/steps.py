@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from isek.tools.ask import tool_name
+from isek.tools.base import tool_name
 
 Json = dict[str, Any]
 

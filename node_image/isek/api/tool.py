@@ -9,6 +9,7 @@ from isek.api.schema import Model, exactly_one_of
 from isek.api.workload import Reference, SecretValue
 
 ToolName = Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=r"^[a-zA-Z0-9_-]+$")]
+ServerToolName = Annotated[str, StringConstraints(min_length=1, max_length=128, pattern=r"^[a-zA-Z0-9_./-]+$")]
 UrlTemplate = Annotated[str, StringConstraints(max_length=2048, pattern=r"^https?://[^/?#{}\s]+([/?#][^\s]*)?$")]
 Host = Annotated[
     str,
@@ -63,8 +64,8 @@ class McpTool(Model):
 
     url: Url
     """Where it answers."""
-    allow: Annotated[tuple[ToolName, ...], Field(min_length=1, max_length=64)] | None = None
-    """The only tools to take; default: all."""
+    allow: Annotated[tuple[ServerToolName, ...], Field(min_length=1, max_length=64)] | None = None
+    """The only tools to take, as the server calls them; default: all."""
     headers: Headers = ()
     """Are sent along."""
 

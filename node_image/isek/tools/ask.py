@@ -1,17 +1,13 @@
 """Another agent or team as a tool."""
 
-import re
 from typing import Any
 
 from isek.asking import CallContext
 from isek.colleague import Colleague
 from isek.errors import IsekError
 from isek.models.base import ToolSchema
-from isek.tools.base import Tool, ToolError, text_argument
+from isek.tools.base import Tool, ToolError, text_argument, tool_name
 from isek.tools.function import as_text
-
-MAX_TOOL_NAME = 64
-"""Characters that OpenAI's API takes (Function calling, ``name``)."""
 
 
 class AskTool(Tool):
@@ -21,8 +17,13 @@ class AskTool(Tool):
 
     def __init__(self, colleague: Colleague) -> None:
         self._colleague = colleague
+
+    @property
+    def schema(self) -> ToolSchema:  # type: ignore[override]
+        """What the model is told, with what is known of the colleague at this moment."""
+        colleague = self._colleague
         what = f"Asks {colleague.name!r}, another agent, and returns its answer. {colleague.description}"
-        self.schema = ToolSchema(
+        return ToolSchema(
             name=tool_name(colleague.name),
             description=what.strip(),
             parameters=message_parameters("What to ask, complete in itself."),
@@ -34,11 +35,6 @@ class AskTool(Tool):
             return as_text(await self._colleague.ask(text_argument(arguments, "message"), context))
         except IsekError as error:
             raise ToolError(str(error)) from error
-
-
-def tool_name(name: str) -> str:
-    """A name that models take for a tool."""
-    return re.sub(r"[^a-zA-Z0-9_-]", "_", name)[:MAX_TOOL_NAME]
 
 
 def message_parameters(description: str) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """The interface of a tool."""
 
+import re
 from abc import ABC, abstractmethod
 from enum import IntEnum
 from typing import Any
@@ -9,7 +10,8 @@ from isek.models.base import ToolSchema
 
 TIMEOUT_SECONDS = 60.0
 
-TOOL_NAME = r"[a-zA-Z0-9_-]{1,64}"
+MAX_TOOL_NAME = 64
+TOOL_NAME = rf"[a-zA-Z0-9_-]{{1,{MAX_TOOL_NAME}}}"
 """What OpenAI's API takes (Function calling, ``name``)."""
 
 
@@ -47,6 +49,11 @@ class Tool(ABC):
 
     async def aclose(self) -> None:  # noqa: B027  (most tools hold nothing open)
         """Let go of connections and processes."""
+
+
+def tool_name(name: str) -> str:
+    """A name that models take for a tool: ``_`` for what they do not take in one."""
+    return re.sub(r"[^a-zA-Z0-9_-]", "_", name)[:MAX_TOOL_NAME]
 
 
 def text_argument(arguments: dict[str, Any], name: str) -> str:

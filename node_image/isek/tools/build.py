@@ -7,6 +7,7 @@ from isek.api.tool import Header
 from isek.api.tool import Tool as ToolSpec
 from isek.api.workload import SecretValue
 from isek.asking import Asks
+from isek.calling import Readable
 from isek.colleague import Far
 from isek.secret_files import SecretUnreadableError, read_secret
 from isek.tools.ask import AskTool
@@ -14,7 +15,6 @@ from isek.tools.base import Tool, ToolError
 from isek.tools.calculator import Calculator
 from isek.tools.date_time import DateTime
 from isek.tools.files import Files
-from isek.tools.http import Header as HeaderValue
 from isek.tools.http import HttpTool
 from isek.tools.http_get import HttpGet
 from isek.tools.mcp import MCPToolkit
@@ -76,7 +76,7 @@ def _build(spec: ToolSpec, asks: Asks, secrets_dir: Path) -> Tool | Toolkit:
     return BUILTINS[spec.builtin]()
 
 
-def _headers(headers: Iterable[Header], secrets_dir: Path) -> dict[str, HeaderValue]:
+def _headers(headers: Iterable[Header], secrets_dir: Path) -> dict[str, Readable]:
     return {
         header.name: _secret(header.value_from, secrets_dir) if header.value_from else header.value or ""
         for header in headers

@@ -15,6 +15,13 @@ MAX_BYTES = 256 * 1024
 TIMEOUT_SECONDS = 30.0
 NAT64 = IPv6Network("64:ff9b::/96")
 """Leads to the IPv4 address in its last 32 bits (RFC 6052)."""
+NEVER_PUBLIC = (
+    IPv6Network("64:ff9b:1::/48"),  # NAT64 of a site's own (RFC 8215)
+    IPv6Network("::/96"),  # IPv4-compatible (RFC 4291)
+    IPv6Network("::ffff:0:0:0/96"),  # IPv4-translated (RFC 2765)
+    IPv6Network("fec0::/10"),  # site-local (RFC 3879)
+)
+"""Beside what Python's table says, which differs from version to version."""
 TEXT_TYPES = ("text/", "application/json", "application/xml", "application/javascript", "application/yaml")
 TEXT_SUFFIXES = ("+json", "+xml", "+yaml")
 
@@ -89,6 +96,8 @@ def is_public(address: str) -> bool:
         inner = ip.ipv4_mapped or ip.sixtofour or (IPv4Address(int(ip) & 0xFFFFFFFF) if ip in NAT64 else None)
         if inner is not None:
             return is_public(str(inner))
+        if any(ip in network for network in NEVER_PUBLIC):
+            return False
     return ip.is_global and not ip.is_multicast
 
 

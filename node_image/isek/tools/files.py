@@ -80,8 +80,12 @@ class Files(Toolkit):
         if where.exists() and not where.is_file():
             raise ToolError(f"{path!r} is there and is no file")
         try:
+            text = content.encode()
+        except UnicodeEncodeError:
+            raise ToolError("the content has half of a character, which no file can hold") from None
+        try:
             where.parent.mkdir(parents=True, exist_ok=True)
-            where.write_text(content, encoding="utf-8")
+            where.write_bytes(text)
         except OSError as error:
             raise ToolError(f"{path!r} cannot be written: {error.strerror}") from None
         return f"{path} is written"
@@ -94,4 +98,8 @@ class Files(Toolkit):
             raise ToolError(f"{path!r} is no path") from None
         if not where.is_relative_to(root):
             raise ToolError(f"{path!r} is outside of the folder that may be used; paths are relative to it")
+        try:
+            where.exists()
+        except OSError as error:  # a name that is too long, a folder that must not be looked into
+            raise ToolError(f"{path!r} cannot be used: {error.strerror}") from None
         return where

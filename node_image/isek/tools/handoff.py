@@ -4,8 +4,8 @@ from typing import Any
 
 from isek.asking import CallContext, Runner
 from isek.models.base import ToolSchema
-from isek.tools.ask import message_parameters, tool_name
-from isek.tools.base import Tool, ToolError
+from isek.tools.ask import message_parameters
+from isek.tools.base import Tool, ToolError, tool_name
 
 
 class HandoffTool(Tool):

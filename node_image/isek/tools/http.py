@@ -1,19 +1,18 @@
 """An HTTP endpoint as a tool."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import parse_qsl, quote, urlsplit
 
 from isek.asking import CallContext
+from isek.calling import Readable, read_now
 from isek.models.base import ToolSchema
 from isek.tools.arguments import ArgumentCheck
-from isek.tools.base import RiskLevel, Tool, ToolError
+from isek.tools.base import TOOL_NAME, RiskLevel, Tool, ToolError
 from isek.tools.fetching import TIMEOUT_SECONDS, cut, fetch
 from isek.tools.http_get import MAX_CHARACTERS
 
-Header = str | Callable[[], str]
-"""Its value, or what reads it when it is needed, such as from a file with a secret."""
 ARGUMENT = re.compile(r"\{(\w+)\}")
 WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
 
@@ -28,13 +27,14 @@ class HttpTool(Tool):
         name: how models call it.
         url: such as ``http://weather/{city}``; the host is fixed.
         description: what it is good for.
-        method: GET, POST, PUT, PATCH or DELETE; all but GET are of medium risk.
+        method: GET, POST, PUT, PATCH or DELETE.
         input_schema: JSON schema of the arguments; default: a text for each ``{name}`` in the URL.
-        headers: are sent along.
+        headers: are sent along; values, or what reads them when they are needed.
+        risk_level: what harm it may do; default: low for GET, medium for the others.
         timeout_seconds: for one request.
 
     Raises:
-        ValueError: an argument stands for the host, or the schema is none.
+        ValueError: an argument stands for the host, the name is none for a tool, or the schema is none.
     """
 
     def __init__(
@@ -45,16 +45,20 @@ class HttpTool(Tool):
         description: str = "",
         method: str = "GET",
         input_schema: dict[str, Any] | None = None,
-        headers: Mapping[str, Header] | None = None,
+        headers: Mapping[str, Readable] | None = None,
+        risk_level: RiskLevel | None = None,
         timeout_seconds: float = TIMEOUT_SECONDS,
     ) -> None:
+        if not re.fullmatch(TOOL_NAME, name):
+            raise ValueError(f"tool {name!r}: a tool's name is 1 to 64 letters, digits, _ and -")
         if ARGUMENT.search(urlsplit(url).netloc) or not urlsplit(url).netloc:
             raise ValueError(f"tool {name!r}: the host of the URL must be fixed; arguments go into its path and query")
         self._url = url
         self._method = method
         self._headers = dict(headers or {})
         self._in_url = tuple(dict.fromkeys(ARGUMENT.findall(url)))
-        self.risk_level = RiskLevel.LOW if method == "GET" else RiskLevel.MEDIUM
+        of_the_method = RiskLevel.LOW if method == "GET" else RiskLevel.MEDIUM
+        self.risk_level = of_the_method if risk_level is None else risk_level
         self.timeout_seconds = timeout_seconds
         self.schema = ToolSchema(name, description, input_schema or _texts(self._in_url))
         try:
@@ -69,11 +73,14 @@ class HttpTool(Tool):
         if {".", ".."} & set(urlsplit(url).path.split("/")):
             raise ToolError("an argument must not be . or .., which lead to another path")
         rest = {name: value for name, value in arguments.items() if name not in self._in_url}
+        fixed = {name for name, _ in parse_qsl(urlsplit(url).query, keep_blank_values=True)}
+        if self._method not in WITH_BODY and (again := fixed & rest.keys()):
+            raise ToolError(f"{min(again)!r} stands in the URL and is no argument")
         with_body = self._method in WITH_BODY
         answer = await fetch(
             self._method,
             url,
-            headers={name: value if isinstance(value, str) else value() for name, value in self._headers.items()},
+            headers={name: await read_now(value) for name, value in self._headers.items()},
             query=None if with_body else {name: _text(rest, name) for name in rest},
             json=rest if with_body else None,
             timeout_seconds=self.timeout_seconds or TIMEOUT_SECONDS,

@@ -7,11 +7,12 @@ from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Any
 
 from isek.asking import CallContext
+from isek.calling import Readable, read_now
 from isek.errors import RunError
 from isek.models.base import ToolSchema
 from isek.per_loop import PerLoop
 from isek.tools.arguments import ArgumentCheck
-from isek.tools.base import TIMEOUT_SECONDS, Tool, ToolError
+from isek.tools.base import TIMEOUT_SECONDS, RiskLevel, Tool, ToolError, tool_name
 from isek.tools.toolkit import Toolkit
 
 if TYPE_CHECKING:
@@ -35,6 +36,8 @@ class MCPToolkit(Toolkit):
         allow: the only tools to take; default: all.
         name: of the toolkit.
         instructions: how its tools are used; the model reads it.
+        risk_level: what harm its tools may do; default: low for those that the server calls read-only, high for those
+            that it calls destructive, and medium for the others.
         timeout_seconds: for one call.
 
     Raises:
@@ -47,10 +50,11 @@ class MCPToolkit(Toolkit):
         *,
         command: Sequence[str] = (),
         env: Mapping[str, str] | None = None,
-        headers: Mapping[str, str | Callable[[], str]] | None = None,
+        headers: Mapping[str, Readable] | None = None,
         allow: Iterable[str] | None = None,
         name: str = "mcp",
         instructions: str = "",
+        risk_level: RiskLevel | None = None,
         timeout_seconds: float = TIMEOUT_SECONDS,
     ) -> None:
         if bool(url) == bool(command):
@@ -62,6 +66,7 @@ class MCPToolkit(Toolkit):
         self._env = dict(env or {})
         self._headers = dict(headers or {})
         self._allow = None if allow is None else tuple(allow)
+        self.risk_level = risk_level
         self.timeout_seconds = timeout_seconds
         self._servers = PerLoop(lambda: _Server(self._where, self._enter), _Server.aclose)
 
@@ -88,7 +93,7 @@ class MCPToolkit(Toolkit):
         except ValueError as error:
             raise _unavailable(str(error), "leave the tool out of allow") from None
         self._tools = {tool.schema.name: tool for tool in tools}
-        return tuple(self._tools.values())
+        return tuple(tools)
 
     async def ask(self, tool: str, arguments: dict[str, Any]) -> "CallToolResult":
         """Call a tool of the server.
@@ -113,7 +118,7 @@ class MCPToolkit(Toolkit):
 
         server: Any
         if self._url:
-            headers = {name: value if isinstance(value, str) else value() for name, value in self._headers.items()}
+            headers = {name: await read_now(value) for name, value in self._headers.items()}
             http = await stack.enter_async_context(create_mcp_http_client(headers=headers))
             server = streamable_http_client(self._url, http_client=http)
         else:
@@ -128,7 +133,9 @@ class MCPTool(Tool):
 
     def __init__(self, toolkit: MCPToolkit, described: "Described") -> None:
         self._toolkit = toolkit
-        self.schema = ToolSchema(described.name, described.description or "", described.input_schema)
+        self._name = described.name
+        self.schema = ToolSchema(tool_name(described.name), described.description or "", described.input_schema)
+        self.risk_level = _risk(described) if toolkit.risk_level is None else toolkit.risk_level
         try:
             self._arguments = ArgumentCheck(described.input_schema)
         except ValueError as error:
@@ -137,7 +144,7 @@ class MCPTool(Tool):
     async def call(self, arguments: dict[str, Any], context: CallContext) -> str:
         """What the server says, as text."""
         self._arguments.check(arguments)
-        result = await self._toolkit.ask(self.schema.name, arguments)
+        result = await self._toolkit.ask(self._name, arguments)
         text = "\n".join(getattr(part, "text", "") or f"[{part.type}]" for part in result.content)
         if result.is_error:
             raise ToolError(text or "the tool failed")
@@ -262,6 +269,13 @@ class _Connection:
                 self._ready.set_exception(error)
         finally:
             self._broken = True
+
+
+def _risk(described: "Described") -> RiskLevel:
+    hints = described.annotations
+    if hints is not None and hints.read_only_hint:
+        return RiskLevel.LOW
+    return RiskLevel.HIGH if hints is not None and hints.destructive_hint else RiskLevel.MEDIUM
 
 
 async def _page(cursor: str | None, client: "Client") -> "ListToolsResult":

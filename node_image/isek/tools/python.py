@@ -20,6 +20,7 @@ class PythonTool(Toolkit):
     def __init__(self, path: str) -> None:
         super().__init__(path)
         self._path = path
+        self._toolkit: Toolkit | None = None
 
     async def open(self) -> Sequence[Tool]:
         """The tools.
@@ -31,6 +32,7 @@ class PythonTool(Toolkit):
         try:
             found: Any = reduce(getattr, name.split("."), await asyncio.to_thread(import_module, module))
             if isinstance(found, Toolkit):
+                self._toolkit, self.instructions = found, found.instructions
                 return await found.open()
             tool = found if isinstance(found, Tool) else FunctionTool(found)
             self._tools = {tool.schema.name: tool}
@@ -43,3 +45,9 @@ class PythonTool(Toolkit):
                 hint="mend the function, or its name in spec.tools",
             ) from error
         return (tool,)
+
+    async def aclose(self) -> None:
+        """Let go of what the tool, or the toolkit, holds open."""
+        if self._toolkit is not None:
+            await self._toolkit.aclose()
+        await super().aclose()

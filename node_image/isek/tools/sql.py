@@ -4,11 +4,11 @@ import asyncio
 import re
 import threading
 import time
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from isek.asking import CallContext
+from isek.calling import Readable, read_now
 from isek.models.base import ToolSchema
 from isek.tools.base import Tool, ToolError, text_argument
 from isek.tools.fetching import cut
@@ -41,7 +41,7 @@ class Sql(Tool):
 
     timeout_seconds = TIMEOUT_SECONDS + 5
 
-    def __init__(self, url: str | Callable[[], str], *, max_rows: int = MAX_ROWS) -> None:
+    def __init__(self, url: Readable, *, max_rows: int = MAX_ROWS) -> None:
         self._url = url
         self._max_rows = max_rows
         self.schema = ToolSchema(
@@ -75,8 +75,7 @@ class Sql(Tool):
         from sqlalchemy import text  # noqa: PLC0415
         from sqlalchemy.exc import DBAPIError, SQLAlchemyError  # noqa: PLC0415
 
-        url = self._url if isinstance(self._url, str) else self._url()
-        engine = _engine(url, seconds, ended)
+        engine = _engine(await read_now(self._url), seconds, ended)
         try:
             async with engine.connect() as connection:
                 result = await connection.stream(text(query.replace(":", r"\:")))

@@ -1,6 +1,8 @@
 """Tools that belong together."""
 
+import time
 from collections.abc import Callable, Iterable, Sequence
+from math import inf
 from typing import Any
 
 from isek.asking import CallContext
@@ -47,8 +49,15 @@ class Toolkit:
         """The tools' names."""
         return list(self._tools)
 
-    async def execute_function(self, name: str, context: CallContext, **arguments: Any) -> str:
+    async def execute_function(
+        self, name: str, arguments: dict[str, Any] | None = None, context: CallContext | None = None
+    ) -> str:
         """What the tool says.
+
+        Args:
+            name: of the tool.
+            arguments: by the names of its parameters.
+            context: the run that it is called in; default: one that has as long as the tool.
 
         Raises:
             ToolError: there is none of that name, or it failed.
@@ -56,7 +65,9 @@ class Toolkit:
         tool = self._tools.get(name)
         if tool is None:
             raise ToolError(f"toolkit {self.name!r} has no tool {name!r}; it has: {', '.join(self._tools) or 'none'}")
-        return await tool.call(arguments, context)
+        if context is None:
+            context = CallContext(time.monotonic() + (tool.timeout_seconds or inf))
+        return await tool.call(arguments or {}, context)
 
     async def open(self) -> Sequence[Tool]:
         """The tools; a toolkit whose tools live elsewhere asks for them here.

@@ -1,10 +1,10 @@
 """Searching the web through an endpoint of the author's choice."""
 
 import json
-from collections.abc import Callable
 from typing import Any
 
 from isek.asking import CallContext
+from isek.calling import Readable, read_now
 from isek.models.base import ToolSchema
 from isek.tools.base import Tool, ToolError, text_argument
 from isek.tools.fetching import TIMEOUT_SECONDS, cut, fetch
@@ -20,7 +20,7 @@ class WebSearch(Tool):
 
     Args:
         url: the endpoint; a query in it is kept.
-        api_key: sent as ``Authorization: Bearer``; what reads it when it is needed.
+        api_key: sent as ``Authorization: Bearer``; the key, or what reads it when it is needed.
     """
 
     timeout_seconds = TIMEOUT_SECONDS
@@ -35,14 +35,14 @@ class WebSearch(Tool):
         },
     )
 
-    def __init__(self, url: str, *, api_key: Callable[[], str] | None = None) -> None:
+    def __init__(self, url: str, *, api_key: Readable | None = None) -> None:
         self._url = url
         self._api_key = api_key
 
     async def call(self, arguments: dict[str, Any], context: CallContext) -> str:
         """The results, a paragraph each."""
         query = text_argument(arguments, "query")
-        headers = {"Authorization": f"Bearer {self._api_key()}"} if self._api_key else {}
+        headers = {"Authorization": f"Bearer {await read_now(self._api_key)}"} if self._api_key else {}
         answer = await fetch("GET", self._url, query={"q": query}, headers=headers)
         if answer.status != 200:
             raise ToolError(f"the search answered {answer.status}: {cut(answer.text, 1000)}")

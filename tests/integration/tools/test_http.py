@@ -101,6 +101,7 @@ async def test_a_url_that_leads_elsewhere_is_refused(url: str) -> None:
     [
         *("10.1.2.3", "127.0.0.1", "169.254.169.254", "100.64.0.1", "192.168.0.1", "0.0.0.0", "224.0.0.1"),
         *("::1", "fe80::1", "fd00::1", "::ffff:10.0.0.1", "64:ff9b::a00:1", "2002:a00:1::", "ff02::1", "fe80::1%eth0"),
+        *("fec0::1", "64:ff9b:1::7f00:1", "::7f00:1", "::ffff:0:127.0.0.1"),
     ],
 )
 def test_addresses_of_the_inside_are_not_public(address: str) -> None:
@@ -184,6 +185,36 @@ async def test_an_endpoint_that_is_not_there_is_told_to_the_model() -> None:
 def test_a_tool_that_cannot_work_is_refused(url: str, schema: dict[str, Any] | None, problem: str) -> None:
     with pytest.raises(ValueError, match=problem):
         HttpTool("x", url, input_schema=schema)
+
+
+@pytest.mark.parametrize("name", ["two words", "db.drop", "", "x" * 65])
+def test_a_name_that_models_do_not_take_is_refused(name: str) -> None:
+    with pytest.raises(ValueError, match="a tool's name is 1 to 64 letters, digits, _ and -"):
+        HttpTool(name, "http://a/")
+
+
+@pytest.mark.parametrize("method", ["GET", "DELETE"])
+async def test_a_model_cannot_give_what_the_url_says_already(method: str) -> None:
+    tool = HttpTool("items", "http://127.0.0.1:1/?tenant=acme&key=", method=method, input_schema={"type": "object"})
+
+    for name in ("tenant", "key"):
+        with pytest.raises(ToolError, match=f"'{name}' stands in the URL and is no argument"):
+            await tool.call({"q": "tea", name: "mine"}, context())
+
+
+def test_what_harm_a_tool_may_do_can_be_said() -> None:
+    assert HttpTool("order", "http://a/", method="DELETE", risk_level=RiskLevel.HIGH).risk_level is RiskLevel.HIGH
+
+
+async def test_a_secret_is_read_by_what_waits_for_it_too() -> None:
+    async def key() -> str:
+        return "s3cret"
+
+    async def tell(request: web.Request) -> web.StreamResponse:
+        return web.Response(text=request.headers["X-Key"])
+
+    async with web_server(tell) as url:
+        assert await HttpTool("page", url, headers={"X-Key": key}).call({}, context()) == "s3cret"
 
 
 async def test_a_search_tells_what_was_found() -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from isek import IsekAgent, MCPToolkit, RunError, Tool, ToolError
+from isek import IsekAgent, MCPToolkit, RiskLevel, RunError, Tool, ToolError
 from isek.sync import wait_for
 
 from tests.support.asking import context
@@ -44,6 +44,26 @@ async def test_the_tools_of_a_started_server_are_called_with_their_full_schema()
             await tools["order"].call({"items": [{"name": "tea", "count": 0}]}, context())
         with pytest.raises(ToolError, match="Error executing tool fail"):
             await tools["fail"].call({"reason": "no"}, context())
+    finally:
+        await toolkit.aclose()
+
+
+async def test_a_tool_is_as_risky_as_its_server_says_and_called_as_models_can() -> None:
+    toolkit = started(allow=["shop.prices", "order", "close"])
+    try:
+        tools = await opened(toolkit)
+
+        risks = {name: tool.risk_level for name, tool in tools.items()}
+        assert risks == {"order": RiskLevel.MEDIUM, "shop_prices": RiskLevel.LOW, "close": RiskLevel.HIGH}
+        assert await tools["shop_prices"].call({}, context()) == "all is free"
+    finally:
+        await toolkit.aclose()
+
+
+async def test_whoever_knows_better_says_how_risky_a_server_is() -> None:
+    toolkit = started(allow=["order"], risk_level=RiskLevel.HIGH)
+    try:
+        assert (await opened(toolkit))["order"].risk_level is RiskLevel.HIGH
     finally:
         await toolkit.aclose()
 
@@ -98,7 +118,7 @@ async def test_a_tool_that_hangs_is_cut_off_and_the_others_go_on() -> None:
 async def test_a_tool_that_is_allowed_and_not_there_is_named() -> None:
     toolkit = started(allow=["order", "pay"])
     try:
-        with pytest.raises(RunError, match="has no tool 'pay'; it has: end, fail, hang, order, secret"):
+        with pytest.raises(RunError, match="has no tool 'pay'; it has: close, end, fail, hang, order, secret"):
             await toolkit.open()
     finally:
         await toolkit.aclose()

@@ -32,6 +32,16 @@ async def test_an_agent_of_another_namespace_is_asked_there() -> None:
     assert tool.schema.name == "writer_press"
 
 
+def test_a_model_is_told_what_the_mesh_knows_by_now() -> None:
+    known = {"writer": ""}
+    tool = AskTool(Far("writer", Directory({}, known)))
+    assert tool.schema.description == "Asks 'writer', another agent, and returns its answer."
+
+    known["writer"] = "Writes poems."
+
+    assert tool.schema.description.endswith("returns its answer. Writes poems.")
+
+
 def test_the_name_of_a_tool_is_no_longer_than_models_take() -> None:
     assert len(AskTool(Far(f"{'a' * 40}.{'n' * 63}", Directory({}))).schema.name) == 64
 

@@ -1,4 +1,5 @@
 import sys
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,13 @@ class Sums:
     def add(a: int, b: int) -> int:
         return a + b
 
-kit = Toolkit("kit", [greet])
+class Kit(Toolkit):
+    closed = False
+
+    async def aclose(self):
+        self.closed = True
+
+kit = Kit("kit", [greet], instructions="Greet everybody.")
 
 def starred(*names): ...
 '''
@@ -104,6 +111,17 @@ async def test_a_function_of_the_image_is_a_tool(path: str, names: list[str]) ->
     tools = await built({"python": {"function": f"greeter_for_tests:{path}"}})
 
     assert list(tools) == names
+
+
+@pytest.mark.usefixtures("greeter")
+async def test_a_toolkit_of_the_image_is_used_as_it_says_and_closed() -> None:
+    tool = PythonTool("greeter_for_tests:kit")
+
+    opened = await open_tools([tool])
+    await tool.aclose()
+
+    assert opened.instructions == ("Greet everybody.",)
+    assert import_module("greeter_for_tests").kit.closed
 
 
 @pytest.mark.usefixtures("greeter")

@@ -45,9 +45,9 @@ def folder(tmp_path: Path) -> Path:
 async def test_files_are_listed_and_read(folder: Path) -> None:
     files = Files(folder)
 
-    assert (await files.execute_function("list_files", context())).splitlines()[-2:] == ["picture", "up/"]
-    assert await files.execute_function("list_files", context(), folder="notes") == "today.txt"
-    assert await files.execute_function("read_file", context(), path="notes/today.txt") == "rain"
+    assert (await files.execute_function("list_files")).splitlines()[-2:] == ["picture", "up/"]
+    assert await files.execute_function("list_files", {"folder": "notes"}) == "today.txt"
+    assert await files.execute_function("read_file", {"path": "notes/today.txt"}) == "rain"
 
 
 @pytest.mark.parametrize(
@@ -57,9 +57,9 @@ async def test_nothing_leads_out_of_the_folder(folder: Path, path: str) -> None:
     files = Files(folder, read_only=False)
 
     with pytest.raises(ToolError, match="outside of the folder"):
-        await files.execute_function("read_file", context(), path=path)
+        await files.execute_function("read_file", {"path": path})
     with pytest.raises(ToolError, match="outside of the folder"):
-        await files.execute_function("write_file", context(), path=path, content="x")
+        await files.execute_function("write_file", {"path": path, "content": "x"})
     assert (folder.parent / "secret.txt").read_text() == "secret"
 
 
@@ -71,19 +71,29 @@ async def test_nothing_leads_out_of_the_folder(folder: Path, path: str) -> None:
         ("picture", "is no text"),
         ("a\0b", "is no path|there is no file"),
         ("loop", "is no path|there is no file"),
+        ("x" * 300, "cannot be used: File name too long"),
     ],
 )
 async def test_what_cannot_be_read_is_said(folder: Path, path: str, problem: str) -> None:
     with pytest.raises(ToolError, match=problem):
-        await Files(folder).execute_function("read_file", context(), path=path)
+        await Files(folder).execute_function("read_file", {"path": path})
 
 
 async def test_files_are_written_only_where_that_is_allowed(folder: Path) -> None:
     assert "write_file" not in Files(folder).list_functions()
 
-    await Files(folder, read_only=False).execute_function("write_file", context(), path="new/a.txt", content="sun")
+    await Files(folder, read_only=False).execute_function("write_file", {"path": "new/a.txt", "content": "sun"})
 
     assert (folder / "new" / "a.txt").read_text() == "sun"
+
+
+async def test_a_file_that_cannot_be_written_keeps_what_is_in_it(folder: Path) -> None:
+    files = Files(folder, read_only=False)
+
+    with pytest.raises(ToolError, match="half of a character"):
+        await files.execute_function("write_file", {"path": "notes/today.txt", "content": "sun \ud800"})
+
+    assert (folder / "notes" / "today.txt").read_text() == "rain"
 
 
 def test_an_agent_reads_a_file(folder: Path) -> None:

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from unittest.mock import Mock
 
 import pytest
-from isek import CallContext, FunctionTool, IsekAgent, RiskLevel, ToolError, tool
+from isek import CallContext, FunctionTool, IsekAgent, RiskLevel, ToolError, Toolkit, tool
 from isek.tools.signature import read_signature
 from pydantic import BaseModel, Field
 
@@ -204,6 +204,15 @@ async def test_parameters_may_have_any_name() -> None:
 
     assert list(made.schema.parameters["properties"]) == ["_x", "copy", "model_config"]
     assert await made.call({"_x": 1, "copy": 2, "model_config": 3}, context()) == "6"
+
+
+async def test_a_function_of_a_toolkit_may_take_arguments_of_any_name() -> None:
+    def introduce(name: str, context: str, call: CallContext) -> str:
+        return f"{name}, {context}: {call.remaining_seconds() > 0}"
+
+    kit = Toolkit(tools=[FunctionTool(introduce, timeout_seconds=None)])
+
+    assert await kit.execute_function("introduce", {"name": "Ada", "context": "of London"}) == "Ada, of London: True"
 
 
 def test_the_decorator_says_more_and_leaves_a_function() -> None:
