@@ -19,7 +19,7 @@ from isek.asking import CallContext, Runner
 from isek.calling import outcome
 from isek.errors import RunError
 from isek.log import show_log
-from isek.loop_result import LoopExit, LoopResult
+from isek.loop_result import LoopResult
 from isek.memory.memory import Memory
 from isek.memory.records import Session
 from isek.models.base import Message, Model
@@ -144,20 +144,15 @@ class IsekAgent(Answering):
         async def work(bounded: CallContext, tally: Tally) -> Any:
             return await Loop(await self._set_up(), self._rate, bounded, tally).run(asked, remembering)
 
-        result = await run_within(
+        return await run_within(
             work,
             name=self.name,
             message=asked.content,
             timeout_seconds=self.limits.timeout_seconds,
             context=context,
             hooks=self._watching(),
+            keep=remembering.keep if remembering is not None else None,
         )
-        if (
-            remembering is not None and result.exit is not LoopExit.SATISFIED
-        ):  # else it has been kept with what was said
-            code = result.errors[0].code if result.errors else ""
-            await remembering.keep(result.exit, result.total_tokens, result.tool_calls, error=code)
-        return result
 
     async def aclose(self) -> None:
         """Let go of what the model, the memory and the tools hold open."""

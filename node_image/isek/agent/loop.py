@@ -4,7 +4,6 @@ import asyncio
 import reprlib
 import time
 from collections.abc import Awaitable
-from dataclasses import replace
 from typing import Any
 
 from isek.agent import criteria
@@ -16,7 +15,7 @@ from isek.agent.tool_calls import ToolCalls, arguments_of
 from isek.asking import CallContext
 from isek.errors import IsekError, RunError
 from isek.events import ModelReplied, TextDelta
-from isek.loop_result import Handoff, LoopExit
+from isek.loop_result import Handoff
 from isek.models.base import Message, Model, ModelReply, OutputSchema, ToolCall, ToolSchema, Usage
 from isek.models.errors import ModelError, ModelUnavailable
 from isek.tools.base import ToolError
@@ -60,7 +59,8 @@ class Loop:
             if not reply.tool_calls:
                 answer, objection = await self._review(message.content, reply.text)
                 if objection is None:
-                    await self._keep(remembering, said)
+                    if remembering is not None:
+                        remembering.said = tuple(said)
                     return answer
                 said.append(Message("user", objection))
                 continue
@@ -91,14 +91,6 @@ class Loop:
             messages = known.messages
         system = "\n\n".join(part for part in parts if part)
         return [*([Message("system", system)] if system else []), *messages]
-
-    async def _keep(self, remembering: Remembering | None, said: list[Message]) -> None:
-        if remembering is not None:
-            tally = self._tally
-            kept = [replace(message, reasoning=None) for message in said]  # it is of use within a run only
-            problem = await remembering.keep(LoopExit.SATISFIED, tally.total_tokens, tally.tool_calls, kept)
-            if problem is not None:
-                tally.errors.append(problem)
 
     async def _ask_model(self, conversation: list[Message]) -> ModelReply:
         """What the model says to the conversation; it may call tools."""

@@ -35,6 +35,8 @@ class Tally:
 
 Work = Callable[[CallContext, Tally], Awaitable[Any]]
 """Returns the answer, or a ``Handoff``."""
+Keep = Callable[[LoopResult, CallContext], Awaitable[IsekError | None]]
+"""Remembers how a run ended, within a time of its own; what it returns has gone wrong."""
 
 
 async def run_within(
@@ -45,8 +47,10 @@ async def run_within(
     timeout_seconds: float,
     context: CallContext,
     hooks: tuple[Hook, ...] = (),
+    keep: Keep | None = None,
 ) -> LoopResult:
-    """Do ``work`` until the timeout or the context's deadline, whichever comes first, and say what came of it."""
+    """Do ``work`` until the timeout or the context's deadline, whichever comes first, ``keep`` what came of it, and say
+    so."""
     tally = Tally()
     bounded = replace(context, agent=name, deadline=min(context.deadline, time.monotonic() + timeout_seconds), spent=[])
     payload: Any = ""
@@ -70,6 +74,8 @@ async def run_within(
             errors = (_unexpected(error, name, context),)
     tokens = tally.total_tokens + sum(bounded.spent)
     result = LoopResult(exit_, payload, tally.iterations, tokens, tally.tool_calls, (*errors, *tally.errors))
+    if keep is not None and (problem := await keep(result, bounded)) is not None:
+        result = replace(result, errors=(*result.errors, problem))
     return await _told(result, name, context, hooks)
 
 

@@ -51,7 +51,8 @@ class Memory:
 
     Raises:
         TypeError: what is given is no URL.
-        ValueError: the URL is of no database that can be used.
+        TypeError: the URL is none.
+        ValueError: it is of no database that can be used.
     """
 
     def __init__(
@@ -139,7 +140,7 @@ class Memory:
         text = history.summary
         try:
             for said in summary.questions(older, tokens):
-                text = (await invoke(summary.request(text, said))).text
+                text = _minutes(await invoke(summary.request(text, said)))
         except ModelError as error:
             log().warning("session {} is not summed up yet, and told in full: {}", session.session_id, error)
             return history
@@ -148,13 +149,28 @@ class Memory:
         return History(text, upto, history.turns[len(older) :])
 
 
+def _minutes(reply: ModelReply) -> str:
+    """What takes the place of a conversation.
+
+    Raises:
+        ModelError: it is nothing, and would wipe out what was said.
+    """
+    if not reply.text.strip():
+        raise ModelError("the model's summary is empty", hint="take a model that follows instructions")
+    return reply.text
+
+
 def _dialect(url: str | ReadUrl | None) -> str:
     if url is None:
         return ""
-    if not isinstance(url, str):
+    if callable(url):
         return "postgresql"
+    if not isinstance(url, str):
+        raise TypeError(f"a memory's URL is a text, or a function that reads it, not {url!r}")
     scheme, _, rest = url.partition("://")
     dialect = DIALECTS.get(scheme)
+    if dialect == "sqlite" and rest.strip("/") == ":memory:":
+        raise ValueError("a memory of the process alone has no URL: Memory()")
     if dialect is None or (dialect == "sqlite" and not rest.strip("/")):
         raise ValueError("a memory's URL is sqlite:///<file> or postgresql://<user>:<password>@<host>/<database>")
     return dialect

@@ -7,10 +7,12 @@ import textwrap
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 
 import pytest
-from isek import IsekAgent, LoopExit, Memory, MemoryUnavailable, Message
+from isek import IsekAgent, Limits, LoopExit, Memory, MemoryUnavailable, Message
+from isek.events import RunEnded
 from isek.memory import database
 from isek.sync import wait_for
 
@@ -59,6 +61,33 @@ async def test_an_answer_stands_though_the_database_went_away_meanwhile(
     assert result.payload == "here you are"
     assert [error.code for error in result.errors] == ["MemoryUnavailable"]
     assert "will not be remembered" in log.text
+
+
+async def test_an_answer_stands_though_its_memory_takes_longer_than_the_run_may(tmp_path: Path) -> None:
+    agent = IsekAgent(model=RecordingModel("one", "two"), memory=Memory(f"sqlite:///{tmp_path}/memory.db"))
+    await agent.arun("first", session_id="s")
+    agent.limits = Limits(timeout_seconds=3)
+    with closing(sqlite3.connect(tmp_path / "memory.db")) as somebody:
+        somebody.execute("BEGIN IMMEDIATE")
+        events = [event async for event in agent.stream("second", session_id="s")]
+    await agent.aclose()
+
+    assert isinstance(events[-1], RunEnded)
+    result = events[-1].result
+    assert result.payload == "two"
+    assert [error.code for error in result.errors] == ["MemoryUnavailable"]
+
+
+async def test_a_memory_that_hangs_does_not_hold_up_a_run_whose_time_is_over(postgres: PostgresServer) -> None:
+    memory = Memory(await postgres.create("hanging"))
+    agent = IsekAgent(model=RecordingModel("one"), memory=memory, limits=Limits(timeout_seconds=1))
+    await memory.runs(session())
+
+    async with postgres.locked("isek_sessions", "hanging"):
+        result = await asyncio.wait_for(agent.arun("hi", session_id="s"), database.WORK_SECONDS - 2)
+    await agent.aclose()
+
+    assert [error.code for error in result.errors] == ["DeadlineExceeded", "MemoryUnavailable"]
 
 
 async def test_an_empty_database_that_comes_back_gets_its_tables(postgres: PostgresServer) -> None:

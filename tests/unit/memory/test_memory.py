@@ -3,7 +3,7 @@ import sys
 import tracemalloc
 
 import pytest
-from isek import IsekAgent, LoopExit, Memory, Message, ModelReply
+from isek import Guardrails, IsekAgent, LoopExit, Memory, Message, ModelReply
 from isek.memory.memory import MAX_USER_MEMORIES
 from isek.memory.records import Turn
 from isek.memory.summary import budget, older, questions
@@ -89,6 +89,25 @@ async def test_a_model_that_cannot_sum_up_now_is_told_all() -> None:
     assert model.conversations[-1][0] == Message("user", "first")
 
 
+async def test_an_empty_summary_wipes_nothing_out() -> None:
+    model = RecordingModel("a" * 4000, " ", "ok")
+    agent = IsekAgent(model=model, memory=Memory(max_tokens=100))
+    await agent.arun("first", session_id="s")
+
+    assert (await agent.arun("second", session_id="s")).payload == "ok"
+    assert [message.content for message in model.conversations[-1]] == ["first", "a" * 4000, "second"]
+
+
+async def test_what_a_guardrail_blocks_is_not_kept() -> None:
+    memory = Memory()
+    guardrails = Guardrails(blocked_patterns=(r"\d{16}",))
+    agent = IsekAgent("helper", model=RecordingModel(), memory=memory, guardrails=guardrails)
+
+    await agent.arun("my card is 4111111111111111", "ann", "s")
+
+    assert [(each.asked, each.exit) for each in await memory.runs(session())] == [("", "guardrail_block")]
+
+
 async def test_an_agent_remembers_facts_in_other_sessions_too_and_forgets_them() -> None:
     model = RecordingModel(
         calls(("remember", '{"fact": "likes tea"}')),
@@ -172,6 +191,13 @@ async def test_a_process_forgets_the_sessions_that_were_not_used_for_longest(mon
 def test_a_url_of_no_known_database_is_refused(url: str) -> None:
     with pytest.raises(ValueError, match="sqlite:///<file>"):
         Memory(url)
+
+
+def test_a_database_that_ends_with_its_connection_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"Memory\(\)"):
+        Memory("sqlite:///:memory:")
+    with pytest.raises(TypeError, match="not 5"):
+        Memory(5)  # type: ignore[arg-type]
 
 
 def test_a_memory_takes_no_more_than_10_kib_when_it_is_made() -> None:
