@@ -2,7 +2,7 @@
 
 import asyncio
 import threading
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass, replace
 
 import pytest
@@ -160,6 +160,12 @@ def test_an_answer_that_misses_the_criteria_twice_is_none() -> None:
     assert (result.exit, result.errors[0].code) == (LoopExit.ERROR, "SuccessCriteriaNotMet")
 
 
+def test_a_verdict_that_nobody_can_read_does_not_hold_up_an_answer() -> None:
+    result = IsekAgent(model=RecordingModel("Rain.", "I rather like it"), success_criteria="a source").run("weather?")
+
+    assert (str(result), result.iterations) == ("Rain.", 1)
+
+
 async def test_the_steps_of_a_run_can_be_followed() -> None:
     agent = IsekAgent("sums", model=RecordingModel(calls(("add", '{"a": 1, "b": 2}')), "3"), tools=[add])
 
@@ -222,6 +228,18 @@ def test_a_task_that_is_given_to_an_address_is_the_callers_to_carry() -> None:
 
     assert (result.exit, result.payload) == (LoopExit.HANDOFF, Handoff("writer", "a poem on tea"))
     assert str(result) == "handed over to 'writer': a poem on tea"
+
+
+def test_agents_of_a_program_that_ask_each_other_in_a_circle_come_to_an_end() -> None:
+    class Asking(EchoModel):
+        async def invoke(self, messages: Sequence[Message], *_: object, **__: object) -> ModelReply:
+            return ModelReply(messages[-1].content) if messages[-1].role == "tool" else next(asked)
+
+    asked = iter([calls(("there", '{"message": "?"}')), calls(("here", '{"message": "?"}'))] * 20)
+    here, there = IsekAgent("here", model=Asking()), IsekAgent("there", model=Asking())
+    here.tools, there.tools = (there,), (here,)
+
+    assert "CallDepthExceeded: agents asked each other 16 calls deep" in str(here.run("who?"))
 
 
 async def test_agents_that_give_a_task_to_each_other_for_ever_come_to_an_end() -> None:

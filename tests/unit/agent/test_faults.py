@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from isek import Adapter, EchoModel, IsekAgent, IsekTeam, Retries, RunError
+from isek import Adapter, EchoModel, IsekAgent, IsekTeam, Limits, Retries, RunError
 from isek.asking import CallContext
 from isek.events import Event, RunEnded, RunStarted, ToolStarted
 from isek.loop_result import LoopExit, LoopResult
@@ -16,6 +16,9 @@ from isek.tools.base import Tool
 from tests.support.asking import context
 from tests.support.log_lines import LogLines
 from tests.support.recording_model import RecordingModel, calls
+
+LIMITS = Limits(timeout_seconds=20)
+"""For what would hang if it were not cancelled."""
 
 
 class Raising(Model):
@@ -152,7 +155,9 @@ async def test_when_a_run_ends_its_tools_have_ended_too() -> None:
             await begun.wait()
             raise RunError("Stop", "no")
 
-    agent = IsekAgent(model=RecordingModel(calls(("long", "{}"), ("other", "{}"))), tools=[long], hooks=[stop])
+    agent = IsekAgent(
+        model=RecordingModel(calls(("long", "{}"), ("other", "{}"))), tools=[long], hooks=[stop], limits=LIMITS
+    )
     result = await agent.arun("go")
 
     assert result.errors[0].code == "Stop"
@@ -177,7 +182,9 @@ async def test_when_a_member_fails_the_others_have_ended_too() -> None:
             await begun.wait()
             raise KeyError("inner matter")
 
-    result: LoopResult = await IsekTeam([Long("long"), Failing("failing")], "collaborate", model=EchoModel()).arun("go")
+    result: LoopResult = await IsekTeam(
+        [Long("long"), Failing("failing")], "collaborate", model=EchoModel(), limits=LIMITS
+    ).arun("go")
 
     assert result.errors[0].code == "MemberFailed"
     assert cleaned_up.is_set()

@@ -148,9 +148,10 @@ async def test_the_callers_deadline_ends_the_run_and_its_tools() -> None:
 
 
 async def test_the_limit_on_time_holds_also_when_the_caller_has_more() -> None:
-    turn = ScriptTurn(delay_milliseconds=60000)
+    hanging = ScriptedModel([ScriptTurn(delay_milliseconds=60000)], timeout_seconds=20)
+    agent = IsekAgent(model=hanging, limits=Limits(timeout_seconds=0.1))
 
-    result = await IsekAgent(model=ScriptedModel([turn]), limits=Limits(timeout_seconds=1)).respond("go", context())
+    result = await agent.respond("go", context(seconds=600))
 
     assert result.errors[0].code == "DeadlineExceeded"
 

@@ -45,13 +45,15 @@ async def test_a_member_that_fails_ends_the_run_and_is_named_with_its_code() -> 
 async def test_a_member_that_hangs_is_cut_off_by_the_teams_limit() -> None:
     class Hanging:
         async def ask(self, address: str, message: str, context: CallContext) -> Answer:
-            await asyncio.Event().wait()
-            raise AssertionError
+            await asyncio.sleep(20)
+            raise RunError("TooLate", "nobody waits for this")
 
         def describe(self, address: str) -> str:
             return ""
 
-    result = await team_of(Hanging(), "sleeper", limits=Limits(timeout_seconds=0.1)).respond("tea", context())
+    result = await team_of(Hanging(), "sleeper", limits=Limits(timeout_seconds=0.1)).respond(
+        "tea", context(seconds=600)
+    )
 
     assert result.errors[0].code == "DeadlineExceeded"
 
