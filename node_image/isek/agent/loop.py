@@ -3,7 +3,7 @@
 import asyncio
 import reprlib
 import time
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Sequence
 from typing import Any
 
 from isek.agent import criteria
@@ -59,12 +59,13 @@ class Loop:
             if not reply.tool_calls:
                 answer, objection = await self._review(message.content, reply.text)
                 if objection is None:
-                    if remembering is not None:
-                        remembering.said = tuple(said)
+                    _keep(remembering, said)
                     return answer
                 said.append(Message("user", objection))
                 continue
             if (handoff := self._handoff(reply, message.content)) is not None:
+                said += [Message("tool", str(handoff), tool_call_id=call.id) for call in reply.tool_calls]
+                _keep(remembering, said)
                 return handoff
             said += await self._tools.answer_all(reply.tool_calls)
         raise RunError(
@@ -193,6 +194,11 @@ class Loop:
             if isinstance(tool, HandoffTool):
                 return Handoff(tool.target, _message_of(call) or asked, tool.runner)
         return None
+
+
+def _keep(remembering: Remembering | None, said: Sequence[Message]) -> None:
+    if remembering is not None:
+        remembering.said = tuple(said)
 
 
 def _message_of(call: ToolCall) -> str:

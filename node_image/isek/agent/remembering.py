@@ -26,7 +26,7 @@ class Remembering:
     session: Session
     asked: str
     said: tuple[Message, ...] = ()
-    """From the user's message to the answer, once there is one."""
+    """From the user's message to the answer, or to who is to give it, once there is one."""
     started: datetime = field(default_factory=lambda: datetime.now(UTC))
     _begun: float = field(default_factory=time.monotonic)
 

@@ -221,6 +221,22 @@ def test_a_task_can_be_given_away() -> None:
     assert (result.exit, result.payload) == (LoopExit.SATISFIED, "a poem on tea")
 
 
+def test_what_was_given_away_is_remembered() -> None:
+    asked = calls(("handoff_to_writer", '{"message": "a poem on tea"}'))
+    model = RecordingModel(asked, "a poem")
+    desk = IsekAgent(model=model, handoffs=[IsekAgent("writer", model=EchoModel())], memory=Memory())
+
+    desk.run("tea, please")
+    desk.run("what did I ask for?")
+
+    assert model.conversations[1] == [
+        Message("user", "tea, please"),
+        Message("assistant", tool_calls=asked.tool_calls),
+        Message("tool", "handed over to 'writer': a poem on tea", tool_call_id="c0"),
+        Message("user", "what did I ask for?"),
+    ]
+
+
 def test_a_task_that_is_given_to_an_address_is_the_callers_to_carry() -> None:
     asked = calls(("handoff_to_writer", '{"message": "a poem on tea"}'))
 
