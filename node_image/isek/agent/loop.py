@@ -24,6 +24,7 @@ from isek.unexpected import said_of
 
 OUTPUT_RETRIES = 2
 CRITERIA_RETRIES = 1
+EMPTY_RETRIES = 1
 
 
 class Loop:
@@ -38,6 +39,7 @@ class Loop:
         self._schemas = tuple(tool.schema for tool in setup.tools.values())
         self._output_retries = OUTPUT_RETRIES
         self._criteria_retries = CRITERIA_RETRIES
+        self._empty_retries = EMPTY_RETRIES
         self._reviewed = bool(setup.guard or setup.output or setup.success_criteria)
         """Whether an answer may turn out to be none: then it is told only once it is accepted."""
 
@@ -149,6 +151,11 @@ class Loop:
             RunError: it has been objected to often enough.
         """
         self._guard.check(text, "answer")
+        if (
+            not text.strip() and self._empty_retries > 0
+        ):  # some models end so after a tool; it may be all they have to say
+            self._empty_retries -= 1
+            return None, "That was empty. Answer."
         answer: Any = text
         if self._setup.output is not None:
             try:

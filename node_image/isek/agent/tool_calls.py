@@ -17,7 +17,11 @@ from isek.log import log, log_fault
 from isek.models.base import Message, ToolCall
 from isek.together import together
 from isek.tools.base import Tool, ToolError
+from isek.tools.fetching import cut
 from isek.tools.function import as_text
+
+MAX_CHARACTERS = 262_144
+"""Of what a tool says: more than most models take, and not all that a process can hold."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +41,7 @@ class ToolCalls:
         tool = self.setup.tools.get(call.name)
         begun = time.monotonic()
         content, failed = await self._try(tool, call)
+        content = cut(content, MAX_CHARACTERS)
         content = content.encode(errors="replace").decode()  # what is no text could not be sent to a model
         seconds = time.monotonic() - begun
         ended = ToolEnded(self.setup.name, call.id, call.name, content, seconds, failed=failed, known=tool is not None)

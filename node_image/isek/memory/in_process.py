@@ -1,7 +1,9 @@
 """A memory that lives as long as its process."""
 
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from itertools import count
 
 from isek.memory.records import History, Run, Session, Turn, UserMemory
@@ -9,12 +11,17 @@ from isek.models.base import Message
 
 MAX_SESSIONS = 10_000
 """The least recently used ones are forgotten beyond it: a process may run for months."""
+MAX_RUNS = 1_000
+"""Of one session; older ones are forgotten."""
+MAX_USERS = 10_000
+"""The facts about those for whom none was added for longest are forgotten beyond it."""
 
 
 @dataclass
 class _Kept:
+    begun: datetime
     history: History = field(default_factory=History)
-    runs: list[Run] = field(default_factory=list)
+    runs: deque[Run] = field(default_factory=lambda: deque(maxlen=MAX_RUNS))
 
 
 class InProcessStore:
@@ -32,7 +39,7 @@ class InProcessStore:
 
     async def add_run(self, session: Session, run: Run, messages: Sequence[Message]) -> None:
         """As ``Store``."""
-        kept = self._sessions.pop(session, None) or _Kept()
+        kept = self._sessions.pop(session, None) or _Kept(run.started)
         self._sessions[session] = kept  # at the end: it was used last
         kept.runs.append(run)
         if messages:
@@ -56,7 +63,7 @@ class InProcessStore:
     async def sessions(self, agent_id: str, user_id: str) -> list[Session]:
         """As ``Store``."""
         found = [
-            (kept.runs[0].started, session)
+            (kept.begun, session)
             for session, kept in self._sessions.items()
             if (session.agent_id, session.user_id) == (agent_id, user_id)
         ]
@@ -72,7 +79,10 @@ class InProcessStore:
 
     async def add_user_memory(self, agent_id: str, user_id: str, text: str) -> UserMemory:
         """As ``Store``."""
-        known = self._users.setdefault((agent_id, user_id), [])
+        known = self._users.pop((agent_id, user_id), [])
+        self._users[agent_id, user_id] = known
+        if len(self._users) > MAX_USERS:
+            del self._users[next(iter(self._users))]
         for memory in known:
             if memory.text == text:
                 return memory
@@ -83,7 +93,10 @@ class InProcessStore:
         """As ``Store``."""
         known = self._users.get((agent_id, user_id), [])
         left = [memory for memory in known if memory.id != memory_id]
-        self._users[agent_id, user_id] = left
+        if left:
+            self._users[agent_id, user_id] = left
+        else:
+            self._users.pop((agent_id, user_id), None)
         return len(left) < len(known)
 
     async def aclose(self) -> None:

@@ -5,6 +5,9 @@ from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
+TOKENS_A_PICTURE = 1_000
+"""About: providers count by its size in pixels, from some hundred to two thousand."""
+
 
 @dataclass(frozen=True)
 class ToolCall:
@@ -140,13 +143,15 @@ class Model(ABC):
         yield reply
 
     def count_tokens(self, messages: Sequence[Message], tools: Sequence[ToolSchema] = ()) -> int:
-        """How many tokens a conversation has, about: four characters are one. The exact number comes with the reply."""
+        """How many tokens a conversation has, about: four characters are one, a picture is a thousand. The exact number
+        comes with the reply."""
         characters = sum(
             len(message.content) + sum(len(call.name) + len(call.arguments) for call in message.tool_calls)
             for message in messages
         )
         described = sum(len(tool.description) + len(str(tool.parameters)) for tool in tools)
-        return (characters + described) // 4 + 4 * len(messages)
+        pictures = sum(len(message.images) for message in messages)
+        return (characters + described) // 4 + 4 * len(messages) + TOKENS_A_PICTURE * pictures
 
     async def aclose(self) -> None:  # noqa: B027  (most models hold nothing open)
         """Let go of connections."""

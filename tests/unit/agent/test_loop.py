@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from isek import EchoModel, IsekAgent, Limits, ScriptedModel
+from isek.agent.tool_calls import MAX_CHARACTERS
 from isek.api.model import ScriptTurn
 from isek.asking import CallContext
 from isek.colleague import Far
@@ -193,3 +194,24 @@ async def test_runs_of_one_agent_share_nothing() -> None:
     results = await asyncio.gather(*(runner.respond(f"message {number}", context()) for number in range(50)))
 
     assert [result.payload for result in results] == [f"message {number}" for number in range(50)]
+
+
+async def test_an_empty_answer_is_asked_for_once_more() -> None:
+    model = RecordingModel(" ", "tea")
+    assert (await IsekAgent(model=model).respond("what?", context())).payload == "tea"
+    assert model.conversations[1][-1].content == "That was empty. Answer."
+
+    silent = RecordingModel("", "")
+    assert (await IsekAgent(model=silent).respond("what?", context())).exit is LoopExit.SATISFIED
+
+
+async def test_what_a_tool_says_is_cut_off_before_it_fills_the_models_context() -> None:
+    def flood() -> str:
+        return "x" * 50_000_000
+
+    model = RecordingModel(calls(("flood", "{}")), "much")
+    await IsekAgent(model=model, tools=[flood]).respond("go", context())
+
+    told = model.conversations[1][-1].content
+    assert len(told) < MAX_CHARACTERS + 100
+    assert told.endswith("[cut off after 262144 characters]")

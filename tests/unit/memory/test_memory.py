@@ -3,7 +3,7 @@ import sys
 import tracemalloc
 
 import pytest
-from isek import Guardrails, IsekAgent, LoopExit, Memory, Message, ModelReply
+from isek import Guardrails, Image, IsekAgent, LoopExit, Memory, Message, ModelReply
 from isek.memory.memory import MAX_USER_MEMORIES
 from isek.memory.records import Turn
 from isek.memory.summary import budget, older, questions
@@ -185,6 +185,30 @@ async def test_a_process_forgets_the_sessions_that_were_not_used_for_longest(mon
         await memory.record(session(name), run(), said(name))
 
     assert [len(await memory.runs(session(name))) for name in ("a", "b", "c")] == [2, 0, 1]
+
+
+async def test_a_process_keeps_the_newest_runs_and_the_users_it_has_learnt_of_last(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("isek.memory.in_process.MAX_RUNS", 2)
+    monkeypatch.setattr("isek.memory.in_process.MAX_USERS", 2)
+    memory = Memory()
+    for asked in ("one", "two", "three"):
+        await memory.record(session(), run(asked), [])
+    for user in ("a", "b", "a", "c"):
+        await memory.add_user_memory("helper", "likes tea", user)
+
+    assert [each.asked for each in await memory.runs(session())] == ["two", "three"]
+    assert [len(await memory.user_memories("helper", user)) for user in ("a", "b", "c")] == [1, 0, 1]
+
+
+def test_pictures_count_towards_what_is_summed_up() -> None:
+    shown = Message("user", "look", images=(Image("https://e.example/a.png"),))
+
+    assert older([Turn(1, (shown,)), Turn(2, (shown,))], RecordingModel(), 1_500) == [
+        Turn(1, (shown,)),
+        Turn(2, (shown,)),
+    ]
 
 
 @pytest.mark.parametrize("url", ["mysql://localhost/db", "memory.db", "sqlite://", "sqlite:///"])
