@@ -61,7 +61,7 @@ def packages() -> Finding:
             "Python packages",
             "missing",
             f"not installed: {', '.join(map(_name, missing))}",
-            f"pip install '{PACKAGE}[node]'",
+            "`isek setup` installs them",
             (*installer(), *missing),
         )
     return Finding("Python packages", "ok", f"all that agents and nodes need, {PACKAGE} {__version__}")
@@ -75,7 +75,7 @@ def node_js() -> Finding:
         node = find_node()
     except LocalError as error:
         said, _, fix = str(error).partition("; ")
-        brought = set(requirements("local")) - set(requirements("node"))
+        brought = [each for each in requirements("local") if each not in set(requirements("node"))]
         return Finding("Node.js", "missing", said, fix, (*installer(), *brought))
     shown = subprocess.run([node, "--version"], capture_output=True, text=True, check=False).stdout.strip()
     return Finding("Node.js", "ok", f"{shown.removeprefix('v')}, {node}")
