@@ -58,6 +58,12 @@ class _Intercept(logging.Handler):
     """Hands records on to loguru, under the name of who wrote them."""
 
     def emit(self, record: logging.LogRecord) -> None:
+        try:
+            self._hand_on(record)
+        except Exception:
+            self.handleError(record)  # as the standard library's own: whoever logs is not to fail of it
+
+    def _hand_on(self, record: logging.LogRecord) -> None:
         exception = logging.Formatter().formatException(record.exc_info) if record.exc_info else None
 
         def by_its_writer(taken: "Record") -> None:

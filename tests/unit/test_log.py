@@ -91,6 +91,14 @@ def test_what_the_standard_library_logs_comes_along_under_its_name(capsys: pytes
     assert capsys.readouterr().err == ""
 
 
+def test_whoever_logs_what_cannot_be_put_together_goes_on(capsys: pytest.CaptureFixture[str]) -> None:
+    configure_logging("JSON", "info")
+
+    logging.getLogger("a.library").info("%d things", "several")
+
+    assert "Logging error" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("form", ["Text", "JSON"])
 def test_a_stack_trace_shows_no_values_of_variables(form: Any, capsys: pytest.CaptureFixture[str]) -> None:
     configure_logging(form, "info")
