@@ -2,8 +2,7 @@
 
 from datetime import date
 
-from isek import IsekAgent, OpenAIModel, Toolkit
-from isek.tools.calculator import Calculator
+from isek import Calculator, IsekAgent, OpenAIModel, Toolkit
 
 model = OpenAIModel("gpt-5-mini")
 calendar = Toolkit("calendar", instructions="Dates are written as YYYY-MM-DD.")

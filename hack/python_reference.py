@@ -31,7 +31,7 @@ CHAPTERS = {
     "Tools": ("isek.tools",),
     "Memory": ("isek.memory",),
     "Nodes and registries": ("isek.node", "isek.registry", "isek.processes"),
-    "Runs, and what goes wrong": ("isek.asking", "isek.loop_result", "isek.errors"),
+    "Runs, and what goes wrong": ("isek.asking", "isek.loop_result", "isek.events", "isek.errors"),
     "The log": ("isek.log",),
 }
 

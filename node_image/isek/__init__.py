@@ -5,6 +5,25 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from isek.events import AskEnded as AskEnded
+    from isek.events import AskStarted as AskStarted
+    from isek.events import ModelReplied as ModelReplied
+    from isek.events import RunEnded as RunEnded
+    from isek.events import RunStarted as RunStarted
+    from isek.events import TextDelta as TextDelta
+    from isek.events import ToolEnded as ToolEnded
+    from isek.events import ToolStarted as ToolStarted
+    from isek.models.base import OutputSchema as OutputSchema
+    from isek.models.base import ToolCall as ToolCall
+    from isek.models.base import ToolSchema as ToolSchema
+    from isek.models.base import Usage as Usage
+    from isek.tools.calculator import Calculator as Calculator
+    from isek.tools.date_time import DateTime as DateTime
+    from isek.tools.files import Files as Files
+    from isek.tools.http_get import HttpGet as HttpGet
+    from isek.tools.sql import Sql as Sql
+    from isek.tools.web_search import WebSearch as WebSearch
+
     __version__: str
     """Of the distribution."""
     from isek.agent.adapter import Adapter as Adapter
@@ -51,17 +70,23 @@ if TYPE_CHECKING:
 
 WHERE = {
     "Adapter": "isek.agent.adapter",
+    "AskEnded": "isek.events",
+    "AskStarted": "isek.events",
     "Budget": "isek.agent.limits",
+    "Calculator": "isek.tools.calculator",
     "CallContext": "isek.asking",
     "CallError": "isek.errors",
     "CenterRegistry": "isek.registry.center_client",
+    "DateTime": "isek.tools.date_time",
     "DefaultRegistry": "isek.registry.default",
     "EchoModel": "isek.models.echo",
     "EtcdRegistry": "isek.registry.etcd",
     "FallbackModel": "isek.models.fallback",
+    "Files": "isek.tools.files",
     "FunctionTool": "isek.tools.function",
     "Guardrails": "isek.agent.limits",
     "Handoff": "isek.loop_result",
+    "HttpGet": "isek.tools.http_get",
     "HttpTool": "isek.tools.http",
     "Image": "isek.models.base",
     "IsekAgent": "isek.agent.agent",
@@ -78,17 +103,29 @@ WHERE = {
     "Message": "isek.models.base",
     "Model": "isek.models.base",
     "ModelError": "isek.models.errors",
+    "ModelReplied": "isek.events",
     "ModelReply": "isek.models.base",
     "Node": "isek.node.node",
     "OpenAIModel": "isek.models.openai",
+    "OutputSchema": "isek.models.base",
     "Retries": "isek.team.retries",
     "RiskLevel": "isek.tools.base",
+    "RunEnded": "isek.events",
     "RunError": "isek.errors",
+    "RunStarted": "isek.events",
     "ScriptedModel": "isek.models.scripted",
     "Session": "isek.memory.records",
+    "Sql": "isek.tools.sql",
+    "TextDelta": "isek.events",
     "Tool": "isek.tools.base",
+    "ToolCall": "isek.models.base",
+    "ToolEnded": "isek.events",
     "ToolError": "isek.tools.base",
+    "ToolSchema": "isek.models.base",
+    "ToolStarted": "isek.events",
     "Toolkit": "isek.tools.toolkit",
+    "Usage": "isek.models.base",
+    "WebSearch": "isek.tools.web_search",
     "configure_logging": "isek.log",
     "tool": "isek.tools.function",
 }

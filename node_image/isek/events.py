@@ -13,7 +13,9 @@ class RunStarted:
     """An agent or a team begins."""
 
     agent: str
+    """Who."""
     message: str
+    """What it is asked."""
 
 
 @dataclass(frozen=True)
@@ -21,7 +23,9 @@ class TextDelta:
     """A piece of the answer."""
 
     agent: str
+    """Whose."""
     text: str
+    """In order; together they are the answer."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +33,9 @@ class ModelReplied:
     """The model was called."""
 
     agent: str
+    """Whose model."""
     seconds: float
+    """That the call took."""
     usage: "Usage | None" = None
     """None: it failed."""
     error: str | None = None
@@ -41,8 +47,11 @@ class ToolStarted:
     """The model wants a tool."""
 
     agent: str
+    """Whose model."""
     call_id: str
+    """Ties the tool's end to its start."""
     tool: str
+    """Its name."""
     arguments: str
     """JSON as the model wrote it."""
 
@@ -52,12 +61,17 @@ class ToolEnded:
     """The tool answered, or could not."""
 
     agent: str
+    """Whose model called it."""
     call_id: str
+    """That of its start."""
     tool: str
+    """Its name."""
     content: str
     """What the model is told."""
     seconds: float
+    """That the call took."""
     failed: bool = False
+    """Whether the model is told of an error."""
     known: bool = True
     """Whether there is such a tool at all."""
 
@@ -69,6 +83,7 @@ class AskStarted:
     agent: str
     """Who is asked."""
     message: str
+    """What."""
     by: str = ""
     """Who asks."""
 
@@ -78,7 +93,9 @@ class AskEnded:
     """It answered, or could not."""
 
     agent: str
+    """Who was asked."""
     seconds: float
+    """Until the answer."""
     error: str | None = None
     """The code of what went wrong."""
     by: str = ""
@@ -90,7 +107,9 @@ class RunEnded:
     """It is over."""
 
     agent: str
+    """Who."""
     result: "LoopResult"
+    """What came of it."""
 
 
 Event = RunStarted | TextDelta | ModelReplied | ToolStarted | ToolEnded | AskStarted | AskEnded | RunEnded

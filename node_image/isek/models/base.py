@@ -16,6 +16,7 @@ class ToolCall:
     id: str
     """Ties the tool's answer to the call."""
     name: str
+    """The tool's."""
     arguments: str
     """JSON as the model wrote it; it need not be valid."""
 
@@ -65,7 +66,9 @@ class ToolSchema:
     """A tool as a model gets to know it."""
 
     name: str
+    """That the model calls it by."""
     description: str
+    """What it is good for."""
     parameters: dict[str, Any]
     """JSON schema of the arguments, an object."""
 
@@ -75,6 +78,7 @@ class OutputSchema:
     """The form that an answer has to have."""
 
     name: str
+    """For the provider."""
     schema: dict[str, Any]
     """JSON schema."""
 
@@ -84,7 +88,9 @@ class Usage:
     """Tokens of one call, as the provider counts them."""
 
     input_tokens: int = 0
+    """Of the conversation."""
     output_tokens: int = 0
+    """Of the reply."""
 
     @property
     def total_tokens(self) -> int:
