@@ -64,6 +64,11 @@ def with_header(**header: Any) -> dict[str, Any]:
     return agent(tools=[{"mcp": {"url": "http://tools/mcp", "headers": [{"name": "X-Key", **header}]}}])
 
 
+STOCK: dict[str, Any] = {"http": {"name": "stock", "description": "How many", "url": "http://stock/"}}
+PAGES: dict[str, Any] = {"httpGet": {"allow": ["example.org"]}}
+FILES: dict[str, Any] = {"files": {"root": "/data"}}
+WRITER: dict[str, Any] = {"agent": {"name": "writer"}}
+
 RULES = [
     *(
         RuleExample("metadata.name must be a DNS label", make("with.dot"), make("with-dash"))
@@ -129,6 +134,16 @@ RULES = [
             agent(model={"provider": provider, "name": "gpt-5-mini"}),
         )
         for provider in ("OpenAI", "LiteLLM")
+    ),
+    *(
+        RuleExample("tools: two have one name", agent(tools=[first, second]), agent(tools=[first, third]))
+        for first, second, third in (
+            ({"builtin": "calculator"}, {"builtin": "calculator"}, {"builtin": "datetime"}),
+            (STOCK, {"http": {**STOCK["http"], "url": "http://other/"}}, {"http": {**STOCK["http"], "name": "other"}}),
+            (WRITER, WRITER, {"agent": {"name": "writer", "namespace": "press"}}),
+            (PAGES, PAGES, {"webSearch": {"url": "http://search/"}}),
+            (FILES, {"files": {"root": "/notes"}}, {"mcp": {"url": "http://tools/mcp"}}),
+        )
     ),
     RuleExample(
         "api goes with provider OpenAI",

@@ -25,7 +25,7 @@ from isek.memory.records import Session
 from isek.models.base import Message, Model
 from isek.sync import wait_for
 from isek.tools.handoff import HandoffTool
-from isek.tools.opening import Given, Opened, open_tools
+from isek.tools.opening import Given, Opened, check_names, open_tools
 
 Instructions = str | Sequence[str] | Callable[..., str | Awaitable[str]]
 """The system prompt: a text, several points, or a function that makes it, of the ``CallContext`` or of nothing."""
@@ -58,7 +58,7 @@ class IsekAgent(Answering):
 
     Raises:
         TypeError: an argument is of another type.
-        ValueError: there is no model, or a guardrail's pattern is none.
+        ValueError: there is no model, two tools have one name, or a guardrail's pattern is none.
     """
 
     def __init__(  # noqa: PLR0917  (the classic order)
@@ -112,6 +112,10 @@ class IsekAgent(Answering):
             show_log()
         PatternGuard(guardrails)  # refuses what is no pattern
         self._rate = RateLimit()
+        try:
+            check_names(self._given())
+        except ValueError as error:
+            raise ValueError(f"{who}: {error}") from None
 
     def get_agent_card(self) -> dict[str, Any]:
         """What others get to know: ``name``, ``description``, ``capabilities``, ``tools`` and ``model_type``.
@@ -171,11 +175,13 @@ class IsekAgent(Answering):
     def _watching(self) -> tuple[Hook, ...]:
         return (*self.hooks, log_step) if self.debug_mode else self.hooks
 
+    def _given(self) -> list[Given]:
+        return [*self.tools, *map(HandoffTool, self.handoffs), *memory_tools(self.memory, self.agent_id)]
+
     async def _set_up(self) -> Setup:
         """What the agent is made of at this moment: it may be changed between runs."""
-        given = [*self.tools, *map(HandoffTool, self.handoffs), *memory_tools(self.memory, self.agent_id)]
         try:
-            opened = await open_tools(given)
+            opened = await open_tools(self._given())
             guard = PatternGuard(self.guardrails)
             output = None if self.output_type in (None, str) else Output(self.output_type)
         except ValueError as error:

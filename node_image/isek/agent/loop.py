@@ -104,6 +104,7 @@ class Loop:
         self, conversation: list[Message], tools: tuple[ToolSchema, ...], output: OutputSchema | None
     ) -> ModelReply:
         model = self._setup.model
+        model.check_fits(conversation, tools)
         form = {} if output is None else {"output": output}
         if self._context.on_event is None:
             return await model.invoke(conversation, tools, **form)

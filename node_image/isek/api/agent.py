@@ -11,7 +11,7 @@ from isek.api.memory import MemorySpec
 from isek.api.model import ModelSpec
 from isek.api.resource import Column, Resource, columns
 from isek.api.schema import Rule, exactly_one_of
-from isek.api.tool import Tool
+from isek.api.tool import TOOLS_DIFFER, Tool
 from isek.api.workload import HOSTED_COLUMNS, URL_COLUMN, HostedSpec, HostedStatus
 
 
@@ -62,6 +62,7 @@ class IsekAgentSpec(HostedSpec):
                 )
             ),
         ),
+        TOOLS_DIFFER,
         Rule(
             cel="!has(self.memory) || self.memory.provider != 'SQLite' || self.replicas <= 1",
             message="memory SQLite is for one replica: set replicas to 1, or take PostgreSQL",

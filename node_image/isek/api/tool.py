@@ -1,11 +1,12 @@
 """The tools of an agent."""
 
+from collections.abc import Sequence
 from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints
 
 from isek.api.fields import AnyObject, PythonPath, Text, Url
-from isek.api.schema import Model, exactly_one_of
+from isek.api.schema import Model, Rule, exactly_one_of
 from isek.api.workload import Reference, SecretValue
 
 ToolName = Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=r"^[a-zA-Z0-9_-]+$")]
@@ -127,3 +128,33 @@ class Tool(Model):
     """Another agent or team, asked over the mesh."""
 
     rules = (exactly_one_of("builtin", "python", "http", "mcp", "http_get", "files", "sql", "web_search", "agent"),)
+
+
+def _named(tool: Tool) -> tuple[str, str] | None:
+    """What models call it, within its kind; None: that does not stand here."""
+    if tool.mcp or tool.python:
+        return None
+    named = {"agent": tool.agent and tool.agent.address, "http": tool.http and tool.http.name, "builtin": tool.builtin}
+    [kind] = tool.model_fields_set
+    return kind, named.get(kind) or ""
+
+
+def _differ(tools: Sequence[Tool]) -> bool:
+    names = [name for name in map(_named, tools) if name is not None]
+    return len(set(names)) == len(names)
+
+
+SAME = (
+    *(f"has(tool.{kind}) && has(other.{kind})" for kind in ("httpGet", "files", "sql", "webSearch")),
+    "has(tool.builtin) && has(other.builtin) && tool.builtin == other.builtin",
+    "has(tool.http) && has(other.http) && tool.http.name == other.http.name",
+    "has(tool.agent) && has(other.agent) && tool.agent.name == other.agent.name && "
+    "has(tool.agent.__namespace__) == has(other.agent.__namespace__) && "
+    "(!has(tool.agent.__namespace__) || tool.agent.__namespace__ == other.agent.__namespace__)",
+)
+TOOLS_DIFFER = Rule(
+    cel=f"self.tools.all(tool, has(tool.mcp) || has(tool.python) || self.tools.exists_one(other, {' || '.join(SAME)}))",
+    message="tools: two have one name; name one otherwise, or take it out",
+    holds=lambda spec: _differ(spec.tools),
+)
+"""Models tell tools apart by their names. Those of two kinds are compared by the node, once it knows all of them."""

@@ -5,6 +5,11 @@ from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
+from isek.models.errors import ModelContextTooLong
+
+BYTES_A_TOKEN = 4
+MESSAGE_TOKENS = 4
+"""For what surrounds a message."""
 TOKENS_A_PICTURE = 1_000
 """About: providers count by its size in pixels, from some hundred to two thousand."""
 
@@ -149,18 +154,40 @@ class Model(ABC):
         yield reply
 
     def count_tokens(self, messages: Sequence[Message], tools: Sequence[ToolSchema] = ()) -> int:
-        """How many tokens a conversation has, about: four characters are one, a picture is a thousand. The exact number
-        comes with the reply."""
-        characters = sum(
-            len(message.content) + sum(len(call.name) + len(call.arguments) for call in message.tool_calls)
-            for message in messages
-        )
-        described = sum(len(tool.description) + len(str(tool.parameters)) for tool in tools)
-        pictures = sum(len(message.images) for message in messages)
-        return (characters + described) // 4 + 4 * len(messages) + TOKENS_A_PICTURE * pictures
+        """How many tokens a conversation has, about: four bytes are one, a picture is a thousand. The exact number comes
+        with the reply."""
+        size = sum(_size(message) for message in messages)
+        described = sum(_bytes(tool.description) + _bytes(str(tool.parameters)) for tool in tools)
+        return (size + described) // BYTES_A_TOKEN + MESSAGE_TOKENS * len(messages)
+
+    def check_fits(self, messages: Sequence[Message], tools: Sequence[ToolSchema] = ()) -> None:
+        """Refuse a conversation that is longer than the context window, before it is sent.
+
+        Raises:
+            ModelContextTooLong: it is, as far as can be told before.
+        """
+        if self.context_window is None:
+            return
+        tokens = self.count_tokens(messages, tools)
+        if tokens > self.context_window:
+            raise ModelContextTooLong(
+                f"the conversation has about {tokens} tokens, and model {self.name or type(self).__name__} takes "
+                f"{self.context_window}",
+                hint="say less at once, or take a model with a larger context",
+            )
 
     async def aclose(self) -> None:  # noqa: B027  (most models hold nothing open)
         """Let go of connections."""
+
+
+def _size(message: Message) -> int:
+    """Bytes of text, pictures in what they are worth."""
+    calls = sum(_bytes(call.name) + _bytes(call.arguments) for call in message.tool_calls)
+    return _bytes(message.content) + calls + TOKENS_A_PICTURE * BYTES_A_TOKEN * len(message.images)
+
+
+def _bytes(text: str) -> int:
+    return len(text) if text.isascii() else len(text.encode(errors="replace"))
 
 
 def counted(reply: ModelReply, model: Model, messages: Sequence[Message], tools: Sequence[ToolSchema]) -> ModelReply:

@@ -39,13 +39,16 @@ class FallbackModel(Model):
         Raises:
             ModelError: that of the last model.
         """
-        for model in self._models[:-1]:
+        *firsts, last = self._models
+        for model in firsts:
             try:
+                model.check_fits(messages, tools)
                 async with self._time_of(model):
                     return await model.invoke(messages, tools, output=output)
             except Exception as error:
                 _told(model, error)
-        return await self._models[-1].invoke(messages, tools, output=output)
+        last.check_fits(messages, tools)
+        return await last.invoke(messages, tools, output=output)
 
     async def invoke_streaming(
         self, messages: Sequence[Message], tools: Sequence[ToolSchema] = (), *, output: OutputSchema | None = None
@@ -58,6 +61,7 @@ class FallbackModel(Model):
         for model in self._models:
             begun = False
             try:
+                model.check_fits(messages, tools)
                 async with aclosing(model.invoke_streaming(messages, tools, output=output)) as pieces:
                     async with self._time_of(model):
                         piece = await anext(pieces, None)
@@ -71,6 +75,9 @@ class FallbackModel(Model):
                 _told(model, error)
             else:
                 return
+
+    def check_fits(self, messages: Sequence[Message], tools: Sequence[ToolSchema] = ()) -> None:
+        """Nothing yet: where one model is too small, the next may do."""
 
     def count_tokens(self, messages: Sequence[Message], tools: Sequence[ToolSchema] = ()) -> int:
         """As the first model counts."""

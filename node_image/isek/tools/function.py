@@ -41,7 +41,7 @@ class FunctionTool(Tool):
         timeout_seconds: float | None = TIMEOUT_SECONDS,
     ) -> None:
         self.function = function
-        self._name: str = name or called(function)
+        self.name: str = name or called(function)
         self._description = description
         self.risk_level = risk_level
         self.timeout_seconds = timeout_seconds
@@ -57,10 +57,10 @@ class FunctionTool(Tool):
         Raises:
             ValueError: it cannot be told what the function takes, or the name is none for a tool.
         """
-        if not re.fullmatch(TOOL_NAME, self._name):
-            raise ValueError(f"function {self._name!r}: a tool's name is 1 to 64 letters, digits, _ and -; give it one")
+        if not re.fullmatch(TOOL_NAME, self.name):
+            raise ValueError(f"function {self.name!r}: a tool's name is 1 to 64 letters, digits, _ and -; give it one")
         description = self._signature.description if self._description is None else self._description
-        return ToolSchema(self._name, description, self._signature.parameters)
+        return ToolSchema(self.name, description, self._signature.parameters)
 
     async def call(self, arguments: dict[str, Any], context: CallContext) -> str:
         """What the function returns, as text: JSON, unless it is text already."""

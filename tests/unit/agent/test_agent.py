@@ -4,6 +4,7 @@ import asyncio
 import threading
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass, replace
+from typing import Generic, TypeVar
 
 import pytest
 from isek import EchoModel, Guardrails, Handoff, IsekAgent, Memory, Message, ModelReply, ToolError, Toolkit
@@ -15,6 +16,8 @@ from pydantic import BaseModel
 from tests.support.asking import context
 from tests.support.recording_model import RecordingModel, calls
 from tests.support.waiting import until
+
+T = TypeVar("T")
 
 
 def add(a: int, b: int) -> int:
@@ -354,3 +357,16 @@ class Point:
 
 def test_output_may_be_a_dataclass_or_a_list() -> None:
     assert IsekAgent(model=RecordingModel('[{"x": 1}]'), output_type=list[Point]).run("?").answer() == [Point(1)]
+
+
+async def test_the_form_of_an_answer_has_a_name_that_endpoints_take() -> None:
+    class Page(BaseModel, Generic[T]):
+        items: list[T]
+
+    model = RecordingModel('{"items": [1]}')
+
+    answer = (await IsekAgent(model=model, output_type=Page[int]).arun("go")).answer()
+
+    assert answer == Page[int](items=[1])
+    assert model.output is not None
+    assert model.output.name == "Page_int_"

@@ -11,6 +11,7 @@ from isek import (
     EchoModel,
     FallbackModel,
     Guardrails,
+    Image,
     IsekAgent,
     IsekTeam,
     LoopExit,
@@ -20,10 +21,11 @@ from isek import (
     ModelReply,
     Retries,
     ScriptedModel,
+    Tool,
     Toolkit,
+    tool,
 )
 from isek.models.base import OutputSchema, ToolCall, ToolSchema, Usage
-from isek.models.errors import ModelContextTooLong
 from isek.tools.calculator import Calculator
 
 from tests.support.recording_model import RecordingModel, calls
@@ -99,14 +101,46 @@ async def test_a_message_must_be_text_or_a_message(answering: IsekAgent | IsekTe
         await answering.arun(message)
 
 
-def test_two_tools_of_one_name_end_the_run_and_say_which() -> None:
-    def calculator() -> None:
-        """Clashes."""
+def calculator() -> None:
+    """Clashes with the one that comes with Isek."""
 
-    result = IsekAgent("sums", model=EchoModel(), tools=[Calculator(), calculator]).run("hello")
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ([Calculator(), calculator], "a Calculator and the function 'calculator'"),
+        ([tool(calculator), Calculator()], "the function 'calculator' and a Calculator"),
+        ([Toolkit("sums", [calculator]), Calculator()], "one of toolkit 'sums' and a Calculator"),
+        (
+            [IsekAgent("calculator", model=EchoModel()), Calculator()],
+            "the agent or team 'calculator' and a Calculator",
+        ),
+    ],
+)
+def test_two_tools_of_one_name_are_both_named_when_the_agent_is_made(given: list[Any], said: str) -> None:
+    with pytest.raises(ValueError, match="agent 'sums': two tools are called 'calculator'") as refused:
+        IsekAgent("sums", model=EchoModel(), tools=given)
+
+    assert f"{said}: give one of them another name" in str(refused.value)
+
+
+def test_a_tool_of_the_name_of_one_that_isek_adds_is_refused_too() -> None:
+    def remember() -> None:
+        """Clashes with that of the memory."""
+
+    with pytest.raises(ValueError, match="a RememberTool"):
+        IsekAgent(model=EchoModel(), tools=[remember], memory=Memory(user_memories=True))
+
+
+def test_names_that_are_known_only_when_a_toolkit_opens_end_the_run_and_say_which() -> None:
+    class Far(Toolkit):
+        async def open(self) -> Sequence[Tool]:
+            return (Calculator(),)
+
+    result = IsekAgent("sums", model=EchoModel(), tools=[Far("far"), Calculator()]).run("hello")
 
     assert (result.exit, result.errors[0].code) == (LoopExit.ERROR, "AgentInvalid")
-    assert "agent 'sums': two tools are called 'calculator': give one of them another name" in str(result)
+    assert "two tools are called 'calculator', one of toolkit 'far' and a Calculator" in str(result)
 
 
 class Odd(Model):
@@ -172,17 +206,65 @@ async def test_what_was_said_to_a_model_that_failed_is_not_remembered() -> None:
     assert str(result) == "again"
 
 
-async def test_a_conversation_longer_than_the_context_ends_with_what_to_do() -> None:
-    class Small(EchoModel):
-        async def invoke(self, *_: Any, **__: Any) -> ModelReply:
-            raise ModelContextTooLong("the conversation has 9 tokens of 8", hint="say less at once")
+class Small(EchoModel):
+    name = "small"
+    context_window = 100
 
-    result = await IsekAgent(model=Small()).arun("hello")
+
+class Large(EchoModel):
+    context_window = 10_000
+
+
+@pytest.mark.parametrize("streamed", [False, True])
+async def test_a_conversation_longer_than_the_context_is_not_sent_and_ends_with_what_to_do(*, streamed: bool) -> None:
+    agent, message = IsekAgent(model=Small()), "long " * 100
+    if streamed:
+        *_, ended = [event async for event in agent.stream(message)]
+        result = ended.result  # type: ignore[union-attr]
+    else:
+        result = await agent.arun(message)
 
     assert (result.exit, str(result)) == (
         LoopExit.ERROR,
-        "ModelContextTooLong: the conversation has 9 tokens of 8\nsay less at once",
+        "ModelContextTooLong: the conversation has about 129 tokens, and model small takes 100\n"
+        "say less at once, or take a model with a larger context",
     )
+
+
+@pytest.mark.parametrize("streamed", [False, True])
+async def test_a_model_that_is_too_small_leaves_it_to_the_next(*, streamed: bool) -> None:
+    agent, message = IsekAgent(model=FallbackModel(Small(), Large())), "long " * 100
+    if streamed:
+        *_, ended = [event async for event in agent.stream(message)]
+        assert ended.result.payload == message  # type: ignore[union-attr]
+    else:
+        assert str(await agent.arun(message)) == message
+
+
+async def test_a_conversation_that_outgrows_the_context_goes_on_by_its_summary() -> None:
+    class Minutes(EchoModel):
+        context_window = 1000
+
+        async def invoke(
+            self, messages: Sequence[Message], tools: Sequence[ToolSchema] = (), *, output: OutputSchema | None = None
+        ) -> ModelReply:
+            self.check_fits(messages)
+            return ModelReply("noted")
+
+    agent = IsekAgent(model=Minutes(), memory=Memory())
+
+    said = [str(await agent.arun(f"{number}: {'x' * 800}", session_id="s")) for number in range(12)]
+
+    assert said == ["noted"] * 12
+
+
+def test_what_a_conversation_has_is_estimated_by_its_bytes_and_pictures() -> None:
+    model = EchoModel()
+
+    def tokens(text: str, *images: Image) -> int:
+        return model.count_tokens([Message("user", text, images=images)])
+
+    assert [tokens("tea " * 10), tokens("茶" * 10), tokens("", Image(content=b"x" * 10**6))] == [14, 11, 1004]
 
 
 @pytest.mark.parametrize("arguments", ["[" * 100_000, '{"message": "\\ud800"}', '{"message": ' + "9" * 5000 + "}"])
