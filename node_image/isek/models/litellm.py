@@ -14,6 +14,7 @@ import litellm
 import openai
 
 from isek.models.api_key import GivenKey, key_of_environment, read_key
+from isek.models.arguments import check_arguments
 from isek.models.base import Message, Model, ModelReply, OutputSchema, ToolSchema, counted
 from isek.models.chat_completions import ChatCompletions
 from isek.models.errors import (
@@ -44,7 +45,8 @@ class LiteLLMModel(Model):
         context_window: tokens that a conversation may have; default: what LiteLLM knows of the model.
 
     Raises:
-        TypeError: the parameters are not of JSON.
+        TypeError: an argument is of another type, or the parameters are not of JSON.
+        ValueError: a number is too small.
     """
 
     def __init__(
@@ -58,7 +60,7 @@ class LiteLLMModel(Model):
         max_retries: int = 4,
         context_window: int | None = None,
     ) -> None:
-        json.dumps(parameters)
+        check_arguments(name, parameters, timeout_seconds, max_retries, context_window)
         self.name = name
         self.context_window = context_window or _context_window(name)
         self._wire = ChatCompletions(name)

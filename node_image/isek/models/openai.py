@@ -1,6 +1,5 @@
 """Any endpoint that speaks the OpenAI API, through the official client."""
 
-import json
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from functools import partial
 from typing import Any, Literal, TypeVar
@@ -9,6 +8,7 @@ import openai
 
 from isek.environment import BASE_URL, variable
 from isek.models.api_key import GivenKey, key_of_environment, read_key
+from isek.models.arguments import check_arguments
 from isek.models.base import Message, Model, ModelReply, OutputSchema, ToolSchema, counted
 from isek.models.chat_completions import ChatCompletions
 from isek.models.errors import ModelUnavailable
@@ -43,8 +43,8 @@ class OpenAIModel(Model):
         context_window: tokens that a conversation may have; None: not known.
 
     Raises:
-        TypeError: the parameters are not of JSON.
-        ValueError: there is no such API.
+        TypeError: an argument is of another type, or the parameters are not of JSON.
+        ValueError: there is no such API, or a number is too small.
     """
 
     def __init__(
@@ -61,7 +61,7 @@ class OpenAIModel(Model):
     ) -> None:
         if api not in APIS:
             raise ValueError(f"api must be one of {', '.join(APIS)}, not {api!r}")
-        json.dumps(parameters)
+        check_arguments(name, parameters, timeout_seconds, max_retries, context_window)
         self.name = name
         self.context_window = context_window
         self._wire = APIS[api](name)

@@ -40,6 +40,8 @@ class FunctionTool(Tool):
         risk_level: RiskLevel = RiskLevel.LOW,
         timeout_seconds: float | None = TIMEOUT_SECONDS,
     ) -> None:
+        if not callable(function):
+            raise TypeError(f"a tool is made of a function, not of {function!r}")
         self.function = function
         self.name: str = name or called(function)
         self._description = description

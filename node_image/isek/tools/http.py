@@ -7,6 +7,7 @@ from urllib.parse import parse_qsl, quote, urlsplit
 
 from isek.asking import CallContext
 from isek.calling import Readable, read_now
+from isek.checks import check_type
 from isek.models.base import ToolSchema
 from isek.tools.arguments import ArgumentCheck
 from isek.tools.base import TOOL_NAME, RiskLevel, Tool, ToolError
@@ -34,7 +35,9 @@ class HttpTool(Tool):
         timeout_seconds: for one request.
 
     Raises:
-        ValueError: an argument stands for the host, the name is none for a tool, or the schema is none.
+        TypeError: name or URL are no text.
+        ValueError: the name is none for a tool, the URL none for HTTP, an argument stands for its host, or the schema
+            is none.
     """
 
     def __init__(
@@ -49,8 +52,12 @@ class HttpTool(Tool):
         risk_level: RiskLevel | None = None,
         timeout_seconds: float = TIMEOUT_SECONDS,
     ) -> None:
+        check_type("a tool's name", name, str)
         if not re.fullmatch(TOOL_NAME, name):
             raise ValueError(f"tool {name!r}: a tool's name is 1 to 64 letters, digits, _ and -")
+        check_type(f"tool {name!r}: its URL", url, str)
+        if urlsplit(url).scheme not in {"http", "https"}:
+            raise ValueError(f"tool {name!r}: the URL must begin with http:// or https://")
         if ARGUMENT.search(urlsplit(url).netloc) or not urlsplit(url).netloc:
             raise ValueError(f"tool {name!r}: the host of the URL must be fixed; arguments go into its path and query")
         self._url = url

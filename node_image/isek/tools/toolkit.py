@@ -32,8 +32,11 @@ class Toolkit:
         """Add a tool; serves as a decorator of functions, too.
 
         Raises:
+            TypeError: it is neither a tool nor a function.
             ValueError: there is one of that name.
         """
+        if isinstance(tool, type) and issubclass(tool, Tool):
+            raise TypeError(f"toolkit {self.name!r}: {tool.__name__} is a class: make one, {tool.__name__}(…)")
         made = tool if isinstance(tool, Tool) else FunctionTool(tool)
         name = made.schema.name
         if name in self._tools:

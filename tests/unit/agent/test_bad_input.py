@@ -8,17 +8,21 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from isek import (
+    Budget,
     EchoModel,
     FallbackModel,
     Guardrails,
+    HttpTool,
     Image,
     IsekAgent,
     IsekTeam,
+    Limits,
     LoopExit,
     Memory,
     Message,
     Model,
     ModelReply,
+    OpenAIModel,
     Retries,
     ScriptedModel,
     Tool,
@@ -80,6 +84,38 @@ def test_what_agents_are_made_of_is_checked_when_it_is_made(make: Callable[[], o
         make()
 
     assert str(refused.value) == said
+
+
+@pytest.mark.parametrize(
+    ("what", "arguments", "named", "error", "said"),
+    [
+        (Limits, (), {"max_iterations": "3"}, TypeError, "max_iterations must be a whole number, not '3'"),
+        (Limits, (), {"max_iterations": 0}, ValueError, "max_iterations must be at least 1, not 0"),
+        (Limits, (), {"timeout_seconds": float("nan")}, ValueError, "timeout_seconds must be at least 0, not nan"),
+        (Budget, (), {"max_tokens_per_run": True}, TypeError, "max_tokens_per_run must be a whole number, not True"),
+        (Guardrails, (), {"risk_threshold": "High"}, TypeError, "risk_threshold must be RiskLevel, not 'High'"),
+        (OpenAIModel, (7,), {}, TypeError, "a model's name must be str, not 7"),
+        (OpenAIModel, ("",), {}, ValueError, "a model's name must not be empty"),
+        (OpenAIModel, ("m",), {"parameters": [1]}, TypeError, "parameters must be dict, not [1]"),
+        (OpenAIModel, ("m",), {"parameters": {"a": Calculator()}}, TypeError, "not JSON serializable"),
+        (OpenAIModel, ("m",), {"timeout_seconds": "1"}, TypeError, "timeout_seconds must be a number, not '1'"),
+        (OpenAIModel, ("m",), {"max_retries": -1}, ValueError, "max_retries must be at least 0, not -1"),
+        (OpenAIModel, ("m",), {"context_window": 1.5}, TypeError, "context_window must be a whole number, not 1.5"),
+        (Toolkit, ("k", [3]), {}, TypeError, "a tool is made of a function, not of 3"),
+        (Toolkit, ("k", [Calculator]), {}, TypeError, "toolkit 'k': Calculator is a class: make one"),
+        (tool, ("rain",), {}, TypeError, "a tool is made of a function, not of 'rain'"),
+        (HttpTool, ("stock", 7), {}, TypeError, "tool 'stock': its URL must be str, not 7"),
+        (HttpTool, ("stock", "ftp://x/"), {}, ValueError, "tool 'stock': the URL must begin with http:// or https://"),
+        (HttpTool, ("my stock", "http://x/"), {}, ValueError, "a tool's name is 1 to 64 letters, digits, _ and -"),
+    ],
+)
+def test_what_cannot_work_is_named_where_it_is_made(
+    what: Any, arguments: tuple[Any, ...], named: dict[str, Any], error: type[Exception], said: str
+) -> None:
+    with pytest.raises(error) as refused:
+        what(*arguments, **named)
+
+    assert said in str(refused.value)
 
 
 def test_there_are_no_fewer_tries_than_none() -> None:
