@@ -1,16 +1,22 @@
 """The examples beside the quickstart, as processes."""
 
 import json
+import sqlite3
 from collections.abc import AsyncIterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
+from aiohttp import web
 from isek.trace import Trace
 
+from tests.support.control_plane_process import free_port
 from tests.support.isek_local import Home, RunningUp
+from tests.support.mcp_server import serving
 from tests.support.openai_server import OpenAIServer, Turn
 from tests.support.postgres import PostgresServer
+from tests.support.web_server import web_server
 
 EXAMPLES = Path(__file__).parents[3] / "examples"
 MODEL = "gpt-5-mini"
@@ -148,3 +154,76 @@ def copied(example: Path, to: Path, model: OpenAIServer) -> Path:
 
 def secret(name: str, **values: str) -> dict[str, Any]:
     return {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name}, "stringData": values}
+
+
+WEATHER = """
+def rain(city: str) -> str:
+    \"\"\"How much it will rain.\"\"\"
+    return f"2 mm in {city}"
+"""
+SECRET = """
+apiVersion: v1
+kind: Secret
+metadata: {{name: tools}}
+stringData: {{search: key, database: "sqlite:///{file}"}}
+"""
+CALLS: dict[str, tuple[str, dict[str, Any], str]] = {
+    "accountant": ("calculator", {"expression": "6 * 7"}, "42"),
+    "clerk": ("stock", {"item": "tea"}, '{"path": "/items/tea"}'),
+    "shopper": ("order", {"items": [{"name": "tea", "count": 2}]}, "2 things, slow"),
+    "reader": ("http_get", {"url": "https://elsewhere.net/"}, "error: "),
+    "librarian": ("read_file", {"path": "today.txt"}, "rain"),
+    "analyst": ("sql", {"query": "SELECT name FROM tea"}, '{"columns": ["name"], "rows": [["Assam"]]}'),
+    "researcher": ("web_search", {"query": "tea"}, "Tea\nhttps://tea.example\nhot"),
+    "forecaster": ("rain", {"city": "Ulm"}, "2 mm in Ulm"),
+    "editor": ("accountant", {"message": "6 * 7?"}, "it is 42"),
+}
+"""What each agent's model calls, and how the tool's answer begins."""
+
+
+async def shop(request: web.Request) -> web.StreamResponse:
+    if request.path == "/search":
+        return web.json_response({"results": [{"title": "Tea", "url": "https://tea.example", "snippet": "hot"}]})
+    return web.json_response({"path": request.path})
+
+
+@pytest.mark.timeout(300)  # it starts a program for each question
+async def test_an_agent_for_each_kind_of_tool_calls_it(tmp_path: Path) -> None:
+    folder = tmp_path / "tools"
+    folder.mkdir()
+    (tmp_path / "weather.py").write_text(WEATHER)
+    (tmp_path / "notes").mkdir()
+    (tmp_path / "notes" / "today.txt").write_text("rain")
+    with closing(sqlite3.connect(tmp_path / "shop.db")) as database:
+        database.executescript("CREATE TABLE tea (name TEXT); INSERT INTO tea VALUES ('Assam');")
+    (folder / "secret.yaml").write_text(SECRET.format(file=tmp_path / "shop.db"))
+    script: list[Turn] = []
+    for name, (tool, arguments, answer) in CALLS.items():
+        script.append({"toolCalls": [{"name": tool, "arguments": arguments}]})
+        if name == "editor":  # whose tool is an agent, which has its own turns
+            script += [{"toolCalls": [{"name": "calculator", "arguments": {"expression": "6 * 7"}}]}, {"text": answer}]
+        script.append({"text": "done"})
+    port = free_port()
+    async with OpenAIServer({MODEL: script}, key="sk-local") as model, web_server(shop) as inside, serving(port):
+        elsewhere = {
+            "http://stock": inside,
+            "http://searxng": inside,
+            "http://shop": f"http://127.0.0.1:{port}",
+            "root: /tmp": f"root: {tmp_path / 'notes'}",
+        }
+        for file in (EXAMPLES / "tools").glob("*.yaml"):
+            text = file.read_text()
+            for there, here in elsewhere.items():
+                text = text.replace(there, here)
+            (folder / file.name).write_text(text)
+        variables = {"OPENAI_API_KEY": "sk-local", "OPENAI_BASE_URL": model.url, "PYTHONPATH": str(tmp_path)}
+        home = Home(tmp_path, tuple(variables.items()))
+        async with RunningUp(home, "-f", folder):
+            told = {}
+            for name in CALLS:
+                asked = await home.isek("ask", name, "go", "-o", "json")
+                assert json.loads(asked.out)["response"] == "done", (name, asked)
+                told[name] = model.requests[-1]["messages"][-1]["content"]
+
+    for name, (_, _, answer) in CALLS.items():
+        assert told[name].startswith(answer), (name, told[name])
