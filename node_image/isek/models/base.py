@@ -154,8 +154,10 @@ class Model(ABC):
         yield reply
 
     def count_tokens(self, messages: Sequence[Message], tools: Sequence[ToolSchema] = ()) -> int:
-        """How many tokens a conversation has, about: four bytes are one, a picture is a thousand. The exact number comes
-        with the reply."""
+        """How many tokens a conversation has, about: four bytes are one, a picture is a thousand.
+
+        The exact number comes with the reply.
+        """
         size = sum(_size(message) for message in messages)
         described = sum(_bytes(tool.description) + _bytes(str(tool.parameters)) for tool in tools)
         return (size + described) // BYTES_A_TOKEN + MESSAGE_TOKENS * len(messages)

@@ -8,8 +8,8 @@ from typing import Any
 
 from isek.asking import Runner
 from isek.colleague import Far, Near
-from isek.tools.ask import AskTool, tool_name
-from isek.tools.base import Tool
+from isek.tools.ask import AskTool
+from isek.tools.base import Tool, tool_name
 from isek.tools.function import FunctionTool
 from isek.tools.signature import called
 from isek.tools.toolkit import Toolkit

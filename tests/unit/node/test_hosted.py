@@ -78,7 +78,7 @@ def test_each_problem_of_the_file_is_a_line_that_names_the_object_and_the_field(
 
 
 def test_one_that_does_not_work_out_is_broken_and_harms_no_other(tmp_path: Path) -> None:
-    twice = agent("writer", ECHO, tools=[{"builtin": "calculator"}, {"builtin": "calculator"}])
+    twice = agent("writer", ECHO, tools=[{"builtin": "calculator"}, {"agent": {"name": "calculator"}}])
     path = written(tmp_path, twice, agent("editor", ECHO))
 
     broken, fine = built(path)
