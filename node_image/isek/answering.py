@@ -27,6 +27,9 @@ class Answering(ABC):
         self.description = description
         self._session_id = ""
 
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.name!r})"
+
     @abstractmethod
     async def respond(self, message: str | Message, context: CallContext) -> LoopResult:
         """Answer within ``context``; what a node calls. Never raises an ``IsekError``."""

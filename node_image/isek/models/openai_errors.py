@@ -71,6 +71,8 @@ def refused(model: str, status: int, code: str | None, reason: str) -> ModelErro
         return ModelContextTooLong(message, hint="say less at once, or take a model with a larger context")
     if code == "content_filter":
         return ModelRefused(message, hint="ask for something else")
+    if status == 404:
+        return ModelError(message, hint="check the base URL, which ends in /v1 at most endpoints, and the model's name")
     return ModelError(message, hint="check the model's name and its parameters")
 
 

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from isek.agent.arguments import check_type, tuple_of
 from isek.asking import Asks, CallContext, Runner
 from isek.errors import CallError
 from isek.node.hosted import Built, Hosted
@@ -53,6 +54,7 @@ class Node:
             user share, in ``$XDG_STATE_HOME/isek``.
 
     Raises:
+        TypeError: something is not what it is to be, such as one agent where a list of them belongs.
         ValueError: a name cannot stand in an address, or two are the same.
     """
 
@@ -76,9 +78,11 @@ class Node:
         self.port = port
         self.p2p = p2p
         self.namespace = namespace
-        self.agents = tuple(agents)
+        self.agents = tuple_of(f"node {self.node_id!r}", "agents", agents)
         _check_names(namespace, [agent.name for agent in self.agents])
         self._registry = registry or DefaultRegistry()
+        check_type(f"node {self.node_id!r}", "registry", self._registry, Registry)
+        check_type(f"node {self.node_id!r}", "port", port, int)
         self._advertise_host = advertise_host or (LOOPBACK if host in EVERYWHERE_OR_LOCAL else host)
         self._key_file = None if private_network_key is None else Path(private_network_key)
         self._mesh: Mesh | None = None

@@ -15,6 +15,9 @@ class EtcdRegistry(Registry):
         mesh_id: the mesh's name in etcd.
         ttl_seconds: after so long the registry forgets a node that was killed.
         tls: the files of a TLS connection, taken up anew when they change; None: plain text.
+
+    Raises:
+        TypeError: the endpoints are no list.
     """
 
     def __init__(
@@ -25,4 +28,6 @@ class EtcdRegistry(Registry):
         ttl_seconds: int = 15,
         tls: TlsFiles | None = None,
     ) -> None:
+        if isinstance(endpoints, str):
+            raise TypeError(f"endpoints must be a list such as [{endpoints!r}]")
         super().__init__(EtcdClient(endpoints, tls), mesh_id=mesh_id, ttl_seconds=ttl_seconds)

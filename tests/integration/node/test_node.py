@@ -9,10 +9,11 @@ from asyncio.subprocess import PIPE
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 import pytest
-from isek import CallError, CenterRegistry, IsekAgent, IsekTeam, Node
+from isek import CallError, CenterRegistry, EtcdRegistry, IsekAgent, IsekTeam, Node
 from isek.registry import Registry
 from isek.registry.default import DefaultRegistry
 
@@ -65,6 +66,25 @@ def test_nodes_of_one_process_find_each_other() -> None:
         assert two.send_message("writer", "tea") == "wrote tea"
         assert two.send_message("writer.default", "tea") == "wrote tea"
         assert two.send_message("one", "tea") == "wrote tea"
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"agents": Saying("writer", "wrote")}, r"agents must be a list, not Saying\('writer'\)"),
+        ({"registry": "http://127.0.0.1:2378"}, "registry must be Registry, not 'http"),
+        ({"port": "8081"}, "port must be int, not '8081'"),
+    ],
+    ids=lambda each: "".join(each) if isinstance(each, dict) else "",
+)
+def test_a_node_is_refused_what_it_cannot_serve_with(given: dict[str, Any], said: str) -> None:
+    with pytest.raises(TypeError, match=f"node 'one': {said}"):
+        Node(node_id="one", **given)
+
+
+def test_etcd_takes_a_list_of_endpoints() -> None:
+    with pytest.raises(TypeError, match=r"a list such as \['127.0.0.1:2379'\]"):
+        EtcdRegistry("127.0.0.1:2379")
 
 
 def test_a_node_that_was_stopped_is_found_no_more_and_may_be_started_again() -> None:
