@@ -126,7 +126,7 @@ class RunningUp:
 
 async def children(pid: int) -> dict[int, str]:
     """The processes that a process has started, with their command lines."""
-    process = await asyncio.create_subprocess_exec("ps", "-eo", "pid=,ppid=,args=", stdout=PIPE)
+    process = await asyncio.create_subprocess_exec("ps", "-ww", "-eo", "pid=,ppid=,args=", stdout=PIPE)
     out, _ = await process.communicate()
     rows = (line.split(maxsplit=2) for line in out.decode().splitlines())
     return {int(row[0]): row[2] for row in rows if int(row[1]) == pid}
