@@ -177,7 +177,7 @@ async def test_an_endpoint_that_is_not_there_is_told_to_the_model() -> None:
     ("url", "schema", "problem"),
     [
         ("http://{host}/", None, "tool 'x': the host of the URL must be fixed"),
-        ("/relative", None, "tool 'x': the host of the URL must be fixed"),
+        ("/relative", None, "tool 'x': the URL must begin with http:// or https://"),
         ("http://a/", {"type": "strange"}, "tool 'x': the schema of the arguments is none"),
         ("http://a/", {"type": "array"}, "tool 'x': the schema of the arguments must be that of an object"),
     ],
