@@ -3,6 +3,7 @@
 ``who`` is who is made, such as ``agent 'writer'``.
 """
 
+import inspect
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -34,8 +35,9 @@ def checked_instructions(who: str, instructions: Any) -> Any:
     Raises:
         TypeError: it is neither a text, nor several, nor a function.
     """
-    several = isinstance(instructions, Sequence) and all(isinstance(point, str) for point in instructions)
-    if not several and not callable(instructions):
+    if isinstance(instructions, str) or callable(instructions):
+        return instructions
+    if not isinstance(instructions, Sequence) or not all(isinstance(point, str) for point in instructions):
         raise TypeError(f"{who}: instructions must be a text, a list of texts or a function, not {instructions!r}")
     return instructions
 
@@ -94,9 +96,11 @@ def checked_tools(who: str, tools: Any) -> tuple[Any, ...]:
     """
     checked: list[Any] = []
     for tool in tuple_of(who, "tools", tools):
-        if isinstance(tool, type) and issubclass(tool, Tool | Toolkit):
+        if inspect.isroutine(tool):  # before what takes longer to find out
+            checked.append(FunctionTool(tool))
+        elif isinstance(tool, type) and issubclass(tool, Tool | Toolkit):
             raise TypeError(f"{who}: {tool.__name__} among the tools is a class: make one, {tool.__name__}(…)")
-        if isinstance(tool, Tool | Toolkit | str | Runner):
+        elif isinstance(tool, Tool | Toolkit | str | Runner):
             checked.append(tool)
         elif callable(tool):
             checked.append(FunctionTool(tool))
