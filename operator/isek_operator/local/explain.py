@@ -35,6 +35,8 @@ def explain(*, paths: tuple[Path, ...], output: str) -> None:
         _print(planned)
     else:
         show(_as_json(planned), output)
+    if planned.problems:
+        raise SystemExit(1)
 
 
 def _print(planned: "Plan") -> None:

@@ -25,6 +25,8 @@ from isek_operator.settings import OperatorSettings
 NAMESPACE = "default"
 UNDERSTOOD = {"Secret", "ConfigMap", "Namespace", "Kustomization"}
 """Kinds of documents that mean something here, or make something up for those that do."""
+OF_SERVICES = {"ISEK_LINGER_SECONDS"}
+"""What a node of a cluster waits for when it ends: that callers by a Service learn of it. Here it has none."""
 
 
 @dataclass(frozen=True)
@@ -187,6 +189,8 @@ def _environment(
     fields = {"metadata.name": pod, "metadata.namespace": resource.namespace, "status.podIP": "127.0.0.1"}
     values: dict[str, str] = {}
     for variable in container["env"]:
+        if variable["name"] in OF_SERVICES:
+            continue
         source: dict[str, Any] = variable.get("valueFrom") or {}
         if "secretKeyRef" in source:
             selector = source["secretKeyRef"]

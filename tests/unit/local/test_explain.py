@@ -62,3 +62,16 @@ def test_what_is_wrong_is_said_with_nothing_else(tmp_path: Path) -> None:
     assert shown.exit_code == 1
     assert "spec.model.provider" in shown.output
     assert "Traceback" not in shown.output
+
+
+def test_what_is_wrong_beside_what_would_run_is_a_failure_too(tmp_path: Path) -> None:
+    for name in ("first.py", "second.py"):
+        (tmp_path / name).write_text(
+            "from isek import EchoModel, IsekAgent\nalice = IsekAgent('alice', model=EchoModel())\n"
+        )
+
+    shown = CliRunner().invoke(main, ["explain", str(tmp_path)])
+
+    assert shown.exit_code == 1
+    assert "second.py: alice: an agent 'alice' is in" in shown.output
+    assert "first-node-0.default" in shown.output

@@ -52,6 +52,13 @@ def test_replicas_are_pods_of_their_own(tmp_path: Path) -> None:
     assert [pod.name for pod in pods] == ["a-agent-0", "a-agent-1"]
 
 
+def test_the_process_of_a_pod_waits_for_no_service_when_it_ends(tmp_path: Path) -> None:
+    (pod,) = planned(tmp_path, agent()).pods
+
+    assert "ISEK_DRAIN_SECONDS" in pod.environment
+    assert "ISEK_LINGER_SECONDS" not in pod.environment
+
+
 def test_a_shared_node_hosts_who_names_it() -> None:
     pods = plan([EXAMPLES / "shared-node"], PythonFiles()).pods
 
