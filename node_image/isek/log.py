@@ -1,5 +1,6 @@
 """The log of Isek: loguru's, quiet until somebody asks for it."""
 
+import sys
 import traceback
 from functools import cache
 from typing import TYPE_CHECKING, Any, Literal
@@ -30,9 +31,18 @@ def log() -> "Logger":
 def log_fault(sentence: str, **fields: Any) -> None:
     """An exception nobody expected, which is being handled, with its stack trace.
 
-    Not by loguru's means: unless told otherwise it shows the values of variables, and there are keys among them.
+    Not by loguru's means: unless told otherwise it shows the values of variables, and there are keys among them. So
+    the trace is a value of the line, which a sink of the program's own may leave out: the sentence says the main thing.
     """
-    log().opt(depth=1).bind(**fields, exception=traceback.format_exc().rstrip()).error(sentence)
+    trace = traceback.format_exc().rstrip()
+    log().opt(depth=1).bind(**fields, exception=trace).error(f"{sentence}: {_in_short(sys.exception())}")
+
+
+def _in_short(error: BaseException | None) -> str:
+    """Such as ``ZeroDivisionError: division by zero (/home/ada/my_agent.py, line 7)``."""
+    said = f"{type(error).__name__}: {str(error).partition(chr(10))[0]}".removesuffix(": ")
+    steps = traceback.extract_tb(error.__traceback__) if error else []
+    return f"{said} ({steps[-1].filename}, line {steps[-1].lineno})" if steps else said
 
 
 def show_log() -> None:

@@ -70,7 +70,8 @@ def test_json_is_an_object_a_line_also_with_an_exception(capsys: pytest.CaptureF
 
     record = json_line(capsys)
     assert list(record) == ["time", "level", "logger", "message", "id", "exception"]
-    assert (record["level"], record["logger"], record["message"], record["id"]) == ("error", __name__, "failed", "ab")
+    assert (record["level"], record["logger"], record["id"]) == ("error", __name__, "ab")
+    assert record["message"].startswith("failed: ValueError: invalid literal for int() with base 10: 'x' (/")
     assert record["exception"].splitlines()[-1] == "ValueError: invalid literal for int() with base 10: 'x'"
 
 
@@ -111,7 +112,7 @@ def test_a_stack_trace_shows_no_values_of_variables(form: Any, capsys: pytest.Ca
         logging.getLogger("a.library").exception("a library's")
 
     said = capsys.readouterr().err
-    assert said.count("ValueError: 14 characters") == 3
+    assert said.count("ValueError: 14 characters") == 4  # that of Isek in the sentence, too
     assert "sk-do-not-show" not in said.replace('key = "sk-do-not-show"', "")
 
 
@@ -155,6 +156,12 @@ def test_debug_mode_shows_the_steps() -> None:
 
     assert "RunStarted(" in said
     assert "ToolStarted(" in said
+
+
+def test_debug_mode_says_what_a_tool_broke_of_and_where() -> None:
+    said = stderr_of(QUIET_AGENT.replace("DEBUG_MODE", "True"))
+
+    assert "tool broken failed unexpectedly: KeyError: 'inner matter' (<string>, line 6)" in said
 
 
 def test_to_import_an_agent_costs_nothing_for_the_log() -> None:
