@@ -6,6 +6,8 @@ from importlib.metadata import entry_points
 
 import click
 
+from isek import __version__
+
 COMMANDS = {
     "ask": "isek.cli.ask:ask",
     "chat": "isek.cli.chat:chat",
@@ -46,9 +48,10 @@ class Commands(click.Group):
 
 @click.group(
     cls=Commands,
-    epilog="Start with: isek up -f examples/quickstart",
+    epilog="Start with: isek example list",
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
+@click.version_option(__version__, message="%(version)s")
 @click.pass_context
 def main(context: click.Context) -> None:
     """Agents that find each other, talk to each other and solve tasks together."""

@@ -91,3 +91,9 @@ def test_a_mesh_s_name_cannot_lead_out_of_its_folder(command: list[str]) -> None
 
     assert shown.exit_code == 2
     assert "a name is made of a-z, 0-9 and -" in shown.output
+
+
+def test_the_version_is_an_option_as_elsewhere_too() -> None:
+    said = {CliRunner().invoke(main, [each]).output for each in ("version", "--version")}
+
+    assert said == {f"{__version__}\n"}
