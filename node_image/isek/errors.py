@@ -39,6 +39,8 @@ class IsekError(Exception):
         self, code: str, message: str, *, hint: str = "", status: int = 500, trace: "Trace | None" = None
     ) -> None:
         super().__init__(f"{code}: {message}")
+        if hint:
+            self.add_note(hint)
         self.code = code
         self.message = message
         self.hint = hint

@@ -16,7 +16,10 @@ def said_of(error: Exception, what: str, *, node_id: str | None) -> str:
 
     On a node callers get an id instead: the exception may hold what is not for them, such as a key.
     """
-    return f"{what} failed: {type(error).__name__}: {error}" if node_id is None else f"{what}: {_logged(what)}"
+    if node_id is not None:
+        return f"{what}: {_logged(what)}"
+    log_fault(f"{what} failed")
+    return f"{what} failed: {type(error).__name__}: {error}"
 
 
 def _logged(what: str) -> str:

@@ -55,7 +55,7 @@ class Node:
 
     Raises:
         TypeError: something is not what it is to be, such as one agent where a list of them belongs.
-        ValueError: a name cannot stand in an address, or two are the same.
+        ValueError: a name cannot stand in an address, or two are the same; a port that there is none of.
     """
 
     def __init__(  # noqa: PLR0917  (the classic order)
@@ -83,6 +83,8 @@ class Node:
         self._registry = registry or DefaultRegistry()
         check_type(f"node {self.node_id!r}", "registry", self._registry, Registry)
         check_type(f"node {self.node_id!r}", "port", port, int)
+        if not 0 <= port <= 65535:
+            raise ValueError(f"node {self.node_id!r}: port must be 0 to 65535, not {port}")
         self._advertise_host = advertise_host or (LOOPBACK if host in EVERYWHERE_OR_LOCAL else host)
         self._key_file = None if private_network_key is None else Path(private_network_key)
         self._mesh: Mesh | None = None

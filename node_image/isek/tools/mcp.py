@@ -59,6 +59,8 @@ class MCPToolkit(Toolkit):
     ) -> None:
         if bool(url) == bool(command):
             raise ValueError("an MCPToolkit needs a url, or a command that starts the server")
+        if isinstance(command, str):
+            raise TypeError(f"the command of an MCPToolkit must be a list such as {command.split()}")
         super().__init__(name, instructions=instructions)
         self._where = url or command[0]
         self._url = url

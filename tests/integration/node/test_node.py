@@ -82,6 +82,11 @@ def test_a_node_is_refused_what_it_cannot_serve_with(given: dict[str, Any], said
         Node(node_id="one", **given)
 
 
+def test_there_are_as_many_ports_as_there_are() -> None:
+    with pytest.raises(ValueError, match="node 'one': port must be 0 to 65535, not 99999"):
+        Node(port=99999, node_id="one")
+
+
 def test_etcd_takes_a_list_of_endpoints() -> None:
     with pytest.raises(TypeError, match=r"a list such as \['127.0.0.1:2379'\]"):
         EtcdRegistry("127.0.0.1:2379")

@@ -177,3 +177,8 @@ async def test_runs_that_are_the_first_at_the_same_time_start_the_server_once(tm
 def test_a_toolkit_needs_one_way_to_its_server() -> None:
     with pytest.raises(ValueError, match="a url, or a command"):
         MCPToolkit()
+
+
+def test_a_command_is_not_taken_letter_by_letter() -> None:
+    with pytest.raises(TypeError, match=r"a list such as \['npx', 'server'\]"):
+        MCPToolkit(command="npx server")

@@ -6,6 +6,7 @@ import pickle
 import subprocess
 import sys
 import textwrap
+import traceback
 from collections.abc import Callable
 
 import pytest
@@ -94,3 +95,9 @@ async def test_answers_are_printed_in_asynchronous_programs(capsys: pytest.Captu
     await IsekAgent("a", model=EchoModel()).aprint_response("x")
 
     assert capsys.readouterr().out == "x\n"
+
+
+def test_the_stack_trace_of_an_error_ends_with_what_to_do() -> None:
+    error = IsekError("NoKey", "there is no key", hint="set OPENAI_API_KEY")
+
+    assert traceback.format_exception(error)[-1] == "set OPENAI_API_KEY\n"
