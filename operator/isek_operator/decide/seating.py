@@ -8,7 +8,7 @@ from isek.api import IsekNode, Resource
 from isek_operator.decide.cycles import member_cycle
 from isek_operator.decide.missing import missing_code, missing_secrets
 from isek_operator.decide.names import age, name_rival
-from isek_operator.decide.references import HOSTED_KINDS, Hosted, node_name
+from isek_operator.decide.references import HOSTED_KINDS, Hosted, node, node_name
 from isek_operator.decide.world import World
 
 
@@ -32,6 +32,13 @@ def applicants(node: IsekNode, world: World) -> list[Hosted]:
 def runs(resource: Resource, world: World) -> Iterable[Resource]:
     """Whose references the pods of ``resource`` follow: its own, and those of all that has or wants a place there."""
     return (resource, *applicants(resource, world)) if isinstance(resource, IsekNode) else (resource,)
+
+
+def neighbours(resource: Resource, world: World) -> Iterable[Resource]:
+    """All on whom it depends what the pods of the IsekNode that ``resource`` names are made from."""
+    host_name = node_name(resource)
+    host = node(resource.namespace, host_name, world) if host_name else None
+    return applicants(host, world) if host else ()
 
 
 def seating(node: IsekNode, world: World) -> Seating:

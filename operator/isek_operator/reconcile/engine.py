@@ -24,7 +24,7 @@ from isek_operator.decide.destinations import service_names
 from isek_operator.decide.outcome import Outcome, OwnFate
 from isek_operator.decide.reasons import Reason
 from isek_operator.decide.references import code_maps, referenced_claims, referenced_secrets, secret_keys
-from isek_operator.decide.seating import runs
+from isek_operator.decide.seating import neighbours, runs
 from isek_operator.decide.transitions import News
 from isek_operator.decide.world import World
 from isek_operator.intake import Intake
@@ -180,6 +180,8 @@ class Engine:
 
     async def _read_unwatched(self, resource: Resource) -> float | None:
         """Know what it names and no watch tells of; seconds until some of that is to be read again."""
+        # the node looks for changes of it; to whoever else is on it, the node's pods tell
+        await self._code.read(code_maps(neighbours(resource, self._store)))
         return _soonest(
             await self._secrets.read(resource.namespace, secret_keys(resource)),
             await self._services.read(service_names(runs(resource, self._store), self._store)),

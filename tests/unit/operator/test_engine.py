@@ -24,7 +24,7 @@ from isek_operator.reconcile.etcd_steps import EtcdSteps
 from isek_operator.store import Store
 from isek_operator.turns import Turns
 
-from tests.unit.manifests.samples import OPENAI
+from tests.unit.manifests.samples import OPENAI, coded, node
 
 Manifest = dict[str, Any]
 WRITER = Key("IsekAgent", "newsroom", "writer")
@@ -164,6 +164,17 @@ async def test_a_secret_that_was_read_is_forgotten_once_nobody_refers_to_it() ->
     run.store.put({**agent(101), "spec": {"model": OPENAI}})
     await run.engine.reconcile(WRITER)
     assert run.patches.read == ["openai", "openai"]
+
+
+async def test_the_code_of_neighbours_on_a_node_is_known_before_anything_is_decided() -> None:
+    on_shared: dict[str, Any] = {"nodeRef": {"name": "shared"}}
+    run = Run()
+    for other in (node(), coded(**on_shared), {**agent(2), "spec": {**agent(2)["spec"], **on_shared}}):
+        run.store.put({**other, "metadata": {"namespace": "newsroom", "resourceVersion": "2", **other["metadata"]}})
+
+    assert await run.engine.reconcile(WRITER) == ("success", Done(None))
+
+    assert run.store.named("ConfigMap", "newsroom", "poets") is not None
 
 
 async def test_a_child_that_does_not_keep_its_wish_is_not_written_again_until_it_is_another() -> None:

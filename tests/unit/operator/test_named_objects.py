@@ -1,8 +1,10 @@
+import asyncio
 from collections.abc import Mapping
 from typing import Any, cast
 
+import pytest
 from isek_operator.cluster.client import Client
-from isek_operator.cluster.errors import ForbiddenError
+from isek_operator.cluster.errors import ForbiddenError, TransientError
 from isek_operator.kinds import BY_NAME, ApiKind
 from isek_operator.reconcile.named_objects import FOUND_SECONDS, MISSING_SECONDS, NamedObjects
 from isek_operator.store import Store
@@ -19,6 +21,7 @@ class Server:
 
     async def get(self, kind: ApiKind, namespace: str, name: str) -> Manifest | None:
         self.reads += 1
+        await asyncio.sleep(0)
         found = self.known.get((namespace, name))
         if isinstance(found, Exception):
             raise found
@@ -75,6 +78,30 @@ async def test_one_that_may_not_be_read_counts_as_missing() -> None:
 
     assert await services.read({MODELS}) == MISSING_SECONDS
     assert store.named("Service", *MODELS) is None
+
+
+async def test_nobody_takes_one_for_missing_while_another_reads_it() -> None:
+    server = Server({MODELS: service()})
+    services, store, _ = reading(server)
+
+    async def knows() -> bool:
+        await services.read({MODELS})
+        return store.named("Service", *MODELS) is not None
+
+    assert all(await asyncio.gather(knows(), knows()))
+    assert server.reads == 1
+
+
+async def test_one_that_could_not_be_read_is_read_at_the_next_try() -> None:
+    server = Server({MODELS: TransientError("busy")})
+    services, store, _ = reading(server)
+    with pytest.raises(TransientError):
+        await services.read({MODELS})
+
+    server.known[MODELS] = service()
+    await services.read({MODELS})
+
+    assert store.named("Service", *MODELS) is not None
 
 
 async def test_our_own_are_watched_and_not_read() -> None:
