@@ -52,8 +52,10 @@ class BrokenRecord(BaseModel):
         """The record that stands at ``key``.
 
         Raises:
-            RecordError: it does not parse, or names another namespace than its key.
+            RecordError: it is larger than any that is written, does not parse, or names another namespace than its key.
         """
+        if len(value) > MAX_RECORD_BYTES:
+            raise RecordError(f"the record at {key} takes {len(value)} of {MAX_RECORD_BYTES} bytes")
         try:
             record = cls.model_validate_json(value)
         except ValidationError as error:

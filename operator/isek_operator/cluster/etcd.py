@@ -23,6 +23,8 @@ ALREADY = "already"
 SAID_BY_ETCD = "etcdserver:"
 NOT_OF_A_LEARNER = "rpc not supported for learner"
 MOST_VALUES = 1000
+LARGEST_ANSWER = 16 * 1024 * 1024
+"""Bytes: more than the records of so many nodes take. Nodes write what they like, and the operator outlives it."""
 REVISION_ASKED = b"\0"
 """A key that nobody has: it is read for the revision in the answer's header."""
 
@@ -259,7 +261,7 @@ class EtcdAdmin:
             credentials = grpc.ssl_channel_credentials(tls.authorities, tls.key, tls.certificate)
             options: list[tuple[str, str | int]] = [
                 ("grpc.use_local_subchannel_pool", 1),
-                ("grpc.max_receive_message_length", -1),
+                ("grpc.max_receive_message_length", LARGEST_ANSWER),
             ]
             if tls.server_name:
                 # members are called by the addresses of their pods, which no certificate is for

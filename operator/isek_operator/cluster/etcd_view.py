@@ -22,7 +22,7 @@ STAGE_SECONDS = 5.0
 async def look(admin: EtcdAdmin, access: EtcdAccess, now: float) -> EtcdView:
     """What the members say, each of itself and all together.
 
-    Never raises, and takes two stages at most after the members themselves: a view may say that nobody answers.
+    Never raises, and takes three stages at most after the members themselves: a view may say that nobody answers.
     """
     names = [name for name, _ in access.endpoints]
     said = await asyncio.gather(*(admin.status(name) for name in names), return_exceptions=True)
@@ -35,9 +35,10 @@ async def look(admin: EtcdAdmin, access: EtcdAccess, now: float) -> EtcdView:
         return EtcdView(now, quorum=False, members=_views(await _known(admin), by_id), error=str(error))
     view = EtcdView(now, quorum=True, members=_views(listed, by_id))
     try:
-        return await _in_time(_with_rights(admin, access, view))
+        view = await _in_time(_with_rights(admin, access, view))
     except EtcdError as error:
-        return replace(view, quorum=not access.role, error=str(error))
+        view = replace(view, quorum=not access.role, error=str(error))
+    return replace(view, broken=await _broken(admin, access.broken_prefix)) if view.quorum else view
 
 
 async def _through_the_quorum(admin: EtcdAdmin, access: EtcdAccess) -> tuple[ListedMember, ...]:
@@ -51,21 +52,28 @@ async def _with_rights(admin: EtcdAdmin, access: EtcdAccess, view: EtcdView) -> 
         view,
         no_space=await admin.space_alarms(),
         auth_enabled=await admin.auth_enabled(),
-        broken=await _broken(admin, access.broken_prefix) if access.broken_prefix else frozenset(),
         granted=await admin.granted(access.role) if access.role else frozenset(),
     )
 
 
-async def _broken(admin: EtcdAdmin, prefix: str) -> frozenset[BrokenAgent]:
+async def _broken(admin: EtcdAdmin, prefix: str) -> frozenset[BrokenAgent] | None:
+    """What nodes say. They may write what cannot be read, and that says nothing of the etcd."""
+    if not prefix:
+        return frozenset()
+    try:
+        said = await _in_time(admin.values(prefix))
+    except EtcdError as error:
+        logger.warning("cannot read what nodes say below %s: %s", prefix, error)
+        return None
     found: set[BrokenAgent] = set()
-    for key, value in (await admin.values(prefix)).items():
+    for key, value in said.items():
         try:
             record = BrokenRecord.decode(key, value)
         except RecordError as error:
             logger.debug("passed over: %s", error)
             continue
-        said = (record.namespace, record.config_hash)
-        found.update(BrokenAgent(each.kind, said[0], each.name, said[1], each.message) for each in record.agents)
+        of = (record.namespace, record.config_hash)
+        found.update(BrokenAgent(each.kind, of[0], each.name, of[1], each.message) for each in record.agents)
     return frozenset(found)
 
 

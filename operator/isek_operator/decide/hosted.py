@@ -73,7 +73,7 @@ def gather_hosted(resource: Hosted, world: World) -> ObservedHosted:
 def _broken(resource: Hosted, place: ObservedPlace, world: World) -> tuple[BrokenAgent, ...]:
     view = world.etcd(*place.mesh) if place.mesh else None
     name = (resource.kind, resource.namespace, resource.name)
-    found = (each for each in (view.broken if view else ()) if (each.kind, each.namespace, each.name) == name)
+    found = (each for each in ((view and view.broken) or ()) if (each.kind, each.namespace, each.name) == name)
     return tuple(sorted(found, key=lambda each: each.message))
 
 

@@ -6,7 +6,7 @@ import time
 from base64 import b64decode
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from isek_operator.cluster.client import Client
@@ -106,11 +106,13 @@ class EtcdObserver:
         if view is None or self._followed.get(mesh) is not followed:
             return False
         before = self._store.etcd(mesh.namespace, mesh.name)
+        if view.broken is None and before is not None:
+            view = replace(view, broken=before.broken)  # nodes cannot run more for an etcd that is not read
         self._store.put_etcd(mesh.namespace, mesh.name, view)
         self._measure(mesh, view)
         if is_news := news(before) != news(view):
             self._due(mesh)
-            for each in view.broken ^ (before.broken if before else frozenset()):
+            for each in (view.broken or frozenset()) ^ ((before and before.broken) or frozenset()):
                 self._due(Key(each.kind, each.namespace, each.name))
         return is_news
 

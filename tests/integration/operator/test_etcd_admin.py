@@ -7,14 +7,18 @@ from contextlib import AsyncExitStack
 import grpc
 import pytest
 from aetcd import rpc
+from isek.registry.broken import BrokenAgent, BrokenRecord
 from isek_operator.cluster import etcd_view
-from isek_operator.cluster.etcd import EtcdAdmin, EtcdError, EtcdRefusedError, EtcdUnavailableError
+from isek_operator.cluster.etcd import LARGEST_ANSWER, EtcdAdmin, EtcdError, EtcdRefusedError, EtcdUnavailableError
 from isek_operator.decide.etcd.view import EtcdAccess
 
 from tests.support.tls_etcd import TlsEtcd
 from tests.support.waiting import until
 
 NODES = "/isek/newsroom.default/"
+BROKEN = f"{NODES}broken/"
+SOMEBODY = (("m0", "localhost:0"),)
+"""The members are known to the administrator by then."""
 
 
 async def add(etcd: TlsEtcd, name: str) -> int:
@@ -146,3 +150,39 @@ async def test_a_look_at_members_that_all_hang_ends_soon_and_says_that_nobody_an
             view = await etcd_view.look(admin, access, 7.0)
 
     assert (view.quorum, view.members, view.error) == (False, (), "no member answered within 1 s")
+
+
+async def test_who_may_do_no_more_than_nodes_hears_what_they_cannot_run() -> None:
+    said = BrokenRecord(
+        node_id="a.press",
+        namespace="press",
+        config_hash="abc",
+        agents=(BrokenAgent(kind="IsekAgent", name="poet", message="no"),),
+    )
+    async with TlsEtcd() as etcd:
+        async with etcd.admin() as admin:
+            await admin.restrict("isek-node", NODES)
+        async with etcd.channel("isek-node") as channel:
+            await rpc.KVStub(channel).Put(rpc.PutRequest(key=f"{BROKEN}press/a".encode(), value=said.encode()))
+
+        async with etcd.admin("isek-node") as admin:
+            view = await etcd_view.look(admin, EtcdAccess(SOMEBODY, "nodes", key=NODES, broken_prefix=BROKEN), 7.0)
+
+    assert view.quorum
+    assert [each.name for each in view.broken or ()] == ["poet"]
+
+
+async def test_what_nodes_write_beyond_measure_is_not_read_and_says_nothing_of_the_etcd() -> None:
+    async with TlsEtcd() as etcd:
+        async with etcd.admin() as admin:
+            await admin.restrict("isek-node", NODES)
+        async with etcd.channel("isek-node") as channel:
+            for number in range(LARGEST_ANSWER // 2**20 + 1):
+                key = f"{BROKEN}press/{number}".encode()
+                await rpc.KVStub(channel).Put(rpc.PutRequest(key=key, value=b"x" * 2**20))
+
+        async with etcd.admin() as admin:
+            access = EtcdAccess(SOMEBODY, "root", key=NODES, broken_prefix=BROKEN, role="isek-node")
+            view = await etcd_view.look(admin, access, 7.0)
+
+    assert (view.quorum, view.error, view.granted, view.broken) == (True, "", frozenset({NODES}), None)

@@ -8,7 +8,7 @@ import pytest
 from isek_operator.cluster.client import Client
 from isek_operator.cluster.events import Recorder
 from isek_operator.decide.etcd.steps import Action, Compact, Defragment, EtcdStep, Promote
-from isek_operator.decide.etcd.view import EtcdAccess
+from isek_operator.decide.etcd.view import BrokenAgent, EtcdAccess, EtcdView
 from isek_operator.decide.outcome import Outcome
 from isek_operator.decide.reasons import Reason
 from isek_operator.keys import Key
@@ -113,6 +113,18 @@ async def test_another_step_that_failed_is_tried_again_soon(followed: Followed) 
     outcome = to_do(Promote(1))
 
     assert (await followed.steps.tend(a_mesh(), outcome, lambda: outcome)).look_again_after == REFUSED_SECONDS
+
+
+async def test_what_nodes_cannot_run_stays_known_while_the_etcd_is_not_read(followed: Followed) -> None:
+    broken = frozenset({BrokenAgent("IsekAgent", "newsroom", "poet", "abc", "no module")})
+    followed.store.put_etcd(MESH.namespace, MESH.name, EtcdView(0.0, quorum=True, broken=broken))
+    followed.observer.follow(MESH, NOBODY)
+
+    await followed.observer.ask(MESH)
+
+    view = followed.store.etcd(MESH.namespace, MESH.name)
+    assert view is not None
+    assert (view.quorum, view.broken) == (False, broken)
 
 
 def to_do(action: Action) -> Outcome:

@@ -29,8 +29,15 @@ def test_as_many_agents_are_named_as_fit() -> None:
     assert BrokenRecord.decode(many.key("m"), encoded).agents == many.agents[:3]
 
 
-@pytest.mark.parametrize("value", [b"[]", b'{"nodeId": "pod-1.press", "namespace": "stage", "agents": []}'])
-def test_nonsense_and_who_speaks_for_another_namespace_is_refused(value: bytes) -> None:
+@pytest.mark.parametrize(
+    "value",
+    [
+        b"[]",
+        b'{"nodeId": "pod-1.press", "namespace": "stage", "agents": []}',
+        record("no").encode() + b" " * MAX_RECORD_BYTES,
+    ],
+)
+def test_nonsense_who_speaks_for_another_namespace_and_what_is_too_large_is_refused(value: bytes) -> None:
     with pytest.raises(RecordError):
         BrokenRecord.decode("/isek/m/broken/press/pod-1", value)
 

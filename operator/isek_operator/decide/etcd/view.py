@@ -58,8 +58,8 @@ class EtcdView:
     """Whether it asks who somebody is."""
     granted: frozenset[str] = field(default_factory=frozenset)
     """The prefixes of keys that nodes may read and write."""
-    broken: frozenset[BrokenAgent] = frozenset()
-    """What nodes say they cannot run."""
+    broken: frozenset[BrokenAgent] | None = None
+    """What nodes say they cannot run; None: that could not be read."""
     error: str = ""
     """Why nobody answered."""
 
