@@ -2,8 +2,8 @@
 
 import hashlib
 import json
+import os
 import sys
-from contextlib import redirect_stdout
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -78,10 +78,15 @@ def _is_below(file: str | None, folder: Path) -> bool:
 
 
 def main() -> None:
-    """Print what the file that is named as the only argument has; what it prints itself goes to stderr."""
-    with redirect_stdout(sys.stderr):
-        found = survey(Path(sys.argv[1]))
-    sys.stdout.write(found.to_json())
+    """Print what the file that is named as the only argument has.
+
+    What it and the programs that it starts print goes to stderr, and its threads are not waited for.
+    """
+    said = os.dup(1)
+    os.dup2(2, 1)
+    with os.fdopen(said, "w") as pipe:
+        pipe.write(survey(Path(sys.argv[1])).to_json())
+    os._exit(0)
 
 
 if __name__ == "__main__":

@@ -131,6 +131,18 @@ def test_what_a_file_prints_when_it_is_imported_is_no_answer(folder: Path) -> No
     assert plan([folder], PythonFiles()).problems == ()
 
 
+def test_programs_and_threads_that_a_file_starts_when_it_is_imported_are_in_nobodys_way(folder: Path) -> None:
+    starts = (
+        'import os, threading, time\nos.system("echo hello")\nthreading.Thread(target=time.sleep, args=[60]).start()\n'
+    )
+    write(folder, poet=starts + AGENT.format(name="poet"))
+
+    planned = plan([folder], PythonFiles())
+
+    assert planned.problems == ()
+    assert set(pods(planned)) == {"poet-node-0"}
+
+
 def test_a_resource_takes_its_code_from_the_config_map_beside_it(folder: Path) -> None:
     config_map = {
         "apiVersion": "v1",
