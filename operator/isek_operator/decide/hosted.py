@@ -114,8 +114,11 @@ def _rollout(
 
 def _made(observed: ObservedHosted, placement: Dedicated, settings: OperatorSettings) -> tuple[Manifest, ...]:
     made = workload_manifests(_workload(observed, placement), settings)
-    # last: a volume that may not grow holds up nothing else, and a pod waits for its own
-    return (*made, observed.memory.wish) if observed.memory else made
+    if observed.memory is None:
+        return made
+    if observed.memory.claim is None:
+        return (observed.memory.wish, *made)  # pods mount it by its name, under which somebody else's may be there
+    return (*made, observed.memory.wish)  # one that may not grow holds up nothing else
 
 
 def _workload(observed: ObservedHosted, placement: Dedicated) -> Workload:

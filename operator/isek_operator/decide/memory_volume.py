@@ -83,5 +83,11 @@ def gather_memory_volume(resource: Resource, world: World) -> MemoryVolume | Non
         return None
     name = memory_claim_name(resource)
     labelled = world.labelled("PersistentVolumeClaim", resource.namespace, role_label(resource), resource.name)
-    claim = next((each for each in labelled if each["metadata"]["name"] == name), None)
+    claim = next((each for each in labelled if each["metadata"]["name"] == name and _may_be_of(resource, each)), None)
     return MemoryVolume(resource, memory.volume, claim)
+
+
+def _may_be_of(agent: IsekAgent, claim: Manifest) -> bool:
+    """Not that of a former agent of the name, which is on its way out."""
+    controllers = (each for each in claim["metadata"].get("ownerReferences") or () if each.get("controller"))
+    return all(each["uid"] == agent.metadata.uid for each in controllers)

@@ -40,8 +40,24 @@ def decided(scene: Scene, *changed: Manifest) -> Outcome:
 def test_an_agent_that_names_no_claim_gets_one() -> None:
     outcome = Scene(mesh(), agent(memory={"provider": "SQLite"})).decide("IsekAgent", "researcher")
 
-    assert kinds(outcome.wish) == [*WORKLOAD, "PersistentVolumeClaim"]
+    assert kinds(outcome.wish) == ["PersistentVolumeClaim", *WORKLOAD], "no pod mounts it before it is the agent's own"
     assert claimed(outcome)["spec"]["resources"]["requests"] == {"storage": "1Gi"}
+
+
+def test_one_that_is_there_holds_up_nothing_else() -> None:
+    outcome = with_claim(remembering()).decide("IsekAgent", "researcher")
+
+    assert kinds(outcome.wish) == [*WORKLOAD, "PersistentVolumeClaim"]
+
+
+def test_the_claim_of_a_former_agent_of_the_name_is_nothing_to_go_on_with() -> None:
+    scene = with_claim(remembering(size="5Gi"))
+    former = claimed(scene.decide("IsekAgent", "researcher"))
+    former["metadata"]["ownerReferences"][0]["uid"] = "another"
+
+    outcome = decided(scene, live(former))
+
+    assert kinds(outcome.wish) == ["PersistentVolumeClaim", *WORKLOAD]
 
 
 @pytest.mark.parametrize(
