@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from isek_operator.decide.code import CodeDigests, code_digests
-from isek_operator.decide.conditions import Verdict, resolved_references, verdict_findings
+from isek_operator.decide.conditions import Verdict, condition, resolved_references, verdict_findings
 from isek_operator.decide.destinations import Destination, destinations
 from isek_operator.decide.etcd.view import BrokenAgent
 from isek_operator.decide.joining import InTheMaking, Joined, because_of_mesh, is_refusal
@@ -30,6 +30,9 @@ _REFERENCE_REASONS = frozenset(
     {Reason.MESH_NOT_FOUND, Reason.MESH_NOT_ALLOWED, Reason.NODE_NOT_FOUND, Reason.MEMBER_CYCLE}
 )
 
+UNHEARD_SECONDS = 5.0
+"""Until it is looked at again whether the etcd tells what nodes cannot run."""
+
 
 @dataclass(frozen=True)
 class ObservedHosted:
@@ -44,6 +47,8 @@ class ObservedHosted:
     code: CodeDigests
     broken: tuple[BrokenAgent, ...]
     """What nodes say of it that could not build it."""
+    unheard: Problem | None
+    """What they said when they were heard last, where the etcd has told nothing since the operator began."""
     deployment: Manifest | None
     """Its own, where it has one."""
     upgrades: Mapping[str, int]
@@ -65,6 +70,7 @@ def gather_hosted(resource: Hosted, world: World) -> ObservedHosted:
         memory=gather_memory_volume(resource, world),
         code=code_digests([resource], world),
         broken=_broken(resource, place, world),
+        unheard=_unheard(resource, place, world),
         deployment=child(world.children(resource.metadata.uid), "Deployment", workload_name(resource)),
         upgrades=world.upgrades(),
     )
@@ -75,6 +81,13 @@ def _broken(resource: Hosted, place: ObservedPlace, world: World) -> tuple[Broke
     name = (resource.kind, resource.namespace, resource.name)
     found = (each for each in ((view and view.broken) or ()) if (each.kind, each.namespace, each.name) == name)
     return tuple(sorted(found, key=lambda each: each.message))
+
+
+def _unheard(resource: Hosted, place: ObservedPlace, world: World) -> Problem | None:
+    view, said = world.etcd(*place.mesh) if place.mesh else None, condition(resource, "Stalled")
+    if (view and view.broken is not None) or said is None or said.reason != Reason.AGENT_INVALID:
+        return None
+    return Problem(Reason.AGENT_INVALID, said.message)
 
 
 def judge_hosted(observed: ObservedHosted, settings: OperatorSettings, *, waits_for: str | None = None) -> Outcome:
@@ -98,6 +111,7 @@ def judge_hosted(observed: ObservedHosted, settings: OperatorSettings, *, waits_
         secrets=placement.joined.copies if isinstance(placement, Dedicated) else (),
         companions=placement.companions if isinstance(placement, InTheMaking) else (),
         upgrade=rollout.turn.upgrade if isinstance(placement, Dedicated) else Upgrade.NONE,
+        look_again_after=UNHEARD_SECONDS if observed.unheard else None,
     )
 
 
@@ -136,6 +150,8 @@ def _unresolved(observed: ObservedHosted, placement: Placement) -> list[Problem]
 
 def _invalid(observed: ObservedHosted, rollout: Rollout) -> list[Problem]:
     """Why pods of the wished specification cannot run it; those of others are on their way out."""
+    if observed.unheard:
+        return [observed.unheard]
     wished = config_hash(rollout.wished) if rollout.wished else None
     return [Problem(Reason.AGENT_INVALID, each.message) for each in observed.broken if each.config_hash == wished]
 

@@ -131,3 +131,20 @@ def test_the_neighbours_of_one_that_cannot_be_built_are_ready() -> None:
 
     assert finding(poet, "Ready").reason is Reason.AGENT_INVALID
     assert finding(writer, "Ready").status
+
+
+def test_an_operator_that_has_just_begun_takes_nobody_back_to_ready_before_it_has_heard_the_nodes() -> None:
+    scene = Scene(mesh(), node(), coded(nodeRef={"name": "shared"})).put_code("poets", poets="")
+    scene.settle("IsekNode", "shared")
+    complain(scene, "poet", config_hash(deployment(scene.decide("IsekNode", "shared"))))
+    scene.settle("IsekAgent", "poet")
+
+    scene.store.put_etcd(NAMESPACE, "default", None)
+    begun = scene.decide("IsekAgent", "poet")
+    scene.store.put_etcd(NAMESPACE, "default", EtcdView(0.0, quorum=True, broken=frozenset()))
+    heard = scene.decide("IsekAgent", "poet")
+
+    assert (finding(begun, "Ready").reason, finding(begun, "Ready").message) == (Reason.AGENT_INVALID, COMPLAINT)
+    assert begun.look_again_after is not None
+    assert finding(heard, "Ready").status
+    assert heard.look_again_after is None
