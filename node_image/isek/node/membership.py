@@ -8,7 +8,7 @@ from isek.node.metrics import Metrics
 from isek.node.settings import NodeSettings
 from isek.protocol.p2p import Sidecar
 from isek.registry import AgentRecord, BrokenAgent, BrokenRecord, NodeRecord, Registration, Registry
-from isek.registry.broken import MAX_MESSAGE
+from isek.registry.broken import sayable
 from isek.registry.record import MAX_DESCRIPTION
 
 
@@ -87,8 +87,7 @@ class Membership:
             namespace=self._settings.namespace,
             config_hash=self._settings.config_hash,
             agents=tuple(
-                BrokenAgent(kind=each.kind, name=each.name, message=each.message[:MAX_MESSAGE])
-                for each in self._host.broken
+                BrokenAgent(kind=each.kind, name=each.name, message=sayable(each.message)) for each in self._host.broken
             ),
         )
 

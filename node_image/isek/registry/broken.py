@@ -38,10 +38,10 @@ class BrokenRecord(BaseModel):
         return f"{broken_prefix(mesh_id)}{self.namespace}/{self.node_id.removesuffix('.' + self.namespace)}"
 
     def encode(self) -> bytes:
-        """The record as JSON, with as many agents as fit into 4 KiB."""
+        """The record as JSON, with as many agents as fit into 4 KiB: those with the shortest messages."""
         agents = list(self.agents)
         while len(encoded := self.model_copy(update={"agents": tuple(agents)})._to_json()) > MAX_RECORD_BYTES:
-            agents.pop()
+            agents.remove(max(reversed(agents), key=lambda each: len(each.message)))
         return encoded
 
     def _to_json(self) -> bytes:
@@ -63,6 +63,12 @@ class BrokenRecord(BaseModel):
         if record.namespace != key.rsplit("/", 2)[1]:
             raise RecordError(f"the record at {key} claims to be of {record.namespace}")
         return record
+
+
+def sayable(message: str) -> str:
+    """What of a message fits into a record, whatever somebody's exception holds."""
+    printable = "".join(each if each.isprintable() or each == "\n" else " " for each in message[:MAX_MESSAGE])
+    return printable.encode()[: 2 * MAX_MESSAGE].decode(errors="ignore")
 
 
 def broken_prefix(mesh_id: str) -> str:

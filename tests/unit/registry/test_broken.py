@@ -1,5 +1,5 @@
 import pytest
-from isek.registry.broken import MAX_MESSAGE, BrokenAgent, BrokenRecord, broken_prefix
+from isek.registry.broken import MAX_MESSAGE, BrokenAgent, BrokenRecord, broken_prefix, sayable
 from isek.registry.record import MAX_RECORD_BYTES, RecordError
 from isek_operator.decide.etcd.gathering import managed_access
 
@@ -27,6 +27,13 @@ def test_as_many_agents_are_named_as_fit() -> None:
 
     assert len(encoded) <= MAX_RECORD_BYTES
     assert BrokenRecord.decode(many.key("m"), encoded).agents == many.agents[:3]
+
+
+@pytest.mark.parametrize("unusual", ["\0", "\N{GRINNING FACE}", '"', "\udcff"])
+def test_whatever_an_exception_says_fits_and_takes_no_room_from_others(unusual: str) -> None:
+    said = record(sayable(unusual * 2 * MAX_MESSAGE), "no such module")
+
+    assert BrokenRecord.decode(said.key("m"), said.encode()) == said
 
 
 @pytest.mark.parametrize(
