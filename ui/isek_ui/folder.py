@@ -30,8 +30,8 @@ def prepare(data: Path) -> Path:
 def signing_key(data: Path) -> str:
     """What the cookies of browsers are signed with, the same after a restart."""
     file = data / "key"
-    if not file.exists():
-        descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    if not file.exists() or not file.stat().st_size:  # whoever made it may have been killed over it
+        descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with os.fdopen(descriptor, "w") as opened:
             opened.write(secrets.token_urlsafe(48))
     return file.read_text()

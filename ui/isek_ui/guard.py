@@ -12,11 +12,14 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
 HOST = re.compile(r"(\[[0-9a-f:]+\]|[^][:/@]+)(:[0-9]+)?")
 """Name and port in a request (RFC 9110, 7.2)."""
+WRONG_HOST = PlainTextResponse("this page has another name: see ISEK_UI_HOSTS, or ui.hosts of the chart\n", 421)
+WRONG_ORIGIN = PlainTextResponse("another site asks for this\n", 403)
 
 
 class Guard:
     """Refuses hosts that are not ours, so that no other site becomes this one by DNS (rebinding), and lets the browser
-    fetch from nowhere else: neither the page nor what an agent answers asks anything of the internet.
+    fetch from nowhere else: neither the page nor what an agent answers asks anything of the internet. Nor may other
+    sites, those of other ports among them, talk with agents from a user's browser.
 
     Args:
         app: what is guarded.
@@ -34,12 +37,15 @@ class Guard:
         if scope["type"] not in {"http", "websocket"}:
             await self._app(scope, receive, send)
             return
-        host = HOST.fullmatch(Headers(scope=scope).get("host", ""))
+        headers = Headers(scope=scope)
+        host = HOST.fullmatch(headers.get("host", ""))
         if host is None or host[1] not in self._hosts:
-            refusal = PlainTextResponse(
-                "this page has another name: see ISEK_UI_HOSTS, or ui.hosts of the chart\n", 421
-            )
-            await refusal(scope, receive, send)
+            await WRONG_HOST(scope, receive, send)
+            return
+        # browsers say where a request comes from, with each WebSocket and all that may change something (RFC 6454)
+        origin = headers.get("origin")
+        if origin is not None and origin.partition("://")[2] != host[0]:
+            await WRONG_ORIGIN(scope, receive, send)
             return
 
         async def send_with_policy(message: Message) -> None:

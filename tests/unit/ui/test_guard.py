@@ -3,7 +3,7 @@ from isek_ui.guard import Guard, policy
 from starlette.applications import Starlette
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route
-from starlette.testclient import TestClient
+from starlette.testclient import TestClient, WebSocketDenialResponse
 
 HTML = "<html><script>\nlet inline\n</script><script type='module' src='/x.js'></script></html>"
 
@@ -29,6 +29,23 @@ def test_by_any_other_name_it_is_refused(host: str) -> None:
 
     assert status == 421
     assert "the page" not in said
+
+
+@pytest.mark.parametrize(
+    ("origin", "status"),
+    [("http://localhost:8000", 200), ("http://localhost:3000", 403), ("https://evil.example.com", 403), ("null", 403)],
+)
+def test_other_sites_ask_for_nothing(origin: str, status: int) -> None:
+    headers = {"Host": "localhost:8000", "Origin": origin}
+
+    assert TestClient(guarded()).get("/", headers=headers).status_code == status
+
+
+def test_other_sites_open_no_websocket() -> None:
+    headers = {"Host": "localhost:8000", "Origin": "http://localhost:3000"}
+
+    with pytest.raises(WebSocketDenialResponse), TestClient(guarded()).websocket_connect("/", headers=headers):
+        pass
 
 
 def test_the_browser_is_told_to_fetch_nothing_elsewhere() -> None:
