@@ -22,7 +22,7 @@ from tests.support.waiting import until
 
 TOLD_IN = "ISEK_TESTS_INSIGHT"
 """A variable of an operator: the file that it tells in."""
-BOUNDED = {"pki.read_certificates": 4096, "pki.issued_by": 4096, "Recorder._series": 2048}
+BOUNDED = {"pki.read_certificates": 4096, "pki.issued_by": 4096, "Recorder._series": 2048, "slim._parts": 4096}
 """Tables that are full some day and do not grow past it. They are emptied before memory is looked at."""
 MODULES = "isek_operator."
 COUNTED = frozenset(
