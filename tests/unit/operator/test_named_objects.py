@@ -6,7 +6,8 @@ import pytest
 from isek_operator.cluster.client import Client
 from isek_operator.cluster.errors import ForbiddenError, TransientError
 from isek_operator.kinds import BY_NAME, ApiKind
-from isek_operator.reconcile.named_objects import FOUND_SECONDS, MISSING_SECONDS, NamedObjects
+from isek_operator.reconcile.named_objects import NamedObjects
+from isek_operator.reconcile.readings import FOUND_SECONDS, MISSING_SECONDS
 from isek_operator.store import Store
 
 Manifest = dict[str, Any]
