@@ -6,7 +6,6 @@ import os
 import sys
 from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncIterator, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,8 +15,8 @@ from isek import CenterRegistry, EtcdRegistry
 from isek.cli.example import scripts
 from isek.processes.ports import free_port
 from isek.registry import Registry
-from isek.registry.center import serve
 
+from tests.support.center_registry import center_registry
 from tests.support.control_plane_etcd import EtcdServer
 from tests.support.isek_local import Home
 from tests.support.openai_server import OpenAIServer, Turn
@@ -52,12 +51,8 @@ async def run(name: str, *arguments: str, script: Sequence[Turn] = ({"text": "un
 @pytest.fixture
 async def center() -> AsyncIterator[str]:
     """The URL of a center registry."""
-    listening: asyncio.Future[int] = asyncio.get_running_loop().create_future()
-    serving = asyncio.create_task(serve("127.0.0.1", 0, started=listening.set_result))
-    yield f"http://127.0.0.1:{await listening}"
-    serving.cancel()
-    with suppress(asyncio.CancelledError):
-        await serving
+    async with center_registry() as url:
+        yield url
 
 
 def opened(url: str) -> Registry:

@@ -1,13 +1,10 @@
 """The registries, for one test suite."""
 
-import asyncio
 import secrets
 from collections.abc import AsyncIterator, Callable
-from contextlib import suppress
 
 import pytest
 from isek.registry import Registry
-from isek.registry.center import serve
 from isek.registry.center_client import CenterClient, CenterRegistry
 from isek.registry.default import DefaultRegistry
 from isek.registry.etcd import EtcdRegistry
@@ -15,6 +12,7 @@ from isek.registry.etcd_client import EtcdClient
 from isek.registry.memory_store import MemoryStore
 from isek.registry.store import Store
 
+from tests.support.center_registry import center_registry
 from tests.support.control_plane_etcd import EtcdServer
 from tests.support.secure_etcd import NODE, SecureEtcd
 from tests.unit.manifests.samples import a_mesh
@@ -39,12 +37,8 @@ class Discovery:
 @pytest.fixture
 async def center() -> AsyncIterator[str]:
     """The URL of a center registry."""
-    port: asyncio.Future[int] = asyncio.get_running_loop().create_future()
-    serving = asyncio.create_task(serve("127.0.0.1", 0, started=port.set_result))
-    yield f"http://127.0.0.1:{await port}"
-    serving.cancel()
-    with suppress(asyncio.CancelledError):
-        await serving
+    async with center_registry() as url:
+        yield url
 
 
 @pytest.fixture
