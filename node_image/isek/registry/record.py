@@ -28,6 +28,8 @@ class AgentRecord(BaseModel):
     card_hash: str = ""
     description: str = ""
     """What it is good for, by which others choose; the first ``MAX_DESCRIPTION`` characters."""
+    topics: tuple[str, ...] = ()
+    """What it listens to; of all its replicas one hears a message."""
 
 
 class NodeRecord(BaseModel):
@@ -44,6 +46,8 @@ class NodeRecord(BaseModel):
     port: int
     peer_id: str | None = None
     p2p_address: Annotated[str | None, Field(alias="p2pAddress")] = None
+    topics: tuple[str, ...] = ()
+    """What programs on this node listen to."""
     agents: tuple[AgentRecord, ...] = ()
 
     @property

@@ -44,7 +44,8 @@ class Registration:
         self._key = record.key(mesh_id)
         self._node_id = record.node_id
         self._value = record.encode()
-        self._written = False
+        self._stands: bytes | None = None
+        """What stands in the registry, as far as is known."""
         self._ttl_seconds = ttl_seconds
         self._lease: int | None = None
         self._renew_at = 0.0
@@ -61,7 +62,16 @@ class Registration:
     @property
     def registered(self) -> bool:
         """Whether the record stands in the registry, as far as is known."""
-        return self._written
+        return self._stands is not None
+
+    def update(self, record: Record) -> None:
+        """Tell this from now on; it stands at the same key. Does not wait for the store.
+
+        Raises:
+            RecordError: the record is too large; what stood there stands on.
+        """
+        self._value = record.encode()
+        self._wake.set()
 
     async def established(self) -> None:
         """Wait until the record was written for the first time."""
@@ -70,7 +80,7 @@ class Registration:
     async def leave(self) -> None:
         """Be forgotten by the peers at once. A store that does not answer forgets the node when its lease runs out."""
         await cancel(self._keeping)
-        lease, self._lease, self._written = self._lease, None, False
+        lease, self._lease, self._stands = self._lease, None, None
         if lease is None:
             return
         try:
@@ -81,8 +91,8 @@ class Registration:
 
     def missing(self) -> None:
         """The registry says that the key is not there (any more)."""
-        if self._written:
-            self._written = False
+        if self._stands is not None:
+            self._stands = None
             self._wake.set()
 
     async def _keep(self) -> None:
@@ -94,7 +104,7 @@ class Registration:
                 await self._woken(within=self._renew_at - time.monotonic())
             except LeaseNotFoundError:
                 log().warning("{} was forgotten by the registry; it registers again", self._node_id)
-                self._lease, self._written = None, False
+                self._lease, self._stands = None, None
                 self._on_lease_lost()
                 await backoff.wait()
             except StoreUnavailableError as error:
@@ -109,9 +119,9 @@ class Registration:
         if self._lease is None:
             self._lease = await self._store.grant(self._ttl_seconds)
             self._renewed()
-        if not self._written:
-            await self._store.put(self._key, self._value, self._lease)
-            self._written = True
+        while (value := self._value) is not self._stands:
+            await self._store.put(self._key, value, self._lease)
+            self._stands = value
             self._first_written.set()
         if time.monotonic() >= self._renew_at:
             await self._store.keep_alive(self._lease)

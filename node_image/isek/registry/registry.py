@@ -103,6 +103,14 @@ class Registry:
         """The nodes that host ``<agent>.<namespace>``."""
         return self._view.at(address)
 
+    def listeners(self, topic: str) -> tuple[NodeRecord, ...]:
+        """The nodes where somebody listens to a topic; ``*``: to any."""
+        return self._view.listeners(topic)
+
+    def node(self, node_id: str) -> NodeRecord | None:
+        """The node of that id; None: it is not in the mesh."""
+        return self._view.node(node_id)
+
     def addresses(self) -> list[str]:
         """The addresses of all agents in the mesh, sorted."""
         return self._view.addresses()

@@ -33,6 +33,14 @@ class View:
         """Whether a node has this libp2p peer id."""
         return f"peer:{peer_id}" in self._index
 
+    def listeners(self, topic: str) -> tuple[NodeRecord, ...]:
+        """The nodes where somebody listens to a topic; ``*``: to any."""
+        return tuple(self._index.get(f"topic:{topic}", {}).values())
+
+    def node(self, node_id: str) -> NodeRecord | None:
+        """The node of that id, if it is there."""
+        return next(iter(self._index.get(f"node:{node_id}", {}).values()), None)
+
     def addresses(self) -> list[str]:
         """All agents' addresses."""
         return sorted(name.removeprefix("agent:") for name in self._index if name.startswith("agent:"))
@@ -66,7 +74,11 @@ class View:
 
 
 def _names(record: NodeRecord) -> Iterator[str]:
+    yield f"node:{record.node_id}"
     for agent in record.agents:
         yield f"agent:{agent.name}.{record.namespace}"
+    topics = {*record.topics, *(topic for agent in record.agents for topic in agent.topics)}
+    for topic in {*topics, "*"} if topics else ():
+        yield f"topic:{topic}"
     if record.peer_id:
         yield f"peer:{record.peer_id}"

@@ -127,6 +127,34 @@ async def test_records_that_cannot_be_believed_are_passed_over(discovery: Discov
     await store.close()
 
 
+async def test_what_a_node_says_anew_its_peers_know_at_once_and_know_again_when_the_record_was_lost(
+    discovery: Discovery,
+) -> None:
+    store = discovery.open_store()
+    async with discovery.open() as far, discovery.open() as near:
+        registration = await near.register(node("first", "writer"))
+
+        registration.update(node("first", "editor"))
+
+        assert await far.wait_for(lambda: far.find("editor.newsroom"), SOON)
+        assert far.find("writer.newsroom") == ()
+        lease = await store.grant(discovery.ttl_seconds)
+        await store.put(registration.key, node("first", "impostor").encode(), lease)
+        await store.revoke(lease)
+        assert await far.wait_for(lambda: far.find("editor.newsroom"), SOON + 2)
+    await store.close()
+
+
+async def test_an_update_that_is_too_large_is_refused_and_what_stood_there_stands(discovery: Discovery) -> None:
+    async with discovery.open() as registry:
+        registration = await registry.register(node("first", "writer"))
+
+        with pytest.raises(RecordError, match="host fewer agents"):
+            registration.update(node("first", *(f"agent-{number:030}" for number in range(200))))
+
+        assert registry.peers() == (node("first", "writer"),)
+
+
 async def test_another_mesh_is_not_seen(discovery: Discovery) -> None:
     async with discovery.open("one.mesh") as one, discovery.open("one.mesh2") as other:
         await other.register(node("first", "writer"))

@@ -47,6 +47,30 @@ def test_an_agent_named_twice_in_a_record_is_found_once() -> None:
     assert view.records() == ()
 
 
+def test_who_listens_is_found_by_topic_and_by_listening_at_all() -> None:
+    view = View()
+    view.put("k1", NodeRecord(node_id="programs.x", namespace="x", host="h", port=1, topics=("news",)))
+    listening = AgentRecord(name="editor", topics=("news", "alerts"))
+    view.put("k2", NodeRecord(node_id="agents.x", namespace="x", host="h", port=1, agents=(listening,)))
+    view.put("k3", record("deaf"))
+
+    assert [each.node_id for each in view.listeners("news")] == ["programs.x", "agents.x"]
+    assert [each.node_id for each in view.listeners("alerts")] == ["agents.x"]
+    assert [each.node_id for each in view.listeners("*")] == ["programs.x", "agents.x"]
+    assert view.listeners("weather") == ()
+    view.remove("k2")
+    assert view.listeners("alerts") == ()
+
+
+def test_a_node_is_found_by_its_id_until_it_leaves() -> None:
+    view = View()
+    view.put("k", record("writer"))
+
+    assert view.node("n.x") == record("writer")
+    view.remove("k")
+    assert view.node("n.x") is None
+
+
 async def test_all_who_wait_are_told_of_a_change() -> None:
     view = View()
     waiting = [asyncio.create_task(view.changed()) for _ in range(3)]
