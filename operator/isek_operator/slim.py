@@ -2,13 +2,16 @@
 
 import hashlib
 import sys
+from base64 import b64decode
 from collections.abc import Mapping
 from typing import Any
 
 import orjson
 from isek.api import KINDS
+from isek.processes.network_key import fingerprints
 
 from isek_operator.decide.outcome import Manifest
+from isek_operator.manifests.secret import GIVEN_NETWORK_KEY, PRIVATE_NETWORK_KEY
 
 LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 KEPT_STATUS = frozenset({"Deployment", "PersistentVolumeClaim", "StatefulSet", *KINDS})
@@ -16,6 +19,8 @@ METADATA_ONLY = frozenset({"Namespace"})
 POD_STATUS = ("phase", "conditions", "initContainerStatuses", "containerStatuses", "podIP")
 PUBLIC = ".crt"
 """Values of Secrets under keys that end like this are certificates: anybody may know them."""
+FINGERPRINTED = frozenset({PRIVATE_NETWORK_KEY, GIVEN_NETWORK_KEY})
+"""Values of Secrets under these keys are the keys of private networks; the fingerprints take their place."""
 SHARED_LENGTH = 128
 """Strings up to this length are kept once: names of fields, labels, images come back in every object."""
 MOST_PARTS, LARGEST_PART = 4096, 1024
@@ -26,7 +31,7 @@ _parts: dict[bytes, Any] = {}
 def slim(manifest: Manifest) -> Manifest:
     """The object without what nobody asks for: managed fields, what kubectl keeps for itself, and Secrets' values.
 
-    Of a Secret, ``data`` keeps its keys, and the values of certificates. Of a Pod, little more than how it is. Of a
+    Of a Secret, ``data`` keeps what is ``public``. Of a Pod, little more than how it is. Of a
     custom resource, ``metadata.specManagers`` takes the place of the managed fields: the names of those who own a part
     of its ``spec``.
     """
@@ -48,8 +53,14 @@ def slim(manifest: Manifest) -> Manifest:
 
 
 def public(data: Mapping[str, str | None]) -> dict[str, str | None]:
-    """The keys of a Secret, and the values of certificates."""
-    return {name: value if name.endswith(PUBLIC) else None for name, value in data.items()}
+    """The keys of a Secret, the values of certificates, and the fingerprints of private network keys."""
+    return {name: _public(name, value) for name, value in data.items()}
+
+
+def _public(name: str, value: str | None) -> str | None:
+    if name in FINGERPRINTED:
+        return " ".join(fingerprints(b64decode(value or "").decode(errors="replace")))
+    return value if name.endswith(PUBLIC) else None
 
 
 def digested(manifest: Manifest) -> Manifest:

@@ -3,8 +3,8 @@
 import { reasonOf, StartError } from './errors.ts'
 import { readIfPresent } from './state-file.ts'
 
-/** The file format of libp2p's specs/pnet/Private-Networks-PSK-V1. */
-const FORMAT = /^\/key\/swarm\/psk\/1\.0\.0\/\s+\/base16\/\s+([0-9a-f]{64})\s*$/i
+/** The file format of libp2p's specs/pnet/Private-Networks-PSK-V1; others that are accepted may follow the key that is used. */
+const FORMAT = /^\/key\/swarm\/psk\/1\.0\.0\/\s+\/base16\/\s+([0-9a-f]{64})\s*(?:$|\/)/i
 
 /**
  * Reads a swarm key file.

@@ -67,6 +67,7 @@ LEFT_OUT = {
     "team.namespace",
     "allowedNamespaces",
     "spec.etcd",
+    "p2p.privateNetworkKey",
     "model.api",
     "model.script",
     "model.baseURL",

@@ -85,11 +85,21 @@ class RegistrySpec(Model):
     """Seconds after which a node that was killed is forgotten."""
 
 
+class PrivateNetworkKey(Model):
+    """The key without which nobody can connect to the sidecars of the mesh."""
+
+    secret_name: ObjectName | None = None
+    """Secret with a key of your own, in the swarm key format, under swarm.key: meshes of several clusters with the same
+    one are one network. Default: the operator makes one."""
+
+
 class P2P(Model):
     """How nodes talk to each other."""
 
     enabled: bool = True
     """True: over libp2p, each node with a sidecar. False: plain HTTP between pods."""
+    private_network_key: PrivateNetworkKey = PrivateNetworkKey()
+    """The key without which nobody can connect to the sidecars of the mesh."""
 
 
 class LabelSelectorRequirement(Model):
@@ -167,6 +177,8 @@ class IsekMeshStatus(Status):
     """IsekNodes, IsekAgents and IsekTeams of the mesh that have pods of their own."""
     endpoint: ShortText | None = None
     """Where etcd answers inside the cluster."""
+    private_network_keys: Annotated[tuple[ShortText, ...], Field(max_length=8)] | None = None
+    """Fingerprints of the keys that sidecars accept, the one that they dial with first."""
 
 
 class IsekMesh(Resource):

@@ -1,10 +1,17 @@
 """Keys of libp2p private networks."""
 
+import hashlib
 import os
+import re
 import secrets
 import tempfile
 from contextlib import suppress
 from pathlib import Path
+
+MAX_KEYS = 8
+"""In one file: the one that is dialled with, and others that are accepted meanwhile."""
+
+_KEY = re.compile(r"/key/swarm/psk/1\.0\.0/\s+/base16/\s+([0-9a-fA-F]{64})(?:\s+|$)")
 
 
 def new_private_network_key() -> str:
@@ -13,6 +20,20 @@ def new_private_network_key() -> str:
     (https://github.com/libp2p/specs/blob/master/pnet/Private-Networks-PSK-V1.md)
     """
     return f"/key/swarm/psk/1.0.0/\n/base16/\n{secrets.token_hex(32)}\n"
+
+
+def fingerprints(keys: str) -> tuple[str, ...]:
+    """What anybody may know of the keys in a file, in their order: 16 hexadecimal digits each, as sidecars say them.
+
+    One key after the other, each with its two lines before it. None at all where the file is of another form, has more
+    than ``MAX_KEYS``, or the same one twice.
+    """
+    found, end = [], 0
+    text = keys.lstrip()
+    while match := _KEY.match(text, end):
+        found.append(hashlib.sha256(b"isek private network key\0" + bytes.fromhex(match[1])).hexdigest()[:16])
+        end = match.end()
+    return tuple(found) if end == len(text) and len(set(found)) == len(found) <= MAX_KEYS else ()
 
 
 def key_of_this_user() -> Path:

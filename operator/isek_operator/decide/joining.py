@@ -7,6 +7,7 @@ from isek.api.workload import DEFAULT_MESH
 
 from isek_operator.decide.conditions import Verdict, holds
 from isek_operator.decide.grants import refusal
+from isek_operator.decide.network_key import made_network_key, network_key_source
 from isek_operator.decide.outcome import GeneratedSecret, Manifest
 from isek_operator.decide.problem import Problem
 from isek_operator.decide.reasons import Reason
@@ -19,9 +20,7 @@ from isek_operator.manifests.secret import (
     CA_CERTIFICATE,
     CERTIFICATE,
     CERTIFICATE_KEYS,
-    PRIVATE_NETWORK_KEY,
     etcd_client_secret_name,
-    private_network_secret_name,
 )
 from isek_operator.settings import OperatorSettings
 
@@ -45,7 +44,7 @@ class Joined:
 
     mesh: IsekMesh
     network_key: str | None
-    """The uid of the Secret with the key of its private network; None: it has none."""
+    """The uid of the Secret with the key that the operator made of its private network; None: there is none."""
     copies: tuple[GeneratedSecret, ...]
     """What the pods need of a mesh that lives in another namespace."""
 
@@ -59,8 +58,10 @@ class ObservedJoining:
     mesh: IsekMesh | None
     refusal: Problem | None
     """Why the mesh does not let the user in."""
-    network_key: Manifest | None
-    """The Secret with the key of the mesh's private network; None: it is not there, or not the mesh's."""
+    network_key: Source | None
+    """The Secret with the key of the mesh's private network; None: it is not there, or of no use."""
+    network_key_uid: str | None
+    """Of that Secret, where the operator made it."""
     etcd_client: Source | None
     """The Secret with the certificate that nodes show to etcd; None: it is not there."""
     copy: Manifest | None
@@ -75,13 +76,14 @@ def gather_joining(user: User, world: World) -> ObservedJoining:
     name = own_mesh_name(user)
     assert name is not None  # noqa: S101  (it names no IsekNode)
     found = mesh(*name, world)
-    secrets = world.children(found.metadata.uid) if found else ()
+    made = made_network_key(found, world) if found else None
     return ObservedJoining(
         user=user,
         name=name,
         mesh=found,
         refusal=refusal(found, user.namespace, world) if found else None,
-        network_key=child(secrets, "Secret", private_network_secret_name(found)) if found else None,
+        network_key=network_key_source(found, world) if found else None,
+        network_key_uid=str(made["metadata"]["uid"]) if made else None,
         etcd_client=_etcd_client(found, world) if found else None,
         copy=child(world.children(user.metadata.uid), "Secret", mesh_copy_name(user)),
     )
@@ -89,27 +91,27 @@ def gather_joining(user: User, world: World) -> ObservedJoining:
 
 def join(observed: ObservedJoining, settings: OperatorSettings) -> Joining:
     """The mesh, where it was found and lets the user in; the default one is made where it was not."""
-    found, key = observed.mesh, observed.network_key
+    found = observed.mesh
     if found is None:
         return _missing(observed, settings)
     if observed.refusal:
         return observed.refusal
-    if found.spec.p2p.enabled and key is None:
+    if found.spec.p2p.enabled and observed.network_key is None:
         return InTheMaking(f"waiting for the key of the private network of mesh {found.name!r}; {_see(found)}")
     if observed.etcd_client is None:
         message = (
             f"waiting for Secret {etcd_client_secret_name(found)!r}, the nodes' certificate of mesh {found.name!r}"
         )
         return InTheMaking(f"{message}; {_see(found)}")
-    return Joined(found, str(key["metadata"]["uid"]) if key else None, _copies(observed, observed.etcd_client))
+    return Joined(found, observed.network_key_uid, _copies(observed, observed.etcd_client))
 
 
 def _copies(observed: ObservedJoining, etcd_client: Source) -> tuple[GeneratedSecret, ...]:
     """A copy of what pods mount of the mesh, in the user's namespace where that is another."""
     if observed.name.namespace == observed.user.namespace:
         return ()
-    network_key = [Source.of(observed.network_key, (PRIVATE_NETWORK_KEY,))] if observed.network_key else []
-    return (mesh_copy(observed.user, [*network_key, etcd_client], observed.copy),)
+    sources = [observed.network_key, etcd_client] if observed.network_key else [etcd_client]
+    return (mesh_copy(observed.user, sources, observed.copy),)
 
 
 def _etcd_client(found: IsekMesh, world: World) -> Source | None:

@@ -13,8 +13,9 @@ from isek_operator.decide.etcd.ruling import Plan
 from isek_operator.decide.etcd.versions import lowest_version
 from isek_operator.decide.etcd.versions import refusal as image_refusal
 from isek_operator.decide.etcd.volumes import about_volumes
+from isek_operator.decide.network_key import network_key_secrets
 from isek_operator.decide.observed_mesh import ObservedMesh, gather_mesh
-from isek_operator.decide.outcome import Doomed, Finding, GeneratedSecret, Manifest, Outcome, OwnFate, Upgrade
+from isek_operator.decide.outcome import Doomed, Finding, Manifest, Outcome, OwnFate, Upgrade
 from isek_operator.decide.problem import Problem
 from isek_operator.decide.reasons import Reason
 from isek_operator.decide.rollout import OUTDATED
@@ -26,7 +27,6 @@ from isek_operator.manifests.isek_mesh import MADE_BY_DEFAULT
 from isek_operator.manifests.meta import MANAGER
 from isek_operator.manifests.network_policy import etcd_network_policy
 from isek_operator.manifests.pod_disruption_budget import etcd_disruption_budget
-from isek_operator.manifests.secret import private_network_secret
 from isek_operator.manifests.service import etcd_client_service, etcd_peer_service
 from isek_operator.manifests.service_account import etcd_service_account
 from isek_operator.manifests.stateful_set import etcd_stateful_set
@@ -72,9 +72,10 @@ def judge_external(observed: ObservedMesh) -> Outcome:
             "etcdVersion": lowest_version(view) or (mesh.status.etcd_version if view is None else None),
             "nodes": observed.users,
             "endpoint": etcd_endpoints(mesh)[0],
+            "privateNetworkKeys": list(observed.network_keys) or None,
         },
         wish=(),
-        secrets=_network_key(mesh),
+        secrets=network_key_secrets(mesh),
         fate=_fate(observed),
         etcd=replace(observed.access, settled=verdict.ready),
     )
@@ -106,9 +107,10 @@ def judge_managed(observed: ObservedMesh, settings: OperatorSettings) -> Outcome
             "pods": f"{observed.ready_members}/{mesh.spec.etcd.replicas}",
             "nodes": observed.users,
             "endpoint": etcd_endpoints(mesh)[0],
+            "privateNetworkKeys": list(observed.network_keys) or None,
         },
         wish=tuple(_wish(observed, planned, credentials, settings, image, mark=its_turn.mark, recreating=recreating)),
-        secrets=(*_network_key(mesh), *credentials.secrets),
+        secrets=(*network_key_secrets(mesh), *credentials.secrets),
         doomed=(_doomed(observed.stateful_set),) if observed.misshapen and observed.stateful_set else (),
         fate=_fate(observed),
         upgrade=its_turn.upgrade,
@@ -117,10 +119,6 @@ def judge_managed(observed: ObservedMesh, settings: OperatorSettings) -> Outcome
         certificates=credentials.expiries,
         look_again_after=_look_again_after(observed, credentials, available, recreating=recreating),
     )
-
-
-def _network_key(mesh: IsekMesh) -> tuple[GeneratedSecret, ...]:
-    return (private_network_secret(mesh),) if mesh.spec.p2p.enabled else ()
 
 
 def _wish(

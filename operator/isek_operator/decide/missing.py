@@ -14,7 +14,8 @@ def missing_secrets(resource: Resource, world: World) -> tuple[Problem, ...]:
     for reference in secret_keys(resource):
         keys = world.secret(resource.namespace, reference.name)
         if keys is None:
-            what = f"Secret {reference.name!r} does not exist in namespace {resource.namespace!r}; create it"
+            how = f" ({reference.how})" if reference.how else ""
+            what = f"Secret {reference.name!r} does not exist in namespace {resource.namespace!r}; create it{how}"
         elif reference.key not in keys:
             what = f"Secret {reference.name!r} has no key {reference.key!r}; add it"
         else:

@@ -14,6 +14,7 @@ from isek_operator.decide.etcd.view import EtcdAccess
 from isek_operator.decide.etcd.volumes import Volumes, shape, volumes, with_the_volumes_of
 from isek_operator.decide.grants import refusal
 from isek_operator.decide.missing import missing_secrets
+from isek_operator.decide.network_key import accepted_network_keys, misshapen_network_key
 from isek_operator.decide.outcome import Manifest
 from isek_operator.decide.problem import Problem
 from isek_operator.decide.references import MeshName, mesh_users
@@ -41,6 +42,9 @@ class ObservedMesh:
     situation: Situation
     access: EtcdAccess
     missing_secrets: tuple[Problem, ...]
+    """What is wrong with the Secrets that users give."""
+    network_keys: tuple[str, ...]
+    """Fingerprints of the keys of the private network."""
     certificates: ObservedCertificates
     upgrades: Mapping[str, int]
     """How many workloads are on their way to each version of the operator."""
@@ -92,7 +96,8 @@ def gather_mesh(mesh: IsekMesh, world: World, settings: OperatorSettings) -> Obs
         stateful_set=stateful_set,
         situation=gather_situation(mesh, world, stateful_set, membership, settings),
         access=external_access(mesh) if mesh.spec.etcd.external else managed_access(mesh, world),
-        missing_secrets=missing_secrets(mesh, world),
+        missing_secrets=(*missing_secrets(mesh, world), *misshapen_network_key(mesh, world)),
+        network_keys=accepted_network_keys(mesh, world),
         certificates=gather_certificates(mesh, world),
         upgrades=world.upgrades(),
         remains=() if stateful_set else tuple(_remains(mesh, world)),

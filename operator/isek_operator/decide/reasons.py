@@ -171,8 +171,10 @@ class Reason(StrEnum):
     SECRET_INVALID = Entry(
         "SecretInvalid",
         "A Secret that is referred to does not hold what it is referred to for: a certificate authority that can issue "
-        "certificates. An etcd that runs goes on with the one it has.",
-        "Mend what the message says: the certificate of an authority, not expired, and the key that belongs to it.",
+        "certificates, or the key of a private network. An etcd that runs goes on with the authority it has, sidecars "
+        "with their keys.",
+        "Mend what the message says: the certificate of an authority, not expired, and the key that belongs to it; "
+        "or a file in the swarm key format, which the message tells how to make.",
         (MESH,),
         UNRESOLVED,
     )

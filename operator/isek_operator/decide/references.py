@@ -9,6 +9,7 @@ from isek.api.model import OneModel
 from isek.api.workload import DEFAULT_MESH, PodTemplate, Reference, SecretValue
 
 from isek_operator.decide.world import World
+from isek_operator.manifests.secret import GIVEN_NETWORK_KEY
 
 Hosted = IsekAgent | IsekTeam
 """What is hosted on an IsekNode, or on a Deployment of its own."""
@@ -53,6 +54,8 @@ class SecretKey:
     """Where it is referred to."""
     name: str
     key: str
+    how: str = ""
+    """A command that creates it, where that is no matter of course."""
 
 
 @dataclass(frozen=True)
@@ -187,7 +190,7 @@ def _memory_secrets(resource: Resource) -> Iterator[tuple[str, SecretValue]]:
 def secret_keys(resource: Resource) -> tuple[SecretKey, ...]:
     """All keys of Secrets without which the pods of ``resource`` do not start or do not work."""
     if isinstance(resource, IsekMesh):
-        return tuple(_etcd_keys(resource))
+        return (*_etcd_keys(resource), *_network_keys(resource))
     if not isinstance(resource, User):
         return ()
     return (*mounted_secret_keys(resource), *_environment_keys(resource.spec.template))
@@ -221,6 +224,18 @@ def _etcd_keys(mesh: IsekMesh) -> Iterator[SecretKey]:
     elif etcd.tls.ca_secret:
         for key in ("tls.crt", "tls.key"):
             yield SecretKey("spec.etcd.tls.caSecret", etcd.tls.ca_secret.name, key)
+
+
+def _network_keys(mesh: IsekMesh) -> Iterator[SecretKey]:
+    name = mesh.spec.p2p.private_network_key.secret_name
+    if mesh.spec.p2p.enabled and name:
+        yield SecretKey("spec.p2p.privateNetworkKey", name, GIVEN_NETWORK_KEY, how_to_make_network_key(mesh, name))
+
+
+def how_to_make_network_key(mesh: IsekMesh, secret: str) -> str:
+    """A command for a shell."""
+    key = "$(printf '/key/swarm/psk/1.0.0/\\n/base16/\\n%s' $(openssl rand -hex 32))"
+    return f'kubectl create secret generic -n {mesh.namespace} {secret} --from-literal={GIVEN_NETWORK_KEY}="{key}"'
 
 
 def _environment_keys(template: PodTemplate | None) -> Iterator[SecretKey]:

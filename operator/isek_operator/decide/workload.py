@@ -22,7 +22,7 @@ class Workload:
     hosted: tuple[Hosted, ...]
     mesh: IsekMesh
     network_key: str | None
-    """The uid of the Secret with the key of the mesh's private network; None: it has none."""
+    """The uid of the Secret with the key that the operator made of the mesh's private network; None: there is none."""
     destinations: frozenset[Destination] = frozenset()
     """What its pods have to reach beyond the mesh."""
     code: CodeDigests = ()

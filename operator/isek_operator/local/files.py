@@ -8,6 +8,7 @@ from isek.processes.network_key import new_private_network_key
 
 from isek_operator.local.plan import Pod
 from isek_operator.local.world import SecretName
+from isek_operator.manifests.secret import GIVEN_NETWORK_KEY, PRIVATE_NETWORK_KEY
 
 PODS, SECRETS, MESHES, MEMORY = "pods", "secrets", "meshes", "memory"
 
@@ -68,9 +69,11 @@ class MeshFiles:
         """Where a pod's sidecar keeps its identity and its token."""
         return self._folder / PODS / pod.node_id / "p2p"
 
-    def private_network_key(self, mesh: str) -> Path:
-        """The key of a mesh, made when it is asked for first."""
-        path = self._folder / MESHES / mesh.replace("/", ".") / "private-network.key"
+    def private_network_key(self, pod: Pod) -> Path:
+        """The key of a pod's mesh: the one that a Secret gives, or one that is made when it is asked for first."""
+        if pod.network_key is not None:
+            return self._folder.joinpath(SECRETS, *pod.network_key, GIVEN_NETWORK_KEY)
+        path = self._folder / MESHES / pod.mesh.replace("/", ".") / PRIVATE_NETWORK_KEY
         if not path.exists():
             _write(path, new_private_network_key().encode())
         return path

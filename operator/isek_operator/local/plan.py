@@ -46,6 +46,8 @@ class Pod:
     """Of the node container, without what only a cluster knows."""
     p2p: bool
     """Whether it has a sidecar."""
+    network_key: SecretName | None = None
+    """The Secret with the key of the mesh's private network; None: one that is made."""
     code: Mapping[str, CodeFiles] = field(default_factory=dict)
     """The files of the ConfigMaps with its agents' code, by their names."""
     remembers: bool = False
@@ -166,6 +168,9 @@ def _pods(
             agents=addresses,
             environment=_environment(resource, name, spec["containers"][0], secrets),
             p2p="initContainers" in spec,
+            network_key=(joined.namespace, given)
+            if (given := joined.spec.p2p.private_network_key.secret_name)
+            else None,
             code=dict(_code(hosts, code)),
             remembers=any(isinstance(each, IsekAgent) and _in_sqlite(each) for each in hosts),
         )

@@ -68,7 +68,7 @@ class PodProcesses:
                 api_port=api_port,
                 node_url=self.url,
                 state_dir=files.sidecar_dir(pod),
-                key_file=files.private_network_key(pod.mesh),
+                key_file=files.private_network_key(pod),
             )
             name = f"{pod.name} p2p"
             self._sidecar = SupervisedProcess(name, sidecar_command, environment, group=group, console=console)

@@ -10,13 +10,19 @@ from isek.api import IsekMesh, Resource
 from isek.api.documents import Document, DocumentError
 from isek.api.fields import Namespace, ObjectName
 from isek.api.mesh import Etcd
+from isek.processes.network_key import fingerprints
 from pydantic import TypeAdapter, ValidationError
 
 from isek_operator.decide.etcd.view import EtcdView
 from isek_operator.decide.outcome import Manifest
 from isek_operator.decide.references import referents
 from isek_operator.local.code import CodeFiles, ConfigMaps
-from isek_operator.manifests.secret import certificate_secret, etcd_client_secret_name, private_network_secret
+from isek_operator.manifests.secret import (
+    GIVEN_NETWORK_KEY,
+    certificate_secret,
+    etcd_client_secret_name,
+    private_network_secret,
+)
 
 SecretName = tuple[str, str]
 """Namespace and name."""
@@ -97,9 +103,9 @@ class LocalWorld:
         return ()
 
     def secret(self, namespace: str, name: str) -> Mapping[str, str | None] | None:
-        """As in ``World``; no decision about processes looks at a certificate."""
+        """As in ``World``, without certificates: no decision about processes looks at one."""
         secret = self._secrets.get((namespace, name))
-        return None if secret is None else dict.fromkeys(secret)
+        return None if secret is None else {key: _fingerprints(key, value) for key, value in secret.items()}
 
     def named(self, kind: str, namespace: str, name: str) -> Manifest | None:
         """Nothing leads anywhere by a Service on one machine; every volume claim is there, since none is needed.
@@ -122,6 +128,10 @@ class LocalWorld:
     def now(self) -> datetime:
         """As in ``World``."""
         return datetime.now(UTC)
+
+
+def _fingerprints(key: str, value: bytes) -> str | None:
+    return " ".join(fingerprints(value.decode(errors="replace"))) if key == GIVEN_NETWORK_KEY else None
 
 
 def read_namespaces(documents: Iterable[Document]) -> dict[str, dict[str, str]]:

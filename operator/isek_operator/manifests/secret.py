@@ -9,7 +9,9 @@ WATCH_LABEL = "isek.io/watch"
 """On a Secret: a change of it is seen at once."""
 
 PRIVATE_NETWORK_KEY = "private-network.key"
-"""The key in the Secret, and the name of the file in the sidecar."""
+"""The key in the Secret that the operator makes, and the name of the file in the sidecar."""
+GIVEN_NETWORK_KEY = "swarm.key"
+"""The key in a Secret that a user gives, as other programs that speak libp2p call such a file."""
 
 CA_CERTIFICATE, CERTIFICATE, PRIVATE_KEY = "ca.crt", "tls.crt", "tls.key"
 """Keys of a Secret with a certificate, as cert-manager calls them."""
@@ -17,7 +19,17 @@ CERTIFICATE_KEYS = (CA_CERTIFICATE, CERTIFICATE, PRIVATE_KEY)
 
 
 def private_network_secret_name(mesh: IsekMesh) -> str:
-    """The Secret that holds the key of ``mesh``."""
+    """The Secret that holds the key of the private network of ``mesh``: a user's, or the operator's."""
+    return mesh.spec.p2p.private_network_key.secret_name or made_network_secret_name(mesh)
+
+
+def private_network_data_key(mesh: IsekMesh) -> str:
+    """Under which key it stands in there."""
+    return GIVEN_NETWORK_KEY if mesh.spec.p2p.private_network_key.secret_name else PRIVATE_NETWORK_KEY
+
+
+def made_network_secret_name(mesh: IsekMesh) -> str:
+    """The Secret with the key that the operator makes."""
     return f"{mesh.name}-p2p"
 
 
@@ -49,7 +61,7 @@ def private_network_secret(mesh: IsekMesh) -> GeneratedSecret:
     (https://github.com/kubernetes/kubernetes/issues/131589), and two keys would split the mesh.
     """
     return GeneratedSecret(
-        manifest=_secret(mesh, private_network_secret_name(mesh), "Opaque"),
+        manifest=_secret(mesh, made_network_secret_name(mesh), "Opaque"),
         content=NetworkKey(PRIVATE_NETWORK_KEY),
     )
 

@@ -14,6 +14,7 @@ from isek_operator.manifests.secret import (
     CERTIFICATE_KEYS,
     PRIVATE_NETWORK_KEY,
     etcd_client_secret_name,
+    private_network_data_key,
     private_network_secret_name,
 )
 
@@ -59,7 +60,7 @@ def pod_volumes(workload: Workload) -> list[dict[str, Any]]:
                 "secret": {
                     "secretName": mounted_secret(workload, private_network_secret_name(workload.mesh)),
                     "defaultMode": _GROUP_MAY_READ,
-                    "items": [{"key": PRIVATE_NETWORK_KEY, "path": PRIVATE_NETWORK_KEY}],
+                    "items": [{"key": private_network_data_key(workload.mesh), "path": PRIVATE_NETWORK_KEY}],
                 },
             }
         )
