@@ -13,7 +13,7 @@ from isek.log import log
 if TYPE_CHECKING:
     from loguru import Message, Record
 
-QUIET = {"a2a": logging.CRITICAL} | dict.fromkeys(("uvicorn", "httpx", "httpx2", "openai"), logging.WARNING)
+QUIET = {"a2a": logging.CRITICAL} | dict.fromkeys(("uvicorn", "httpx", "httpx2", "mcp", "openai"), logging.WARNING)
 """Libraries that log each call, or a stack trace for what a caller did wrong; the answer says it already."""
 
 

@@ -15,6 +15,7 @@ from isek.node.caller import SharedToken
 from isek.node.chat import ChatEndpoint, Models
 from isek.node.host import Host
 from isek.node.local_names import LocalNames, is_loopback
+from isek.node.mcp import MCPEndpoint
 from isek.node.membership import Membership
 from isek.node.metrics import Metrics
 from isek.node.settings import NodeSettings
@@ -39,6 +40,7 @@ def create_app(settings: NodeSettings, host: Host, membership: Membership, metri
         Route("/v1/chat/completions", chat, methods=["POST"]),
         Route("/v1/models", models.all),
         Route("/v1/models/{model}", models.one),
+        Route("/mcp", MCPEndpoint(host, token, settings.max_body_bytes), methods=["POST"]),
     ]
 
     @app.get("/healthz")
