@@ -2,15 +2,15 @@
 
 import { createServer, type Server } from 'node:http'
 import { sendJson } from './answer.ts'
-import type { Metrics } from './metrics.ts'
+import type { Exposition } from './metrics.ts'
 
 export interface HealthInit {
-  /** Whether peers can reach this sidecar. Does not depend on the node, which starts after it. */
+  /** Whether peers can reach this process. Does not depend on a sidecar's node, which starts after it. */
   ready: () => boolean
-  metrics: Metrics
+  expose: () => Promise<Exposition>
 }
 
-export function createHealth({ ready, metrics }: HealthInit): Server {
+export function createHealth({ ready, expose }: HealthInit): Server {
   return createServer(async (incoming, outgoing) => {
     switch (incoming.url) {
       case '/healthz':
@@ -18,7 +18,7 @@ export function createHealth({ ready, metrics }: HealthInit): Server {
       case '/readyz':
         return ready() ? sendJson(outgoing, 200, { status: 'ready' }) : sendJson(outgoing, 503, { status: 'not listening' })
       case '/metrics': {
-        const { contentType, body } = await metrics.expose()
+        const { contentType, body } = await expose()
         return outgoing.writeHead(200, { 'content-type': contentType }).end(body)
       }
       default:

@@ -7,7 +7,7 @@ import { noise } from '@libp2p/noise'
 import { preSharedKey } from '@libp2p/pnet'
 import { tcp } from '@libp2p/tcp'
 import { yamux } from '@libp2p/yamux'
-import { createLibp2p } from 'libp2p'
+import { createLibp2p, type Libp2pOptions } from 'libp2p'
 
 /** The protocol that @libp2p/http speaks too: HTTP/1.1, one connection of it a stream. */
 export const HTTP_PROTOCOL = '/http/1.1'
@@ -31,14 +31,21 @@ export interface HostInit {
   refuseConnections: () => boolean
 }
 
-/** Makes the host, not yet started. */
+/** Makes the host of a sidecar, not yet started. */
 export async function createHost(init: HostInit): Promise<Libp2p> {
-  const key = init.privateNetworkKey
   return await createLibp2p({
+    ...hostOptions(init),
+    addresses: { listen: listenAddresses(init.listenHost, `tcp/${init.listenPort}`) },
+    transports: [tcp()]
+  })
+}
+
+/** What hosts of a mesh have in common: who may connect, how it is encrypted, and the limits. */
+export function hostOptions(init: Pick<HostInit, 'privateKey' | 'privateNetworkKey' | 'refuseConnections'>) {
+  const key = init.privateNetworkKey
+  return {
     start: false,
     privateKey: init.privateKey,
-    addresses: { listen: listenHosts(init.listenHost).map((host) => `/${family(host)}/${host}/tcp/${init.listenPort}`) },
-    transports: [tcp()],
     connectionEncrypters: [noise()],
     streamMuxers: [
       yamux({
@@ -66,7 +73,7 @@ export async function createHost(init: HostInit): Promise<Libp2p> {
     },
     // closes connections to hosts that vanished without a word; each ping is a stream, so not every 10 s in a large mesh
     connectionMonitor: { pingInterval: 15_000 }
-  })
+  } satisfies Libp2pOptions
 }
 
 /** The address that peers are to dial: the announced host, else the first one that is not loopback. */
@@ -89,11 +96,15 @@ export async function closeConnection(connection: Connection): Promise<void> {
   }
 }
 
-/** libp2p's listeners on IPv6 take no connections over IPv4, and to listen on IPv6 fails where the kernel has none. */
-function listenHosts(host: string | undefined): string[] {
+/**
+ * The multiaddrs to listen on: `transport` at the host given, else at all addresses over IPv4 and IPv6.
+ *
+ * libp2p's listeners on IPv6 take no connections over IPv4, and to listen on IPv6 fails where the kernel has none.
+ */
+export function listenAddresses(host: string | undefined, transport: string): string[] {
   const interfaces = Object.values(networkInterfaces()).flat()
   const everywhere = interfaces.some((each) => each?.family === 'IPv6') ? ['0.0.0.0', '::'] : ['0.0.0.0']
-  return host === undefined ? everywhere : [host]
+  return (host === undefined ? everywhere : [host]).map((each) => `/${family(each)}/${each}/${transport}`)
 }
 
 function family(host: string): 'ip4' | 'ip6' {

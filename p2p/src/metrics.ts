@@ -9,34 +9,20 @@ export interface Metrics {
   /** Notes a call that has begun; the function it returns notes its end. */
   callStarted(direction: Direction): (outcome: string) => void
   gateAsked(answer: string): void
-  /** The Prometheus text exposition and its content type. */
-  expose(): Promise<{ contentType: string; body: string }>
+  expose(): Promise<Exposition>
 }
 
-export function createMetrics(libp2p: Libp2p): Metrics {
-  const registers = [new Registry()]
-  const [registry] = registers as [Registry]
+/** The Prometheus text exposition and its content type. */
+export interface Exposition {
+  contentType: string
+  body: string
+}
+
+/** What tells of the process and its connections, for sidecars and relays alike. */
+export function hostMetrics(libp2p: Libp2p): Registry {
+  const registry = new Registry()
+  const registers = [registry]
   collectDefaultMetrics({ register: registry })
-  const calls = new Counter({
-    name: 'isek_p2p_calls_total',
-    help: 'Calls carried, by direction and outcome (Answered, Cancelled or an error code).',
-    labelNames: ['direction', 'outcome'],
-    registers
-  })
-  const running = new Gauge({ name: 'isek_p2p_running_calls', help: 'Calls running now.', labelNames: ['direction'], registers })
-  const seconds = new Histogram({
-    name: 'isek_p2p_call_duration_seconds',
-    help: 'Time from a request to the end of its answer.',
-    labelNames: ['direction'],
-    buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300],
-    registers
-  })
-  const gate = new Counter({
-    name: 'isek_p2p_gate_answers_total',
-    help: 'Answers of the node about peers (Known, Unknown or Unavailable).',
-    labelNames: ['answer'],
-    registers
-  })
   new Gauge({
     name: 'isek_p2p_connections',
     help: 'Open connections to peers.',
@@ -57,6 +43,36 @@ export function createMetrics(libp2p: Libp2p): Metrics {
       this.set(libp2p.getConnections().reduce((sum, connection) => sum + connection.streams.length, 0))
     }
   })
+  return registry
+}
+
+export async function expose(registry: Registry): Promise<Exposition> {
+  return { contentType: registry.contentType, body: await registry.metrics() }
+}
+
+export function createMetrics(libp2p: Libp2p): Metrics {
+  const registry = hostMetrics(libp2p)
+  const registers = [registry]
+  const calls = new Counter({
+    name: 'isek_p2p_calls_total',
+    help: 'Calls carried, by direction and outcome (Answered, Cancelled or an error code).',
+    labelNames: ['direction', 'outcome'],
+    registers
+  })
+  const running = new Gauge({ name: 'isek_p2p_running_calls', help: 'Calls running now.', labelNames: ['direction'], registers })
+  const seconds = new Histogram({
+    name: 'isek_p2p_call_duration_seconds',
+    help: 'Time from a request to the end of its answer.',
+    labelNames: ['direction'],
+    buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300],
+    registers
+  })
+  const gate = new Counter({
+    name: 'isek_p2p_gate_answers_total',
+    help: 'Answers of the node about peers (Known, Unknown or Unavailable).',
+    labelNames: ['answer'],
+    registers
+  })
   return {
     callStarted(direction) {
       running.inc({ direction })
@@ -68,6 +84,6 @@ export function createMetrics(libp2p: Libp2p): Metrics {
       }
     },
     gateAsked: (answer) => gate.inc({ answer }),
-    expose: async () => ({ contentType: registry.contentType, body: await registry.metrics() })
+    expose: () => expose(registry)
   }
 }

@@ -1,14 +1,12 @@
 /** The whole sidecar: its parts made, started in order and stopped in order. */
 
-import type { Server } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { createCalls } from './calls.ts'
-import { reasonOf, StartError } from './errors.ts'
 import { createGate } from './gate.ts'
 import { createHealth } from './health.ts'
 import { loadIdentity } from './identity.ts'
 import { createHost, peerAddress } from './libp2p.ts'
+import { listen, naming } from './listen.ts'
 import { createLocalApi } from './local-api.ts'
 import type { Log } from './log.ts'
 import { createMetrics } from './metrics.ts'
@@ -63,7 +61,7 @@ export async function startSidecar(settings: Settings, log: Log): Promise<Sideca
   await naming('ISEK_P2P_LISTEN_PORT', async () => libp2p.start())
   const context = { peer_id: libp2p.peerId.toString(), p2p_address: peerAddress(libp2p, settings.announceHost) }
   const api = createLocalApi({ caller, context, isAuthorized: createTokenCheck(token), calls, log })
-  const health = createHealth({ ready: () => libp2p.status === 'started' && !calls.draining, metrics })
+  const health = createHealth({ ready: () => libp2p.status === 'started' && !calls.draining, expose: metrics.expose })
   const endpoints: Endpoints = {
     api: await listen('ISEK_P2P_API_PORT', api, settings.apiPort, '127.0.0.1'),
     health: await listen('ISEK_P2P_HEALTH_PORT', health, settings.healthPort, settings.healthHost),
@@ -89,24 +87,5 @@ export async function startSidecar(settings: Settings, log: Log): Promise<Sideca
       await libp2p.stop()
       log.info('stopped')
     }
-  }
-}
-
-async function listen(variable: string, server: Server, port: number, host: string | undefined): Promise<string> {
-  await naming(variable, async () => {
-    await new Promise<void>((resolve, reject) => {
-      server.once('error', reject).listen({ port, host }, resolve)
-    })
-  })
-  const { address, port: actual, family } = server.address() as AddressInfo
-  return `http://${family === 'IPv6' ? `[${address}]` : address}:${actual}`
-}
-
-/** Turns a failure to listen into one line that names what to change. */
-async function naming(variable: string, start: () => Promise<void>): Promise<void> {
-  try {
-    await start()
-  } catch (error) {
-    throw new StartError(`${variable}: ${reasonOf(error)}; choose another port or stop what listens there`)
   }
 }

@@ -20,10 +20,12 @@ export interface Exit {
 export interface Running {
   child: ChildProcess
   exited: Promise<Exit>
+  /** What it has logged until now. */
+  output(): string
 }
 
-export function run(t: TestContext, env: Record<string, string>): Running {
-  const child = spawn(process.execPath, [BUNDLE], { env, stdio: ['ignore', 'ignore', 'pipe'] })
+export function run(t: TestContext, env: Record<string, string>, args: string[] = []): Running {
+  const child = spawn(process.execPath, [BUNDLE, ...args], { env, stdio: ['ignore', 'ignore', 'pipe'] })
   let stderr = ''
   child.stderr?.setEncoding('utf8').on('data', (text: string) => {
     stderr += text
@@ -33,7 +35,7 @@ export function run(t: TestContext, env: Record<string, string>): Running {
     child.kill('SIGKILL')
     await exited
   })
-  return { child, exited }
+  return { child, exited, output: () => stderr }
 }
 
 export async function runPeer(t: TestContext, nodeUrl: string, env: Record<string, string> = {}): Promise<Peer & Running> {
