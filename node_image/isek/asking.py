@@ -31,6 +31,18 @@ class Answer:
 
 
 @dataclass(frozen=True)
+class IdempotencyKey:
+    """What a call is known by when it is told once more: it runs once."""
+
+    key: str
+    """The caller's own, new for each call."""
+    tried_seconds_ago: float | None = None
+    """When the call was first sent, if that was before and what became of it is not known."""
+    patient: bool = True
+    """Whether the run goes on for a while when its caller is cut off, for a replay of the call to find it."""
+
+
+@dataclass(frozen=True)
 class CallContext:
     """What travels with a run, and from there with every call that it makes."""
 
@@ -48,6 +60,8 @@ class CallContext:
     """W3C trace context of the caller."""
     peer_id: str | None = None
     """The libp2p peer that called in, when its sidecar vouches for it."""
+    idempotency_key: IdempotencyKey | None = None
+    """What this call alone is known by, where its caller may tell it again."""
     children: "list[Trace]" = field(default_factory=list)
     """Filled by whoever asks on behalf of this run; becomes the trace's children."""
     spent: list[int] = field(default_factory=list)
@@ -91,7 +105,7 @@ class CallContext:
         asker, session_id = asker or self.agent, self.session_id
         if session_id is not None and asker:
             session_id = f"{session_id}{BEGUN_BY}{asker}"
-        return replace(self, depth=self.depth + 1, children=[], session_id=session_id, agent="")
+        return replace(self, depth=self.depth + 1, children=[], session_id=session_id, agent="", idempotency_key=None)
 
 
 class Asks(Protocol):

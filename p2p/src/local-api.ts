@@ -38,7 +38,7 @@ export function createLocalApi({ caller, context, isAuthorized, calls, log }: Lo
     const ended = calls.begin('outbound')
     try {
       if (calls.draining) {
-        throw new SidecarError('Draining', 'the sidecar is shutting down', 'call again once it is back')
+        throw new SidecarError('Draining', 'the sidecar is shutting down', 'call again once it is back', 'No')
       }
       const outcome = await caller.call(query, incoming, outgoing)
       log.debug('a peer was called', { address: query.get('p2p_address') ?? '', outcome })

@@ -80,6 +80,28 @@ class SidecarProcess:
                 await self._process.wait()
         await self._reading
 
+    async def kill(self) -> None:
+        """End it without a word, as the kernel does for want of memory."""
+        process = self._running()
+        process.kill()
+        await process.wait()
+
+    async def start_again(self) -> None:
+        """As a kubelet does, with the same ports."""
+        self._environment["ISEK_P2P_API_PORT"] = self.api_url.rpartition(":")[2]
+        self._environment["ISEK_P2P_LISTEN_PORT"] = self.p2p_address.split("/")[4]
+        await self.__aenter__()
+
+    @property
+    def pid(self) -> int:
+        """The process."""
+        return self._running().pid
+
+    @property
+    def health_url(self) -> str:
+        """Where it tells its metrics."""
+        return self._endpoints["health"]
+
     @property
     def api_url(self) -> str:
         """The local API."""
@@ -99,6 +121,10 @@ class SidecarProcess:
     def token_file(self) -> Path:
         """The token that it shares with its node."""
         return self.state_dir / "token"
+
+    def _running(self) -> Process:
+        assert self._process is not None, "not started"
+        return self._process
 
     async def _read_log(self, process: Process) -> None:
         assert process.stderr is not None

@@ -11,7 +11,7 @@ from starlette.routing import Route
 from isek import __version__
 from isek.errors import CallError, IsekError
 from isek.node.ask import AskEndpoint, failure
-from isek.node.caller import SharedToken
+from isek.node.caller import SharedToken, call_context
 from isek.node.chat import ChatEndpoint, Models
 from isek.node.host import Host
 from isek.node.local_names import LocalNames, is_loopback
@@ -95,6 +95,13 @@ def create_app(settings: NodeSettings, host: Host, membership: Membership, metri
             "self": settings.node_id,
             "nodes": [record.model_dump(mode="json", by_alias=True, exclude_none=True) for record in membership.nodes],
         }
+
+    @app.delete("/agents/{name}")
+    async def give_up(request: Request, name: str) -> Response:
+        """End the run of a call that its caller, who knows its idempotency key, wants no answer to any more."""
+        context, _ = call_context(request.headers, token)
+        host.give_up(name, context)
+        return Response(status_code=HTTPStatus.NO_CONTENT)
 
     @app.exception_handler(IsekError)
     async def known(_: Request, error: IsekError) -> Response:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from starlette.datastructures import Headers
 
-from isek.asking import MAX_CALL_DEPTH, CallContext
+from isek.asking import MAX_CALL_DEPTH, CallContext, IdempotencyKey
 from isek.errors import CallError
 from isek.protocol import headers as names
 from isek.protocol.traceparent import child_of
@@ -57,8 +57,23 @@ def call_context(headers: Headers, token: SharedToken) -> tuple[CallContext, Cal
         depth=depth,
         traceparent=child_of(headers.get(names.TRACEPARENT)),
         peer_id=peer_id,
+        idempotency_key=_idempotency_key(headers),
     )
     return context, "libp2p" if peer_id else "http"
+
+
+def _idempotency_key(headers: Headers) -> IdempotencyKey | None:
+    key, tried = headers.get(names.IDEMPOTENCY_KEY), _whole_number(headers, names.TRIED)
+    if key is None:
+        return None
+    if not re.fullmatch(r"[!-~]{1,255}", key):
+        raise CallError(
+            "InvalidRequest",
+            f"header {names.IDEMPOTENCY_KEY} must be 1 to 255 visible characters of ASCII",
+            hint="send a UUID, new for each call",
+            status=400,
+        )
+    return IdempotencyKey(key, None if tried is None else tried / 1000)
 
 
 def _whole_number(headers: Headers, name: str) -> int | None:

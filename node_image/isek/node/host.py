@@ -1,6 +1,7 @@
 """Runs what the node hosts: within its limits, traced, counted, and with an orderly end."""
 
 import asyncio
+import hashlib
 import time
 from collections.abc import Iterable
 from dataclasses import replace
@@ -12,6 +13,7 @@ from isek.log import log
 from isek.models.base import Message
 from isek.node.hosted import Broken, Built, Hosted
 from isek.node.metrics import OK, Metrics
+from isek.node.replays import Call, Replays
 from isek.tools.function import as_text
 from isek.trace import Path, Stopwatch
 from isek.unexpected import unexpected_error
@@ -32,6 +34,7 @@ class Host:
         self._broken: dict[str, Broken] = {}
         self._idle = asyncio.Event()
         self._idle.set()
+        self._replays = Replays()
         self.peer_id: str | None = None
         """The node's own libp2p peer id, once its sidecar has told it."""
         self.asks: Asks | None = None
@@ -97,13 +100,30 @@ class Host:
         return await self.answer(name, message, context, path="local")
 
     async def answer(self, name: str, message: str | Message, context: CallContext, *, path: Path) -> Answer:
-        """Let an agent answer ``message``; ``context.on_event`` is told of each step.
+        """Let an agent answer ``message``; ``context.on_event`` is told of each step. With an idempotency key the call
+        runs once, however often it is told.
 
         Raises:
-            CallError: ``AgentNotFound``, ``TooManyTasks``, ``Draining``.
+            CallError: ``AgentNotFound``, ``TooManyTasks``, ``Draining``; see :meth:`isek.node.replays.Replays.once`.
             RunError: there is no answer; the error's ``trace`` tells what was asked until then.
         """
         hosted = self.find(name)
+        if context.idempotency_key is None:
+            return await self._answer(hosted, message, context, path)
+        asked = hashlib.blake2b(repr((message, context.session_id, context.user_id)).encode(errors="replace")).digest()
+        return await self._replays.once(
+            _call(hosted.name, context, context.idempotency_key.key),
+            asked,
+            lambda observed: self._answer(hosted, message, observed, path),
+            context,
+        )
+
+    def give_up(self, name: str, context: CallContext) -> None:
+        """End the run of a call, known by its idempotency key, to which its caller wants no answer any more."""
+        if context.idempotency_key is not None:
+            self._replays.give_up(_call(name, context, context.idempotency_key.key))
+
+    async def _answer(self, hosted: Hosted, message: str | Message, context: CallContext, path: Path) -> Answer:
         watch = Stopwatch()
         outcome = OK
         text, error = "", None
@@ -146,7 +166,8 @@ class Host:
         await self._idle.wait()
 
     async def aclose(self) -> None:
-        """Let go of what the agents hold open."""
+        """End what runs still, and let go of what the agents hold open."""
+        await self._replays.aclose()
         for hosted in self._hosted.values():
             await hosted.runner.aclose()
 
@@ -183,3 +204,7 @@ class Host:
             self._idle.clear()
         else:
             self._idle.set()
+
+
+def _call(agent: str, context: CallContext, key: str) -> Call:
+    return Call(context.peer_id or "", agent, key)

@@ -22,6 +22,10 @@ class HttpAnswer:
     body: bytes
 
 
+class DeliveryUnknownError(CallError):
+    """There is no answer, and perhaps it runs all the same: only the same replica may be told again."""
+
+
 class HttpClient:
     """One connection pool, opened by the first request.
 
@@ -54,7 +58,8 @@ class HttpClient:
             body: of the request.
 
         Raises:
-            CallError: ``AgentUnreachable`` (retryable when nothing was sent), ``DeadlineExceeded``, ``AnswerTooLarge``.
+            CallError: ``AgentUnreachable`` (retryable when nothing was sent, else ``DeliveryUnknownError``),
+                ``DeadlineExceeded``, ``AnswerTooLarge``.
         """
         bounds = aiohttp.ClientTimeout(total=within, sock_connect=CONNECT_SECONDS)
         try:
@@ -63,11 +68,11 @@ class HttpClient:
             ) as answer:
                 return HttpAnswer(answer.status, answer.headers, await self._read(answer, to))
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
-            raise _unreachable(to, url, error, retryable=True) from None
+            raise _unreachable(CallError, to, url, "cannot be reached", error, retryable=True) from None
         except TimeoutError:
             raise deadline_exceeded(to) from None
         except aiohttp.ClientError as error:
-            raise _unreachable(to, url, error, retryable=False) from None
+            raise _unreachable(DeliveryUnknownError, to, url, "broke off before it answered", error) from None
 
     async def close(self) -> None:
         """Close the connections."""
@@ -100,7 +105,8 @@ def deadline_exceeded(to: str) -> CallError:
     return CallError("DeadlineExceeded", f"{to} did not answer in the time that was left", status=504)
 
 
-def _unreachable(to: str, url: URL, error: Exception, *, retryable: bool) -> CallError:
+def _unreachable(
+    kind: type[CallError], to: str, url: URL, happened: str, error: Exception, *, retryable: bool = False
+) -> CallError:
     reason = str(error) or type(error).__name__
-    happened = "cannot be reached" if retryable else "broke off before it answered"
-    return CallError("AgentUnreachable", f"{to} {happened} at {url.origin()}: {reason}", retryable=retryable)
+    return kind("AgentUnreachable", f"{to} {happened} at {url.origin()}: {reason}", retryable=retryable)

@@ -1,8 +1,10 @@
 """Asking agents anywhere in the mesh by their address."""
 
+import asyncio
 import difflib
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 
 from yarl import URL
 
@@ -11,7 +13,8 @@ from isek.errors import CallError, IsekError
 from isek.node.settings import NodeSettings
 from isek.protocol import headers
 from isek.protocol.balance import Loads, less_loaded, of_session
-from isek.protocol.http_client import HttpAnswer, HttpClient, deadline_exceeded
+from isek.protocol.delivery import deliver, new_key
+from isek.protocol.http_client import HttpAnswer, HttpClient
 from isek.protocol.p2p import Sidecar
 from isek.protocol.plain_form import read_answer, request_body, request_headers
 from isek.registry import NodeRecord, Registry
@@ -22,7 +25,7 @@ MAX_ATTEMPTS = 5
 START_SECONDS = 10.0
 """A mesh this young may not have heard of everybody yet."""
 PATIENCE_SECONDS = 1.0
-LONGEST_CALL_SECONDS = 24 * 3600.0
+GIVE_UP_SECONDS = 2.0
 
 Local = Callable[[str, str, CallContext], Awaitable[Answer]]
 
@@ -57,10 +60,12 @@ class Mesh:
         self._sidecar = sidecar
         self._http = HttpClient(settings.max_body_bytes)
         self._loads = Loads()
+        self._giving_up: set[asyncio.Task[None]] = set()
         self._patient_until = time.monotonic() + START_SECONDS
 
     async def close(self) -> None:
         """Close the connections; the registry and the sidecar are others' to close."""
+        await asyncio.gather(*self._giving_up)
         await self._http.close()
 
     async def ask(self, address: str, message: str, context: CallContext) -> Answer:
@@ -167,31 +172,56 @@ class Mesh:
         return "http" if self._sidecar is None else "libp2p"
 
     async def _ask_far(self, replica: NodeRecord, address: str, message: str, context: CallContext) -> Answer:
-        within = min(context.remaining_seconds(), LONGEST_CALL_SECONDS)
-        if within <= 0:
-            raise deadline_exceeded(address)
-        body = request_body(self._own.node_id, message, context)
+        body, said, key = request_body(self._own.node_id, message, context), request_headers(context), new_key()
+
+        async def post(more: Mapping[str, str], within: float) -> HttpAnswer:
+            return await self._request(replica, address, "POST", body, sent={**said, **more}, within=within)
+
         with self._loads.calling(replica.node_id):
             try:
-                answer = await self._post(replica, address, body, request_headers(context, within), within)
+                answer = await deliver(post, key, context, address)
             except CallError as error:
                 if error.retryable:
                     self._loads.unreachable(replica.node_id)
+                raise
+            except asyncio.CancelledError:
+                self._give_up(replica, address, key)
                 raise
         load = answer.headers.get(headers.LOAD, "")
         if load.isdecimal():
             self._loads.report(replica.node_id, float(load))
         return read_answer(answer, address)
 
-    async def _post(
-        self, replica: NodeRecord, address: str, body: bytes, sent: dict[str, str], within: float
+    def _give_up(self, replica: NodeRecord, address: str, key: str) -> None:
+        """Let the other side end the run at once: cut off without a word, it waits for the call to be told again."""
+
+        async def tell() -> None:
+            with suppress(CallError):
+                sent = {headers.IDEMPOTENCY_KEY: key}
+                await self._request(replica, address, "DELETE", None, sent=sent, within=GIVE_UP_SECONDS)
+
+        telling = asyncio.create_task(tell(), name="give up")
+        self._giving_up.add(telling)
+        telling.add_done_callback(self._giving_up.discard)
+
+    async def _request(
+        self,
+        replica: NodeRecord,
+        address: str,
+        method: str,
+        body: bytes | None,
+        *,
+        sent: Mapping[str, str],
+        within: float,
     ) -> HttpAnswer:
         path = f"/agents/{address.partition('.')[0]}"
         to = f"{address} on {replica.node_id}"
         if self._sidecar is not None:
-            return await self._sidecar.call_peer(str(replica.p2p_address), path, body, sent, to=to, within=within)
+            return await self._sidecar.call_peer(
+                str(replica.p2p_address), method, path, body, sent, to=to, within=within
+            )
         url = URL(replica.url + path, encoded=True)
-        return await self._http.request("POST", url, to=to, headers=sent, within=within, body=body)
+        return await self._http.request(method, url, to=to, headers=sent, within=within, body=body)
 
     def _not_found(self, address: str) -> CallError:
         known = self._registry.addresses()

@@ -12,7 +12,7 @@ from yarl import URL
 
 from isek.errors import CallError
 from isek.protocol import headers
-from isek.protocol.http_client import HttpAnswer, HttpClient, deadline_exceeded
+from isek.protocol.http_client import DeliveryUnknownError, HttpAnswer, HttpClient, deadline_exceeded
 
 POLL_SECONDS = 0.1
 CONTEXT_SECONDS = 2.0
@@ -72,15 +72,23 @@ class Sidecar:
         return P2PContext(context["peer_id"], context["p2p_address"])
 
     async def call_peer(
-        self, p2p_address: str, path: str, body: bytes, request_headers: Mapping[str, str], *, to: str, within: float
+        self,
+        p2p_address: str,
+        method: str,
+        path: str,
+        body: bytes | None,
+        request_headers: Mapping[str, str],
+        *,
+        to: str,
+        within: float,
     ) -> HttpAnswer:
-        """``POST`` to a path of a peer's node, and its answer.
+        """A request to a path of a peer's node, and its answer.
 
         Raises:
             CallError: ``AgentUnreachable``, ``DeadlineExceeded``, ``AnswerTooLarge``, or what the sidecars refuse the
                 request for.
         """
-        url = self._call_url(p2p_address, path)
+        url = self._call_url(p2p_address, method, path)
         answer = await self._request("POST", url, request_headers, body, to=f"{to}, through {OWN},", within=within)
         if headers.P2P_ERROR in answer.headers:
             raise _sidecar_error(answer, to)
@@ -113,8 +121,8 @@ class Sidecar:
                 hint="the sidecar makes it when it starts; check that it runs and that both name the same file",
             ) from None
 
-    def _new_call_url(self, p2p_address: str, path: str) -> URL:
-        return (self._url / "call_peer").with_query(p2p_address=p2p_address, path=path)
+    def _new_call_url(self, p2p_address: str, method: str, path: str) -> URL:
+        return (self._url / "call_peer").with_query(p2p_address=p2p_address, method=method, path=path)
 
 
 def _sidecar_error(answer: HttpAnswer, to: str) -> CallError:
@@ -129,10 +137,8 @@ def _sidecar_error(answer: HttpAnswer, to: str) -> CallError:
         message, hint, delivered = answer.body.decode(errors="replace")[:200], "", "Unknown"
     if code == "BodyTooLarge":
         return CallError(code, message, hint=hint, status=answer.status)
-    return CallError(
-        "AgentUnreachable",
-        f"{to} cannot be reached: {code}: {message}",
-        hint=hint,
-        # elsewhere the run may have begun: asking another replica could make it happen twice
-        retryable=delivered == "No" or code == "PeerRefused",
-    )
+    reason = f"{to} cannot be reached: {code}: {message}"
+    nothing_happened = delivered == "No" or code == "PeerRefused"
+    if not nothing_happened and answer.status >= 500:
+        return DeliveryUnknownError("AgentUnreachable", reason, hint=hint)
+    return CallError("AgentUnreachable", reason, hint=hint, retryable=nothing_happened)

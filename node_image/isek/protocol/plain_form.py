@@ -27,11 +27,10 @@ def request_body(sender_node_id: str, message: str, context: CallContext) -> byt
     return json.dumps(body).encode()
 
 
-def request_headers(context: CallContext, within: float) -> dict[str, str]:
-    """What travels with a call: time, depth, trace."""
+def request_headers(context: CallContext) -> dict[str, str]:
+    """What travels with a call whenever it is told: depth and trace."""
     return {
         "Content-Type": "application/json",
-        headers.TIMEOUT: str(max(1, int(within * 1000))),
         headers.CALL_DEPTH: str(context.depth),
         headers.TRACEPARENT: child_of(context.traceparent),
     }

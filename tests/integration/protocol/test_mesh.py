@@ -146,7 +146,9 @@ async def test_a_refusal_from_deeper_down_does_not_run_the_agent_again(near: Nea
     assert sum(len(far.asked) for far in far_nodes) == 1
 
 
-async def test_a_connection_that_breaks_during_the_run_does_not_run_it_again(near: NearNode) -> None:
+async def test_after_a_connection_breaks_during_the_run_the_same_replica_alone_is_told_again_with_the_same_key(
+    near: NearNode,
+) -> None:
     async def break_off(_: Asked) -> web.StreamResponse:
         task = asyncio.current_task()
         assert task is not None
@@ -160,10 +162,15 @@ async def test_a_connection_that_breaks_during_the_run_does_not_run_it_again(nea
     await near.join(*far_nodes)
 
     with pytest.raises(CallError, match="broke off") as caught:
-        await near.mesh().ask("writer", "hello", a_run())
+        await near.mesh().ask("writer", "hello", a_run(1))
 
     assert caught.value.code == "AgentUnreachable"
-    assert sum(len(far.asked) for far in far_nodes) == 1
+    [asked] = [far.asked for far in far_nodes if far.asked]
+    assert len(asked) > 1
+    assert len({request.headers["Idempotency-Key"] for request in asked}) == 1
+    tried = [int(request.headers.get("Isek-Tried-Ms", 0)) for request in asked]
+    assert tried == sorted(set(tried))
+    assert tried[0] == 0
 
 
 async def test_the_deadline_ends_the_call(near: NearNode) -> None:

@@ -2,6 +2,7 @@ import time
 from pathlib import Path
 
 import pytest
+from isek.asking import IdempotencyKey
 from isek.errors import CallError
 from isek.node.caller import SharedToken, call_context
 from starlette.datastructures import Headers
@@ -78,3 +79,18 @@ def test_a_token_that_the_sidecar_makes_later_is_found(tmp_path: Path) -> None:
     assert not late.stands_in(Headers({"Isek-Token": ""}))
     (tmp_path / "token").write_text("secret")
     assert late.stands_in(headers)
+
+
+def test_the_key_of_a_call_that_may_be_told_again_comes_from_the_headers() -> None:
+    first, _ = call_context(Headers({"Idempotency-Key": "k1"}), NOBODY)
+    again, _ = call_context(Headers({"Idempotency-Key": "k1", "Isek-Tried-Ms": "1500"}), NOBODY)
+
+    assert first.idempotency_key == IdempotencyKey("k1")
+    assert again.idempotency_key == IdempotencyKey("k1", 1.5)
+    assert again.deeper("writer.default").idempotency_key is None
+
+
+@pytest.mark.parametrize("key", ["", "a b", "x" * 256, "ä"])
+def test_a_key_that_is_none_is_refused(key: str) -> None:
+    with pytest.raises(CallError, match="Idempotency-Key must be 1 to 255"):
+        call_context(Headers({"Idempotency-Key": key}), NOBODY)
