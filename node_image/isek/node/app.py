@@ -12,6 +12,7 @@ from isek import __version__
 from isek.errors import CallError, IsekError
 from isek.node.ask import AskEndpoint, failure
 from isek.node.caller import SharedToken, call_context
+from isek.node.cards import KEYS_PATH, Cards
 from isek.node.chat import ChatEndpoint, Models
 from isek.node.host import Host
 from isek.node.local_names import LocalNames, is_loopback
@@ -20,18 +21,18 @@ from isek.node.membership import Membership
 from isek.node.metrics import Metrics
 from isek.node.settings import NodeSettings
 from isek.protocol.a2a import A2A
+from isek.protocol.card_reader import CARD_PATH
 from isek.unexpected import unexpected_error
 
 PROMETHEUS_TEXT = "text/plain; version=0.0.4"
-CARD_PATH = "/.well-known/agent-card.json"
 
 
-def create_app(settings: NodeSettings, host: Host, membership: Membership, metrics: Metrics) -> FastAPI:
+def create_app(settings: NodeSettings, host: Host, membership: Membership, metrics: Metrics, cards: Cards) -> FastAPI:
     """The application of one node: what it hosts in ``host``, its place in the mesh in ``membership``."""
     app = FastAPI(title="Isek node", version=__version__, openapi_url=None)  # without it there are no docs either
     if is_loopback(settings.host):
         app.add_middleware(LocalNames)
-    token = SharedToken(settings.p2p_token_file if settings.p2p_enabled else None)
+    token = SharedToken.of(settings)
     a2a = A2A()
     ask = AskEndpoint(host, a2a, token, settings.max_body_bytes)
     app.router.routes += [Route(path, ask, methods=["POST"]) for path in ("/", "/agents/{name}")]
@@ -63,20 +64,19 @@ def create_app(settings: NodeSettings, host: Host, membership: Membership, metri
         return Response(metrics.render(), media_type=PROMETHEUS_TEXT)
 
     @app.get(CARD_PATH)
-    async def default_card(request: Request) -> dict[str, Any]:
+    async def default_card(request: Request) -> Response:
         """The card of the only agent."""
-        return await card(request, None)
+        return await cards.card(request, None)
 
     @app.get("/agents/{name}" + CARD_PATH)
-    async def named_card(request: Request, name: str) -> dict[str, Any]:
+    async def named_card(request: Request, name: str) -> Response:
         """The card of an agent."""
-        return await card(request, name)
+        return await cards.card(request, name)
 
-    async def card(request: Request, name: str | None) -> dict[str, Any]:
-        hosted = host.find(name)
-        # As the caller reached the node, be it by a Service, a port-forward or the pod's address.
-        url = f"{request.base_url}agents/{hosted.name}"
-        return await a2a.agent_card(hosted.name, hosted.description, hosted.capabilities, url)
+    @app.get(KEYS_PATH)
+    async def card_keys() -> Response:
+        """The keys that the cards are signed with."""
+        return cards.keys()
 
     @app.get("/isek/peers/{peer_id}")
     async def peer(request: Request, peer_id: str) -> dict[str, str]:
@@ -86,6 +86,11 @@ def create_app(settings: NodeSettings, host: Host, membership: Membership, metri
         if not await membership.knows_peer(peer_id):
             raise CallError("PeerNotFound", f"no node of the mesh has the peer id {peer_id}", status=404)
         return {"peerId": peer_id}
+
+    @app.get("/isek/cards/{address}")
+    async def card_of(address: str) -> Response:
+        """The card of an agent anywhere in the mesh, verified."""
+        return await cards.card_of(address)
 
     @app.get("/isek/nodes")
     async def nodes() -> dict[str, Any]:

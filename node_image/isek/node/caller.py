@@ -5,11 +5,13 @@ import re
 import time
 from contextlib import suppress
 from pathlib import Path
+from typing import Self
 
 from starlette.datastructures import Headers
 
 from isek.asking import MAX_CALL_DEPTH, CallContext, IdempotencyKey
 from isek.errors import CallError
+from isek.node.settings import NodeSettings
 from isek.protocol import headers as names
 from isek.protocol.traceparent import child_of
 from isek.trace import Path as CallPath
@@ -21,6 +23,11 @@ class SharedToken:
     def __init__(self, file: Path | None) -> None:
         self._file = file
         self._value = b""
+
+    @classmethod
+    def of(cls, settings: NodeSettings) -> Self:
+        """That of the node's sidecar, where it has one."""
+        return cls(settings.p2p_token_file if settings.p2p_enabled else None)
 
     def stands_in(self, headers: Headers) -> bool:
         """Whether the request comes from the sidecar; compared in constant time."""

@@ -1,7 +1,5 @@
 """What a node hosts: read from its file, and built."""
 
-import hashlib
-import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +13,7 @@ from isek.api.workload import Limits
 from isek.asking import Asks, Runner
 from isek.node.code import Loader
 from isek.node.settings import NodeSettings
+from isek.protocol.card_hash import card_hash
 from isek.team.build import build_team
 from isek.team.team import IsekTeam as Team
 
@@ -73,8 +72,7 @@ class Hosted:
     @property
     def card_hash(self) -> str:
         """Tells whether the agent's card has changed; where the agent answers makes no difference."""
-        on_card = [__version__, self.name, self.description, *self.capabilities]
-        return hashlib.sha256(json.dumps(on_card).encode()).hexdigest()[:12]
+        return card_hash(__version__, self.name, self.description or self.name, self.capabilities or (self.name,))
 
 
 @dataclass(frozen=True)

@@ -17,15 +17,24 @@ class Membership:
 
     Args:
         sidecar: None, where the node has none.
+        card_key: the public key with which the cards of its agents are signed.
     """
 
     def __init__(
-        self, settings: NodeSettings, registry: Registry, host: Host, sidecar: Sidecar | None, metrics: Metrics
+        self,
+        settings: NodeSettings,
+        registry: Registry,
+        host: Host,
+        sidecar: Sidecar | None,
+        metrics: Metrics,
+        *,
+        card_key: str,
     ) -> None:
         self._settings = settings
         self._registry = registry
         self._host = host
         self._sidecar = sidecar
+        self._card_key = card_key
         self._registration: Registration | None = None
         self._waiting_for: str | None = "the start"
         metrics.registered.set_function(lambda: float(self._registration is not None and self._registration.registered))
@@ -44,6 +53,13 @@ class Membership:
     async def knows_peer(self, peer_id: str) -> bool:
         """Whether a libp2p peer belongs to a node of the mesh; waits up to 1 s for the registry to tell."""
         return await self._registry.knows_peer(peer_id)
+
+    def card_keys(self) -> set[str]:
+        """The public keys that sign cards of what this node hosts: its own, and those of the other replicas, also of
+        some that are gone since a few minutes."""
+        addresses = [hosted.address for hosted in self._host.hosted]
+        hosting = [each for name in addresses for each in (*self._registry.find(name), *self._registry.lately(name))]
+        return {self._card_key} | {record.card_key for record in hosting if record.card_key}
 
     async def join(self) -> None:
         """Wait for the sidecar and the registry, however long they take, and register.
@@ -75,6 +91,7 @@ class Membership:
             port=self._settings.port,
             peer_id=self._host.peer_id,
             p2p_address=p2p_address,
+            card_key=self._card_key,
             agents=tuple(_agent_record(hosted) for hosted in self._host.hosted),
         )
         self._registration = await self._registry.register(record)

@@ -11,11 +11,14 @@ from isek.asking import Asks
 from isek.cancelling import cancel
 from isek.log import log
 from isek.node.app import create_app
+from isek.node.cards import Cards
 from isek.node.host import Host
 from isek.node.hosted import Built
 from isek.node.membership import Membership
 from isek.node.metrics import Metrics
 from isek.node.settings import NodeSettings
+from isek.protocol.card_key import CardKey
+from isek.protocol.card_reader import CardReader
 from isek.protocol.mesh import Mesh
 from isek.protocol.p2p import Sidecar
 from isek.registry import Registry, open_registry
@@ -79,11 +82,15 @@ async def serve(
         host.asks = mesh
         host.take_in(hosted(mesh))
         stack.push_async_callback(host.aclose)
-        membership = Membership(settings, registry, host, sidecar, metrics)
+        card_key = CardKey()
+        membership = Membership(settings, registry, host, sidecar, metrics, card_key=card_key.public)
+        reader = CardReader(registry, sidecar)
+        stack.push_async_callback(reader.close)
+        cards = Cards(host, membership, reader, settings, card_key)
 
         server = _Server(
             uvicorn.Config(
-                create_app(settings, host, membership, metrics),
+                create_app(settings, host, membership, metrics, cards),
                 lifespan="off",
                 ws="none",
                 access_log=False,

@@ -5,7 +5,8 @@ from __future__ import annotations
 
 import asyncio
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from types import ModuleType
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from isek.protocol.a2a_server import A2AServer
@@ -24,8 +25,7 @@ class A2A:
             self._server = module.A2AServer()
         return self._server
 
-    async def agent_card(self, name: str, description: str, capabilities: tuple[str, ...], url: str) -> dict[str, Any]:
-        """See :func:`isek.protocol.a2a_card.agent_card`."""
-        module = await asyncio.to_thread(import_module, "isek.protocol.a2a_card")
-        card: dict[str, Any] = module.agent_card(name, description, capabilities, url)
-        return card
+
+async def a2a_cards() -> ModuleType:
+    """:mod:`isek.protocol.a2a_card`."""
+    return await asyncio.to_thread(import_module, "isek.protocol.a2a_card")

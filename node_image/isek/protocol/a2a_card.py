@@ -1,18 +1,24 @@
-"""Agent cards (https://a2a-protocol.org/latest/specification/#8-agent-discovery-the-agent-card)."""
+"""Agent cards (https://a2a-protocol.org/latest/specification/#8-agent-discovery-the-agent-card), signed."""
 
+from copy import deepcopy
 from typing import Any
 
+from a2a.client.card_resolver import parse_agent_card
 from a2a.server.request_handlers.response_helpers import agent_card_to_dict
 from a2a.types import AgentCapabilities, AgentCard, AgentInterface, AgentSkill
 from a2a.utils.constants import PROTOCOL_VERSION_0_3, PROTOCOL_VERSION_1_0, TransportProtocol
+from a2a.utils.signing import SignatureVerificationError, create_agent_card_signer, create_signature_verifier
+from google.protobuf.json_format import ParseError
+from jwt import PyJWK
 
 from isek import __version__
+from isek.protocol.card_key import ALGORITHM, CardKey, jwk
 
 TEXT = "text/plain"
 
 
-def agent_card(name: str, description: str, capabilities: tuple[str, ...], url: str) -> dict[str, Any]:
-    """The card of an agent that answers at ``url``, in the form of A2A 1.0 with the fields of 0.3 beside it.
+def agent_card(name: str, description: str, capabilities: tuple[str, ...], url: str) -> AgentCard:
+    """The card of an agent that answers at ``url``.
 
     Our capabilities are A2A's skills; A2A's own capabilities say whether the agent streams and pushes. An agent that
     names no capability has its description as its one skill.
@@ -20,18 +26,46 @@ def agent_card(name: str, description: str, capabilities: tuple[str, ...], url: 
     skills = [AgentSkill(id=name_, name=name_, description=name_, tags=[name_]) for name_ in capabilities] or [
         AgentSkill(id=name, name=name, description=description or name, tags=[name])
     ]
-    return agent_card_to_dict(
-        AgentCard(
-            name=name,
-            description=description or name,
-            version=__version__,
-            supported_interfaces=[
-                AgentInterface(url=url, protocol_binding=TransportProtocol.JSONRPC, protocol_version=version)
-                for version in (PROTOCOL_VERSION_1_0, PROTOCOL_VERSION_0_3)
-            ],
-            capabilities=AgentCapabilities(streaming=False, push_notifications=False),
-            default_input_modes=[TEXT],
-            default_output_modes=[TEXT],
-            skills=skills,
-        )
+    return AgentCard(
+        name=name,
+        description=description or name,
+        version=__version__,
+        supported_interfaces=[
+            AgentInterface(url=url, protocol_binding=TransportProtocol.JSONRPC, protocol_version=version)
+            for version in (PROTOCOL_VERSION_1_0, PROTOCOL_VERSION_0_3)
+        ],
+        capabilities=AgentCapabilities(streaming=False, push_notifications=False),
+        default_input_modes=[TEXT],
+        default_output_modes=[TEXT],
+        skills=skills,
     )
+
+
+def signed(card: AgentCard, key: CardKey, key_set_url: str) -> AgentCard:
+    """``card`` with a signature; whoever verifies it finds the public key at ``key_set_url``.
+
+    (https://a2a-protocol.org/latest/specification/#84-agent-card-signing)
+    """
+    kid = jwk(key.public)["kid"]
+    # the SDK's types allow no key object, which it hands on to PyJWT
+    sign = create_agent_card_signer(
+        key.private,  # type: ignore[arg-type]
+        {"alg": ALGORITHM, "typ": "JOSE", "kid": kid, "jku": key_set_url},
+    )
+    return sign(card)
+
+
+def to_json(card: AgentCard) -> dict[str, Any]:
+    """The form of A2A 1.0, with the fields of 0.3 beside it."""
+    return agent_card_to_dict(card)
+
+
+def holds(card: dict[str, Any], public: str) -> bool:
+    """Whether a signature of ``card`` was made with the key whose public half is ``public``."""
+    try:
+        key = PyJWK.from_dict(jwk(public))
+        verify = create_signature_verifier(lambda _kid, _jku: key, [ALGORITHM])
+        verify(parse_agent_card(deepcopy(card)))
+    except (SignatureVerificationError, ParseError, ValueError):
+        return False
+    return True

@@ -48,6 +48,8 @@ class NodeRecord(BaseModel):
     p2p_address: Annotated[str | None, Field(alias="p2pAddress")] = None
     topics: tuple[str, ...] = ()
     """What programs on this node listen to."""
+    card_key: str = ""
+    """The public key that the cards of its agents are signed with (``isek.protocol.card_key``)."""
     agents: tuple[AgentRecord, ...] = ()
 
     @property

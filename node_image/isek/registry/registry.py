@@ -111,6 +111,10 @@ class Registry:
         """The node of that id; None: it is not in the mesh."""
         return self._view.node(node_id)
 
+    def lately(self, address: str) -> list[NodeRecord]:
+        """Nodes that hosted ``<agent>.<namespace>`` until a few minutes ago; the last few hundred only."""
+        return self._view.lately_at(address)
+
     def addresses(self) -> list[str]:
         """The addresses of all agents in the mesh, sorted."""
         return self._view.addresses()

@@ -1,9 +1,14 @@
 """What a registry knows of its mesh at this moment, with indexes for the hot path."""
 
 import asyncio
+import time
+from collections import deque
 from collections.abc import Iterator
 
 from isek.registry.record import NodeRecord
+
+REMEMBERED_SECONDS = 600.0
+REMEMBERED = 256
 
 
 class View:
@@ -13,6 +18,7 @@ class View:
         self._records: dict[str, NodeRecord] = {}
         self._index: dict[str, dict[str, NodeRecord]] = {}
         self._change = asyncio.Event()
+        self._gone: deque[tuple[float, NodeRecord]] = deque(maxlen=REMEMBERED)
 
     def __contains__(self, key: str) -> bool:
         return key in self._records
@@ -28,6 +34,11 @@ class View:
     def at(self, address: str) -> tuple[NodeRecord, ...]:
         """The nodes that host ``<agent>.<namespace>``."""
         return tuple(self._index.get(f"agent:{address}", {}).values())
+
+    def lately_at(self, address: str) -> list[NodeRecord]:
+        """Some that hosted it until ten minutes ago: what they have signed may still be on its way."""
+        since = time.monotonic() - REMEMBERED_SECONDS
+        return [record for gone_at, record in self._gone if gone_at > since and f"agent:{address}" in _names(record)]
 
     def has_peer(self, peer_id: str) -> bool:
         """Whether a node has this libp2p peer id."""
@@ -47,21 +58,30 @@ class View:
 
     def put(self, key: str, record: NodeRecord) -> None:
         """Know a record, in the place of what stood at the key."""
-        self.remove(key)
+        replaced = self._take_out(key)
+        if replaced is not None and replaced.card_key != record.card_key:
+            self._remember(replaced)
         self._records[key] = record
         for name in _names(record):
             self._index.setdefault(name, {})[key] = record
 
     def remove(self, key: str) -> None:
         """Forget a record; one that is not known is no error."""
+        removed = self._take_out(key)
+        if removed is not None:
+            self._remember(removed)
+
+    def _take_out(self, key: str) -> NodeRecord | None:
         record = self._records.pop(key, None)
-        if record is None:
-            return
-        for name in set(_names(record)):
+        for name in set(_names(record)) if record else ():
             found = self._index[name]
             del found[key]
             if not found:
                 del self._index[name]
+        return record
+
+    def _remember(self, record: NodeRecord) -> None:
+        self._gone.append((time.monotonic(), record))
 
     def notify(self) -> None:
         """Wake those who wait for a change."""

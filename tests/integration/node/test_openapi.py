@@ -8,11 +8,14 @@ import pytest
 import schemathesis
 from hypothesis import HealthCheck, given, settings
 from isek.node.app import create_app
+from isek.node.cards import Cards
 from isek.node.chat_form import ChatRequest
 from isek.node.host import Host
 from isek.node.membership import Membership
 from isek.node.metrics import Metrics
 from isek.node.plain import PlainRequest
+from isek.protocol.card_key import CardKey
+from isek.protocol.card_reader import CardReader
 from isek.registry import open_registry
 from pydantic import BaseModel
 from schemathesis import APIOperation, Case, GenerationMode
@@ -40,7 +43,10 @@ async def described(node: NodeProcess) -> dict[str, Any]:
     """The OpenAPI description of a node, its asking paths included."""
     metrics, registry = Metrics(), open_registry(node.settings)
     host = Host(node.settings.node_id, metrics)
-    app = create_app(node.settings, host, Membership(node.settings, registry, host, None, metrics), metrics)
+    key = CardKey()
+    membership = Membership(node.settings, registry, host, None, metrics, card_key=key.public)
+    cards = Cards(host, membership, CardReader(registry, None), node.settings, key)
+    app = create_app(node.settings, host, membership, metrics, cards)
     await registry.close()
     description = app.openapi()
     name = {"name": "name", "in": "path", "required": True, "schema": {"type": "string"}}

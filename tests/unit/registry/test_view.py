@@ -79,3 +79,24 @@ async def test_all_who_wait_are_told_of_a_change() -> None:
     view.notify()
 
     await asyncio.wait_for(asyncio.gather(*waiting), 1)
+
+
+def test_who_left_is_remembered_for_a_while_at_its_addresses() -> None:
+    view = View()
+    view.put("k", record("writer"))
+    view.put("k", record("writer"))
+    assert view.lately_at("writer.x") == []
+
+    view.remove("k")
+
+    assert view.lately_at("writer.x") == [record("writer")]
+    assert view.lately_at("reader.x") == []
+
+
+def test_a_node_that_came_back_with_another_key_left_as_well() -> None:
+    view = View()
+    before = record("writer").model_copy(update={"card_key": "before"})
+    view.put("k", before)
+    view.put("k", before.model_copy(update={"card_key": "now"}))
+
+    assert view.lately_at("writer.x") == [before]

@@ -1,0 +1,131 @@
+"""The cards of what a node hosts, and the keys that they are signed with."""
+
+import hashlib
+import json
+from collections import OrderedDict
+from dataclasses import dataclass
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from isek.log import log
+from isek.node.caller import SharedToken
+from isek.node.host import Host
+from isek.node.hosted import Hosted
+from isek.node.membership import Membership
+from isek.node.settings import NodeSettings
+from isek.protocol.a2a import a2a_cards
+from isek.protocol.card_key import CardKey, jwk
+from isek.protocol.card_reader import CardReader
+from isek.registry import NodeRecord
+
+KEYS_PATH = "/.well-known/jwks.json"
+MAX_CARDS = 256
+"""That are kept: one for each agent and each name that the node is called by."""
+CACHED = "public, max-age=60"
+"""Far shorter than keys of nodes that are gone are published."""
+
+
+@dataclass(frozen=True)
+class SignedCard:
+    """A card as it is sent."""
+
+    body: bytes
+    etag: str
+    """Weak: all replicas say the same, each with a signature of its own."""
+
+
+class Cards:
+    """Answers requests for cards and keys.
+
+    Args:
+        host: what has cards.
+        membership: knows the keys of the other replicas.
+        reader: gets the cards of others.
+        settings: of the node.
+        key: signs.
+    """
+
+    def __init__(
+        self,
+        host: Host,
+        membership: Membership,
+        reader: CardReader,
+        settings: NodeSettings,
+        key: CardKey,
+    ) -> None:
+        self._host = host
+        self._membership = membership
+        self._key = key
+        self._token = SharedToken.of(settings)
+        self._reader = reader
+        own = NodeRecord(node_id=settings.node_id, host=settings.advertise_host, port=settings.port)
+        self._own_url = own.url
+        self._signed: OrderedDict[tuple[str, str], SignedCard] = OrderedDict()
+
+    async def card(self, request: Request, name: str | None) -> Response:
+        """The card of the agent ``name``, or of the only one.
+
+        Raises:
+            CallError: ``AgentNotFound``, ``AgentInvalid``.
+        """
+        hosted = self._host.find(name)
+        # As the caller reached the node, be it by a Service, a port-forward or the pod's address.
+        # The sidecar calls on behalf of a peer, which cannot use its way.
+        base = self._own_url if self._token.stands_in(request.headers) else str(request.base_url).rstrip("/")
+        card = await self._card_at(hosted, base)
+        about = {"Cache-Control": CACHED, "ETag": card.etag}
+        if card.etag in request.headers.get("if-none-match", ""):
+            return Response(status_code=304, headers=about)
+        return Response(card.body, media_type="application/json", headers=about)
+
+    async def card_of(self, address: str) -> Response:
+        """The card of whoever has that address in the mesh, once it is verified.
+
+        Raises:
+            CallError: see :meth:`isek.protocol.card_reader.CardReader.card`.
+        """
+        own = next((hosted for hosted in self._host.hosted if hosted.address == address), None)
+        if own is not None:
+            card = (await self._card_at(own, self._own_url)).body
+        else:
+            card = _json(await self._reader.card(address))
+        return Response(card, media_type="application/json")
+
+    def keys(self) -> Response:
+        """The keys that cards of this node's agents are signed with, by this node or another that hosts them."""
+        return JSONResponse({"keys": self._key_set()}, headers={"Cache-Control": CACHED})
+
+    def _key_set(self) -> list[dict[str, str]]:
+        found = []
+        for public in sorted(self._membership.card_keys()):
+            try:
+                found.append(jwk(public))
+            except ValueError:
+                log().warning("a node has registered a key for its cards that is none: {}", public)
+        return found
+
+    async def _card_at(self, hosted: Hosted, base: str) -> SignedCard:
+        """The card of an agent that is reached by ``base``; what is not to change is signed once."""
+        wanted = hosted.name, base
+        if wanted not in self._signed:
+            self._signed[wanted] = await self._new_card(hosted, base)
+        self._signed.move_to_end(wanted)
+        while len(self._signed) > MAX_CARDS:  # callers choose the name of the host
+            self._signed.popitem(last=False)
+        return self._signed[wanted]
+
+    async def _new_card(self, hosted: Hosted, base: str) -> SignedCard:
+        cards = await a2a_cards()
+        card = cards.agent_card(hosted.name, hosted.description, hosted.capabilities, f"{base}/agents/{hosted.name}")
+        etag = f'W/"{_digest(cards.to_json(card))}"'
+        return SignedCard(_json(cards.to_json(cards.signed(card, self._key, base + KEYS_PATH))), etag)
+
+
+def _digest(card: dict[str, Any]) -> str:
+    return hashlib.sha256(_json(card)).hexdigest()[:16]
+
+
+def _json(card: dict[str, Any]) -> bytes:
+    return json.dumps(card, separators=(",", ":")).encode()
