@@ -59,9 +59,15 @@ class CallContext:
     traceparent: str | None = None
     """W3C trace context of the caller."""
     peer_id: str | None = None
-    """The libp2p peer that called in, when its sidecar vouches for it."""
+    """The libp2p peer that called in, when the own sidecar vouches for it."""
     idempotency_key: IdempotencyKey | None = None
     """What this call alone is known by, where its caller may tell it again."""
+    caller: str | None = None
+    """The agent or team that asks, as ``<name>.<namespace>``; None: whoever asks is none, or not known for certain."""
+    outsider: str | None = None
+    """Who asks from outside of the mesh, by what their token says: ``token:<name>`` or ``jwt:<subject>``."""
+    hosted_as: str = ""
+    """The address of the hosted agent or team on behalf of which all this happens; empty: a script."""
     children: "list[Trace]" = field(default_factory=list)
     """Filled by whoever asks on behalf of this run; becomes the trace's children."""
     spent: list[int] = field(default_factory=list)
@@ -105,7 +111,17 @@ class CallContext:
         asker, session_id = asker or self.agent, self.session_id
         if session_id is not None and asker:
             session_id = f"{session_id}{BEGUN_BY}{asker}"
-        return replace(self, depth=self.depth + 1, children=[], session_id=session_id, agent="", idempotency_key=None)
+        return replace(
+            self,
+            depth=self.depth + 1,
+            children=[],
+            session_id=session_id,
+            agent="",
+            idempotency_key=None,
+            caller=self.hosted_as or asker or None,
+            outsider=None,
+            peer_id=None,
+        )
 
 
 class Asks(Protocol):

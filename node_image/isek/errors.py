@@ -49,6 +49,8 @@ class IsekError(Exception):
         """What had been asked until then, where it is known."""
         self.repeatable = True
         """Whether nothing has happened yet that asking again would make happen twice."""
+        self.response_headers: dict[str, str] = {}
+        """What an HTTP answer has to say beside it."""
 
     def __reduce__(self) -> tuple[Any, ...]:
         """For copies and other processes: each kind of error is made in its own way."""

@@ -25,6 +25,8 @@ class Trace(BaseModel):
     """The node id of the replica that answered."""
     peer_id: str | None = None
     """That node's libp2p peer id."""
+    caller: str | None = None
+    """Who asked: an agent of the mesh by its address, or somebody from outside by what their token says."""
     path: Path = "http"
     started_at: str
     """RFC 3339, UTC."""

@@ -73,6 +73,7 @@ LEFT_OUT = {
     "model.baseURL",
     "model.class",
     "model.fallbacks",
+    "spec.access",
     "spec.budget",
     "spec.guardrails",
     "spec.code",

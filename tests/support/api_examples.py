@@ -68,6 +68,39 @@ STOCK: dict[str, Any] = {"http": {"name": "stock", "description": "How many", "u
 PAGES: dict[str, Any] = {"httpGet": {"allow": ["example.org"]}}
 FILES: dict[str, Any] = {"files": {"root": "/data"}}
 WRITER: dict[str, Any] = {"agent": {"name": "writer"}}
+TOKENS: dict[str, Any] = {"tokensSecret": {"name": "callers"}}
+JWT: dict[str, Any] = {"issuer": "https://issuer.test", "audiences": ["isek"]}
+
+
+def tokens_of(**jwt: Any) -> dict[str, Any]:
+    return {"outside": {"from": "Authenticated", "jwt": {**JWT, **jwt}}}
+
+
+ACCESS: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
+    (
+        "set name, namespace, or both",
+        {"agents": {"from": "Selected", "allow": [{}]}},
+        {"agents": {"from": "Selected", "allow": [{"name": "editor"}, {"namespace": "news"}]}},
+    ),
+    (
+        "allow goes with from: Selected",
+        {"agents": {"from": "Namespace", "allow": [{"name": "editor"}]}},
+        {"agents": {"from": "Namespace"}},
+    ),
+    ("allow goes with from: Selected", {"agents": {"from": "Selected"}}, {"agents": {}}),
+    (
+        "from: Authenticated needs tokensSecret, jwt, or both",
+        {"outside": {"from": "Authenticated"}},
+        {"outside": {"from": "Authenticated", **TOKENS}},
+    ),
+    ("from: Authenticated needs tokensSecret, jwt, or both", {"outside": TOKENS}, {"outside": {"from": "Nobody"}}),
+    ("set exactly one of jwksURL, jwks", tokens_of(), tokens_of(jwks="{}")),
+    (
+        "set exactly one of jwksURL, jwks",
+        tokens_of(jwks="{}", jwksURL="https://issuer.test/keys"),
+        tokens_of(jwksURL="https://issuer.test/keys"),
+    ),
+]
 
 RULES = [
     *(
@@ -122,6 +155,12 @@ RULES = [
             ("guardrails", {"riskThreshold": "Low"}),
         )
     ),
+    *(
+        RuleExample(message, make(access=refused), make(access=accepted))
+        for message, refused, accepted in ACCESS
+        for make in (agent, team, mesh)
+    ),
+    RuleExample("access needs p2p", mesh(access={}, p2p={"enabled": False}), mesh(access={}, p2p={"enabled": True})),
     RuleExample(
         "entrypoint: a ConfigMap has no packages",
         coded(code={**CODE, "entrypoint": "poets.verse:poet"}),

@@ -4,6 +4,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
+from isek.api.access import Access
 from isek.api.fields import ImageName, LabelValue, ObjectName, Quantity, ShortText
 from isek.api.resource import Column, Resource, Status, columns
 from isek.api.schema import Model, Rule
@@ -164,6 +165,16 @@ class IsekMeshSpec(Model):
     """How nodes talk to each other."""
     allowed_namespaces: AllowedNamespaces = AllowedNamespaces()
     """Whose IsekAgents, IsekTeams and IsekNodes may name the mesh in their meshRef. They get a copy of its keys."""
+    access: Access | None = None
+    """Who may call its agents and teams where these do not say so themselves."""
+
+    rules: ClassVar[tuple[Rule, ...]] = (
+        Rule(
+            cel="!has(self.access) || self.p2p.enabled",
+            message="access needs p2p: without it nobody can tell who calls",
+            holds=lambda spec: spec.access is None or spec.p2p.enabled,
+        ),
+    )
 
 
 class IsekMeshStatus(Status):

@@ -4,6 +4,7 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field
 
+from isek.api.access import Access
 from isek.api.fields import (
     Annotations,
     AnyObject,
@@ -173,6 +174,8 @@ class HostedSpec(Model):
     """What it is good for, in a sentence; stands on its card."""
     limits: Limits = Limits()
     """What a run may take."""
+    access: Access | None = None
+    """Who may call it; what is left out is as the mesh has it."""
     mesh_ref: Reference | None = None
     """The mesh it joins; default: the one called default, made where it is missing. One of another namespace has to
     allow this one in its allowedNamespaces."""

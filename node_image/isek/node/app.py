@@ -10,8 +10,8 @@ from starlette.routing import Route
 
 from isek import __version__
 from isek.errors import CallError, IsekError
+from isek.node.access import Gate
 from isek.node.ask import AskEndpoint, failure
-from isek.node.caller import SharedToken, call_context
 from isek.node.cards import KEYS_PATH, Cards
 from isek.node.chat import ChatEndpoint, Models
 from isek.node.host import Host
@@ -27,21 +27,23 @@ from isek.unexpected import unexpected_error
 PROMETHEUS_TEXT = "text/plain; version=0.0.4"
 
 
-def create_app(settings: NodeSettings, host: Host, membership: Membership, metrics: Metrics, cards: Cards) -> FastAPI:
-    """The application of one node: what it hosts in ``host``, its place in the mesh in ``membership``."""
+def create_app(
+    settings: NodeSettings, host: Host, membership: Membership, metrics: Metrics, *, gate: Gate, cards: Cards
+) -> FastAPI:
+    """The application of one node: what it hosts in ``host``, its place in the mesh in ``membership``. All who ask
+    an agent pass ``gate``."""
     app = FastAPI(title="Isek node", version=__version__, openapi_url=None)  # without it there are no docs either
     if is_loopback(settings.host):
         app.add_middleware(LocalNames)
-    token = SharedToken.of(settings)
     a2a = A2A()
-    ask = AskEndpoint(host, a2a, token, settings.max_body_bytes)
+    ask = AskEndpoint(host, a2a, gate, settings.max_body_bytes)
     app.router.routes += [Route(path, ask, methods=["POST"]) for path in ("/", "/agents/{name}")]
-    chat, models = ChatEndpoint(host, token, settings.max_body_bytes), Models(host)
+    chat, models = ChatEndpoint(host, gate, settings.max_body_bytes), Models(host, gate)
     app.router.routes += [
         Route("/v1/chat/completions", chat, methods=["POST"]),
         Route("/v1/models", models.all),
         Route("/v1/models/{model}", models.one),
-        Route("/mcp", MCPEndpoint(host, token, settings.max_body_bytes), methods=["POST"]),
+        Route("/mcp", MCPEndpoint(host, gate, settings.max_body_bytes), methods=["POST"]),
     ]
 
     @app.get("/healthz")
@@ -81,7 +83,7 @@ def create_app(settings: NodeSettings, host: Host, membership: Membership, metri
     @app.get("/isek/peers/{peer_id}")
     async def peer(request: Request, peer_id: str) -> dict[str, str]:
         """Whether a libp2p peer belongs to the mesh; for the sidecar."""
-        if not token.stands_in(request.headers):
+        if not gate.is_sidecar(request.headers):
             raise CallError("Unauthorized", "only the node's own sidecar may ask this", status=401)
         if not await membership.knows_peer(peer_id):
             raise CallError("PeerNotFound", f"no node of the mesh has the peer id {peer_id}", status=404)
@@ -93,8 +95,9 @@ def create_app(settings: NodeSettings, host: Host, membership: Membership, metri
         return await cards.card_of(address)
 
     @app.get("/isek/nodes")
-    async def nodes() -> dict[str, Any]:
-        """What this node knows of its mesh."""
+    async def nodes(request: Request) -> dict[str, Any]:
+        """What this node knows of its mesh, for whoever may ask somebody here."""
+        await gate.visible(request.headers, request.client, host.hosted)
         return {
             "meshId": settings.mesh_id,
             "self": settings.node_id,
@@ -104,8 +107,8 @@ def create_app(settings: NodeSettings, host: Host, membership: Membership, metri
     @app.delete("/agents/{name}")
     async def give_up(request: Request, name: str) -> Response:
         """End the run of a call that its caller, who knows its idempotency key, wants no answer to any more."""
-        context, _ = call_context(request.headers, token)
-        host.give_up(name, context)
+        hosted = host.find(name)
+        host.give_up(hosted.name, await gate.known(request.headers, request.client, hosted))
         return Response(status_code=HTTPStatus.NO_CONTENT)
 
     @app.exception_handler(IsekError)

@@ -8,7 +8,7 @@ from starlette.types import Message, Receive
 
 from isek.asking import DEFAULT_USER, Answer
 from isek.errors import IsekError
-from isek.node.caller import SharedToken, call_context
+from isek.node.access import Gate
 from isek.node.endpoint import Endpoint, parse_json, while_connected
 from isek.node.host import Host
 from isek.node.plain import PlainAnswer, PlainFailure, read_plain_request
@@ -21,20 +21,20 @@ JSON = "application/json"
 class AskEndpoint(Endpoint):
     """Where agents are asked."""
 
-    def __init__(self, host: Host, a2a: A2A, token: SharedToken, max_body_bytes: int) -> None:
+    def __init__(self, host: Host, a2a: A2A, gate: Gate, max_body_bytes: int) -> None:
         super().__init__(host, max_body_bytes)
         self._a2a = a2a
-        self._token = token
+        self._gate = gate
 
     async def _respond(self, request: Request, receive: Receive) -> Response:
+        hosted = self._host.find(request.path_params.get("name"))
+        context, path = await self._gate.admit(request.headers, request.client, hosted)
         body = await self._read(request)
-        name = self._host.find(request.path_params.get("name")).name
-        context, path = call_context(request.headers, self._token)
         content = parse_json(body)
 
         async def answer(message: str, session_id: str | None, user_id: str = DEFAULT_USER) -> Answer:
             asked_in = replace(context, session_id=session_id, user_id=user_id)
-            return await self._host.answer(name, message, asked_in, path=path)
+            return await self._host.answer(hosted.name, message, asked_in, path=path)
 
         if isinstance(content, list) or (isinstance(content, dict) and "jsonrpc" in content):
             again = Request(request.scope, _said_again(body, receive))
@@ -55,7 +55,7 @@ def failure(error: IsekError) -> Response:
         PlainFailure.of(error).model_dump_json(by_alias=True, exclude_none=True),
         status_code=error.status,
         media_type=JSON,
-        headers=headers.retry_after(error.status),
+        headers=headers.of_error(error),
     )
 
 

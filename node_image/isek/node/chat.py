@@ -16,7 +16,7 @@ from isek.asking import Answer, CallContext
 from isek.errors import CallError, IsekError
 from isek.events import ModelReplied, TextDelta
 from isek.models.base import Usage
-from isek.node.caller import SharedToken, call_context
+from isek.node.access import Gate
 from isek.node.chat_form import EXTENSION, error_body, read_chat_request, step_body, usage_body
 from isek.node.endpoint import Endpoint, parse_json, while_connected
 from isek.node.host import Host
@@ -31,14 +31,14 @@ class ChatEndpoint(Endpoint):
     """``POST /v1/chat/completions``: ``model`` is the agent, ``user`` whose memories it may use, ``session_id`` (or the
     header ``Isek-Session-Id``) the conversation."""
 
-    def __init__(self, host: Host, token: SharedToken, max_body_bytes: int) -> None:
+    def __init__(self, host: Host, gate: Gate, max_body_bytes: int) -> None:
         super().__init__(host, max_body_bytes)
-        self._token = token
+        self._gate = gate
 
     async def _respond(self, request: Request, receive: Receive) -> Response:
         asked = read_chat_request(parse_json(await self._read(request)))
         hosted = self._host.find(asked.model)
-        context, path = call_context(request.headers, self._token)
+        context, path = await self._gate.admit(request.headers, request.client, hosted)
         session_id = asked.session_id or request.headers.get(headers.SESSION_ID)
         message = asked.message(remembered=hosted.remembers and session_id is not None)
 
@@ -55,32 +55,43 @@ class ChatEndpoint(Endpoint):
 
     def _failure(self, error: IsekError) -> Response:
         again = isinstance(error, CallError) and error.retryable  # else a client would run the agent a second time
-        said = {"x-should-retry": str(again).lower(), **headers.retry_after(error.status)}
+        said = {"x-should-retry": str(again).lower(), **headers.of_error(error)}
         return JSONResponse(error_body(error), error.status, said)
 
 
 class Models:
-    """``GET /v1/models`` and ``GET /v1/models/{model}``."""
+    """``GET /v1/models`` and ``GET /v1/models/{model}``: those that the caller may ask."""
 
-    def __init__(self, host: Host) -> None:
+    def __init__(self, host: Host, gate: Gate) -> None:
         self._host = host
+        self._gate = gate
         self._created = int(time.time())
 
-    async def all(self, _: Request) -> Response:
+    async def all(self, request: Request) -> Response:
         """What the node hosts."""
-        return JSONResponse({"object": "list", "data": [self._body(hosted) for hosted in self._host.hosted]})
+        try:
+            visible = await self._gate.visible(request.headers, request.client, self._host.hosted)
+        except CallError as error:
+            return _refused(error)
+        return JSONResponse({"object": "list", "data": [self._body(hosted) for hosted in visible]})
 
     async def one(self, request: Request) -> Response:
         """One of them."""
         try:
-            return JSONResponse(self._body(self._host.find(request.path_params["model"])))
+            hosted = self._host.find(request.path_params["model"])
+            await self._gate.visible(request.headers, request.client, [hosted])
         except CallError as error:
-            return JSONResponse(error_body(error), error.status)
+            return _refused(error)
+        return JSONResponse(self._body(hosted))
 
     def _body(self, hosted: Hosted) -> Json:
         about = {"kind": hosted.kind, "description": hosted.runner.description, "address": hosted.address}
         model = {"id": hosted.name, "object": "model", "created": self._created, "owned_by": hosted.namespace}
         return model | {EXTENSION: about}
+
+
+def _refused(error: CallError) -> Response:
+    return JSONResponse(error_body(error), error.status, headers.of_error(error))
 
 
 class _Completion:

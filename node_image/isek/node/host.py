@@ -11,6 +11,7 @@ from isek.colleague import handed_on
 from isek.errors import CallError, IsekError
 from isek.log import log
 from isek.models.base import Message
+from isek.node.allowed import check_agent
 from isek.node.hosted import Broken, Built, Hosted
 from isek.node.metrics import OK, Metrics
 from isek.node.replays import Call, Replays
@@ -96,7 +97,13 @@ class Host:
         )
 
     async def answer_local(self, name: str, message: str, context: CallContext) -> Answer:
-        """Like :meth:`answer`, for one who asks in process."""
+        """Like :meth:`answer`, for one who asks in process.
+
+        Raises:
+            CallError: ``Forbidden``; as :meth:`answer`.
+        """
+        hosted = self.find(name)
+        check_agent(hosted, context.caller, hosted.namespace)  # all that a node hosts lives in one namespace
         return await self.answer(name, message, context, path="local")
 
     async def answer(self, name: str, message: str | Message, context: CallContext, *, path: Path) -> Answer:
@@ -141,6 +148,7 @@ class Host:
                 agent=hosted.address,
                 node=self._node_id,
                 peer_id=self.peer_id,
+                caller=context.caller or context.outsider,
                 path=path,
                 error=None if outcome == OK else outcome,
                 children=context.children,
@@ -154,6 +162,7 @@ class Host:
                 durationMs=round(trace.duration_ms, 1),
                 path=path,
                 peerId=context.peer_id,
+                caller=context.caller or context.outsider,
                 reason=error.message if error else None,
             )
         if error is not None:
@@ -172,7 +181,13 @@ class Host:
             await hosted.runner.aclose()
 
     def _own(self, context: CallContext, hosted: Hosted) -> CallContext:
-        return replace(context, node_id=self._node_id, asks=self.asks, observe=self._metrics.observer(hosted.name))
+        return replace(
+            context,
+            hosted_as=hosted.address,
+            node_id=self._node_id,
+            asks=self.asks,
+            observe=self._metrics.observer(hosted.name),
+        )
 
     async def _run(self, hosted: Hosted, message: str | Message, context: CallContext, *, local: bool) -> str:
         # What runs here still may ask its neighbours: refusing them would break what the node is to finish.
@@ -207,4 +222,4 @@ class Host:
 
 
 def _call(agent: str, context: CallContext, key: str) -> Call:
-    return Call(context.peer_id or "", agent, key)
+    return Call(context.outsider or context.peer_id or "", agent, key)

@@ -1,13 +1,14 @@
 """What a node hosts: read from its file, and built."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
 from isek import __version__
 from isek.agent.build import build_agent
 from isek.api import IsekAgent, IsekTeam
+from isek.api.access import Access
 from isek.api.documents import DocumentError, load
 from isek.api.workload import Limits
 from isek.asking import Asks, Runner
@@ -34,6 +35,8 @@ class Hosted:
     max_concurrent_tasks: int = Limits().max_concurrent_tasks
     timeout_seconds: float = float("inf")
     """For a run, beside what the runner itself allows."""
+    access: Access = field(default_factory=Access)
+    """Who may call it."""
     given_description: str = ""
     """In the place of the runner's own."""
     running: int = 0
@@ -51,6 +54,7 @@ class Hosted:
             capabilities=resource.spec.capabilities if isinstance(resource, IsekAgent) else (),
             max_concurrent_tasks=limits.max_concurrent_tasks,
             timeout_seconds=limits.timeout_seconds,
+            access=resource.spec.access or Access(),
             given_description=resource.spec.description,
         )
 

@@ -50,6 +50,10 @@ class Membership:
         """The nodes of the mesh, as far as is known, this one among them."""
         return self._registry.peers()
 
+    def of_peer(self, peer_id: str) -> tuple[NodeRecord, ...]:
+        """The nodes of the mesh that have this libp2p peer id."""
+        return self._registry.of_peer(peer_id)
+
     async def knows_peer(self, peer_id: str) -> bool:
         """Whether a libp2p peer belongs to a node of the mesh; waits up to 1 s for the registry to tell."""
         return await self._registry.knows_peer(peer_id)

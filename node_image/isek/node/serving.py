@@ -10,7 +10,9 @@ import uvicorn
 from isek.asking import Asks
 from isek.cancelling import cancel
 from isek.log import log
+from isek.node.access import Gate
 from isek.node.app import create_app
+from isek.node.caller import SharedToken
 from isek.node.cards import Cards
 from isek.node.host import Host
 from isek.node.hosted import Built
@@ -88,9 +90,12 @@ async def serve(
         stack.push_async_callback(reader.close)
         cards = Cards(host, membership, reader, settings, card_key)
 
+        gate = Gate(settings, SharedToken.of(settings), membership.of_peer)
+        stack.push_async_callback(gate.aclose)
+
         server = _Server(
             uvicorn.Config(
-                create_app(settings, host, membership, metrics, cards),
+                create_app(settings, host, membership, metrics, gate=gate, cards=cards),
                 lifespan="off",
                 ws="none",
                 access_log=False,

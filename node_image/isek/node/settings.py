@@ -38,6 +38,8 @@ class NodeSettings(BaseSettings):
     """The v1alpha1 agents and teams that the node hosts."""
     secrets_dir: Path = Path("/var/run/secrets/isek.io")
     """Referenced Secrets: one folder each, one file a key."""
+    access_dir: Path = Path("/var/run/secrets/isek.io-access")
+    """Secrets with the tokens of callers from outside: one folder each, one file for each caller."""
     code_dir: Path = Path("/var/run/isek/code")
     """The ConfigMaps with the code of agents: one folder each."""
     memory_dir: Path = Path("/var/lib/isek/memory")

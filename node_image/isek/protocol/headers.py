@@ -1,5 +1,7 @@
 """The headers of calls between nodes, beside W3C's ``traceparent``."""
 
+from isek.errors import IsekError
+
 TIMEOUT = "Isek-Timeout-Ms"
 """The caller's remaining time, whole milliseconds."""
 CALL_DEPTH = "Isek-Call-Depth"
@@ -10,6 +12,8 @@ PEER_ID = "Isek-Peer-Id"
 """The calling peer; said by the own sidecar alone."""
 TOKEN = "Isek-Token"  # noqa: S105
 """What the sidecar proves itself with."""
+CALLER = "Isek-Caller"
+"""The agent that asks, as ``<name>.<namespace>``; said by its node, and believed where that hosts it."""
 SESSION_ID = "Isek-Session-Id"
 """The conversation, where the body has no place for it."""
 IDEMPOTENCY_KEY = "Idempotency-Key"
@@ -19,6 +23,11 @@ TRIED = "Isek-Tried-Ms"
 P2P_ERROR = "Isek-P2P-Error"
 """The code of an error that a sidecar answers with itself."""
 TRACEPARENT = "traceparent"
+
+
+def of_error(error: IsekError) -> dict[str, str]:
+    """What the answer to a request that came to nothing has to say in its headers."""
+    return {**retry_after(error.status), **error.response_headers}
 
 
 def retry_after(status: int) -> dict[str, str]:

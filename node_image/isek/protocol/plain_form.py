@@ -14,7 +14,17 @@ from isek.trace import TRACE_KEY, Trace
 
 _REFUSALS = frozenset({"AgentNotFound", "Draining", "TooManyTasks"})
 """Said before anything has happened: another replica may be asked."""
-_CALL_ERRORS = _REFUSALS | {"AgentUnreachable", "AnswerTooLarge", "BodyTooLarge", "CallDepthExceeded", "InvalidRequest"}
+_CALL_ERRORS = _REFUSALS | {
+    "AccessUnavailable",
+    "AgentUnreachable",
+    "AnswerTooLarge",
+    "BodyTooLarge",
+    "CallDepthExceeded",
+    "Forbidden",
+    "InvalidRequest",
+    "RateLimited",
+    "Unauthorized",
+}
 
 
 def request_body(sender_node_id: str, message: str, context: CallContext) -> bytes:
@@ -28,8 +38,10 @@ def request_body(sender_node_id: str, message: str, context: CallContext) -> byt
 
 
 def request_headers(context: CallContext) -> dict[str, str]:
-    """What travels with a call whenever it is told: depth and trace."""
+    """What travels with a call whenever it is told: depth and trace, and who asks."""
+    said_by = {} if context.caller is None else {headers.CALLER: context.caller}
     return {
+        **said_by,
         "Content-Type": "application/json",
         headers.CALL_DEPTH: str(context.depth),
         headers.TRACEPARENT: child_of(context.traceparent),

@@ -115,6 +115,10 @@ class Registry:
         """Nodes that hosted ``<agent>.<namespace>`` until a few minutes ago; the last few hundred only."""
         return self._view.lately_at(address)
 
+    def of_peer(self, peer_id: str) -> tuple[NodeRecord, ...]:
+        """The nodes that have this libp2p peer id."""
+        return self._view.of_peer(peer_id)
+
     def addresses(self) -> list[str]:
         """The addresses of all agents in the mesh, sorted."""
         return self._view.addresses()

@@ -52,6 +52,10 @@ class View:
         """The node of that id, if it is there."""
         return next(iter(self._index.get(f"node:{node_id}", {}).values()), None)
 
+    def of_peer(self, peer_id: str) -> tuple[NodeRecord, ...]:
+        """The nodes that have this libp2p peer id."""
+        return tuple(self._index.get(f"peer:{peer_id}", {}).values())
+
     def addresses(self) -> list[str]:
         """All agents' addresses."""
         return sorted(name.removeprefix("agent:") for name in self._index if name.startswith("agent:"))

@@ -7,7 +7,9 @@ from typing import Any
 import pytest
 import schemathesis
 from hypothesis import HealthCheck, given, settings
+from isek.node.access import Gate
 from isek.node.app import create_app
+from isek.node.caller import SharedToken
 from isek.node.cards import Cards
 from isek.node.chat_form import ChatRequest
 from isek.node.host import Host
@@ -46,7 +48,8 @@ async def described(node: NodeProcess) -> dict[str, Any]:
     key = CardKey()
     membership = Membership(node.settings, registry, host, None, metrics, card_key=key.public)
     cards = Cards(host, membership, CardReader(registry, None), node.settings, key)
-    app = create_app(node.settings, host, membership, metrics, cards)
+    gate = Gate(node.settings, SharedToken(None), membership.of_peer)
+    app = create_app(node.settings, host, membership, metrics, gate=gate, cards=cards)
     await registry.close()
     description = app.openapi()
     name = {"name": "name", "in": "path", "required": True, "schema": {"type": "string"}}
