@@ -2,7 +2,7 @@
 (``isek.protocol``)."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
@@ -78,6 +78,8 @@ class CallContext:
     """Carries what the run asks by address; None: a script, which is in no mesh."""
     on_event: Callable[[Event], None] | None = None
     """Is told of each step as it happens; with it, models are asked to answer piece by piece."""
+    reader: Callable[[], Awaitable[None]] | None = None
+    """Returns once whoever reads what ``on_event`` is told is not far behind."""
     observe: Callable[[Event], None] | None = None
     """Is told of each step, too; it changes nothing."""
 
@@ -87,6 +89,11 @@ class CallContext:
             self.on_event(event)
         if self.observe is not None:
             self.observe(event)
+
+    async def keep_pace(self) -> None:
+        """Wait for whoever reads along: to be called between the pieces of an answer that may be long."""
+        if self.reader is not None:
+            await self.reader()
 
     def remaining_seconds(self) -> float:
         """Seconds until the deadline, never below 0."""

@@ -116,6 +116,7 @@ class Loop:
                 raise _nonsense(model, piece)
             elif not self._reviewed:
                 self._context.tell(TextDelta(self._setup.name, piece))
+                await self._context.keep_pace()
         if reply is None:
             raise ModelUnavailable("the model's answer broke off", hint="ask again")
         return reply

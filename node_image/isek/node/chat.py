@@ -3,14 +3,15 @@
 import json
 import time
 import uuid
+from collections import deque
 from collections.abc import AsyncGenerator, Awaitable, Callable
-from contextlib import aclosing, suppress
+from contextlib import aclosing
 from dataclasses import replace
 from typing import Any
 
-from starlette.requests import ClientDisconnect, Request
-from starlette.responses import JSONResponse, Response, StreamingResponse
-from starlette.types import Receive, Scope, Send
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.types import Receive
 
 from isek.asking import Answer, CallContext
 from isek.errors import CallError, IsekError
@@ -21,10 +22,14 @@ from isek.node.chat_form import EXTENSION, error_body, read_chat_request, step_b
 from isek.node.endpoint import Endpoint, parse_json, while_connected
 from isek.node.host import Host
 from isek.node.hosted import Hosted
+from isek.node.line_stream import LineStream
 from isek.protocol import headers
 from isek.streaming import events_of
 
 Json = dict[str, Any]
+
+TAIL_LENGTH = 1024 * 1024
+"""Characters of a streamed answer by which it is known again at its end."""
 
 
 class ChatEndpoint(Endpoint):
@@ -51,7 +56,7 @@ class ChatEndpoint(Endpoint):
         include_usage = asked.stream_options is not None and asked.stream_options.include_usage
         chunks = completion.chunks(include_usage=include_usage)
         first = await while_connected(receive, anext(chunks))  # raises what keeps the run from beginning
-        return _EventStream(first, chunks)
+        return LineStream(_lines(first, chunks), chunks, "text/event-stream", beat=": \n\n")
 
     def _failure(self, error: IsekError) -> Response:
         again = isinstance(error, CallError) and error.retryable  # else a client would run the agent a second time
@@ -134,7 +139,7 @@ class _Completion:
         async def respond(context: CallContext) -> None:
             answers.append(await self._answer(context))
 
-        text, begun = "", False
+        told, begun = _Tail(), False
         try:
             async with aclosing(events_of(respond, self._context)) as events:
                 async for event in events:
@@ -145,7 +150,7 @@ class _Completion:
                     if not isinstance(event, TextDelta):
                         yield self._chunk({}, extension=step_body(event))
                     elif event.agent == self._hosted.runner.name:
-                        text += event.text
+                        told.add(event.text)
                         yield self._chunk({"content": event.text})
         except IsekError as error:
             if not begun:
@@ -153,7 +158,7 @@ class _Completion:
             yield error_body(error)
             return
         [answer] = answers
-        if not text.endswith(answer.text):  # a team's answer is its members', who speak for themselves
+        if not told.ends_with(answer.text):  # a team's answer is its members', who speak for themselves
             yield self._chunk({"content": answer.text})
         yield self._chunk({}, finish_reason="stop", extension=_trace(answer))
         if include_usage:
@@ -170,23 +175,29 @@ class _Completion:
         return chunk if extension is None else chunk | {EXTENSION: extension}
 
 
-class _EventStream(StreamingResponse):
-    """Chunks as server-sent events, ``[DONE]`` the last. The run ends when the caller goes away."""
+class _Tail:
+    """The end of what was said; a stream has no bound."""
 
-    def __init__(self, first: Json, rest: AsyncGenerator[Json]) -> None:
-        super().__init__(self._lines(first), media_type="text/event-stream", headers={"Cache-Control": "no-store"})
-        self._rest = rest
+    def __init__(self) -> None:
+        self._pieces: deque[str] = deque()
+        self._length = 0
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        with suppress(ClientDisconnect):
-            async with aclosing(self._rest):
-                await while_connected(receive, self.stream_response(send))
+    def add(self, piece: str) -> None:
+        self._pieces.append(piece)
+        self._length += len(piece)
+        while self._length - len(self._pieces[0]) >= TAIL_LENGTH:
+            self._length -= len(self._pieces.popleft())
 
-    async def _lines(self, first: Json) -> AsyncGenerator[str]:
-        yield _line(first)
-        async for chunk in self._rest:
-            yield _line(chunk)
-        yield "data: [DONE]\n\n"
+    def ends_with(self, text: str) -> bool:
+        return "".join(self._pieces).endswith(text[-TAIL_LENGTH:])
+
+
+async def _lines(first: Json, rest: AsyncGenerator[Json]) -> AsyncGenerator[str]:
+    """Chunks as server-sent events, ``[DONE]`` the last."""
+    yield _line(first)
+    async for chunk in rest:
+        yield _line(chunk)
+    yield "data: [DONE]\n\n"
 
 
 def _line(chunk: Json) -> str:

@@ -139,7 +139,8 @@ class _Told:
         self._first: CallContext | None = context
         self._waiting = 0
         self._last_left: asyncio.TimerHandle | None = None
-        observed = context if context.on_event is None else replace(context, on_event=self._tell)
+        tell = None if context.on_event is None else self._tell
+        observed = replace(context, on_event=tell, reader=self._keep_pace)
         self.running = asyncio.create_task(self._run(run, observed), name="call")
 
     async def outcome_for(self, context: CallContext, *, patient: bool) -> Answer:
@@ -175,6 +176,10 @@ class _Told:
     def _tell(self, event: Event) -> None:
         if self._first is not None and self._first.on_event is not None:
             self._first.on_event(event)
+
+    async def _keep_pace(self) -> None:
+        if self._first is not None:
+            await self._first.keep_pace()
 
 
 def _cancelled() -> CallError:
