@@ -2,9 +2,8 @@
 
 import { isIPv6 } from 'node:net'
 import { networkInterfaces } from 'node:os'
-import type { Connection, Libp2p, PrivateKey } from '@libp2p/interface'
+import type { Connection, ConnectionProtector, Libp2p, PrivateKey } from '@libp2p/interface'
 import { noise } from '@libp2p/noise'
-import { preSharedKey } from '@libp2p/pnet'
 import { tcp } from '@libp2p/tcp'
 import { yamux } from '@libp2p/yamux'
 import { createLibp2p, type Libp2pOptions } from 'libp2p'
@@ -26,7 +25,8 @@ export interface HostInit {
   /** None: all addresses, over IPv4 and IPv6. */
   listenHost: string | undefined
   listenPort: number
-  privateNetworkKey: Uint8Array | undefined
+  /** None: whoever reaches the port may connect. */
+  protector: (() => ConnectionProtector) | undefined
   /** Asked for each connection that comes in. */
   refuseConnections: () => boolean
 }
@@ -41,8 +41,7 @@ export async function createHost(init: HostInit): Promise<Libp2p> {
 }
 
 /** What hosts of a mesh have in common: who may connect, how it is encrypted, and the limits. */
-export function hostOptions(init: Pick<HostInit, 'privateKey' | 'privateNetworkKey' | 'refuseConnections'>) {
-  const key = init.privateNetworkKey
+export function hostOptions(init: Pick<HostInit, 'privateKey' | 'protector' | 'refuseConnections'>) {
   return {
     start: false,
     privateKey: init.privateKey,
@@ -58,7 +57,7 @@ export function hostOptions(init: Pick<HostInit, 'privateKey' | 'privateNetworkK
         }
       })
     ],
-    ...(key === undefined ? {} : { connectionProtector: preSharedKey({ psk: key }) }),
+    ...(init.protector === undefined ? {} : { connectionProtector: init.protector }),
     connectionGater: { denyInboundConnection: init.refuseConnections },
     connectionManager: {
       // 300 would make a hub of a larger mesh close and dial for ever; beyond this, unused ones are closed

@@ -10,9 +10,17 @@ import type { PeerCaller } from './peer-caller.ts'
 /** Longer than HTTP clients keep idle connections, so that it is never this side that closes one just being used. */
 const IDLE_CONNECTION_MS = 75_000
 
+/** What the node has to know of its sidecar. */
+export interface Context {
+  peer_id: string
+  p2p_address: string
+  /** Fingerprints of the private network keys that are accepted, the one that is dialled with first; none: whoever comes. */
+  network_keys: readonly string[]
+}
+
 export interface LocalApiInit {
   caller: PeerCaller
-  context: { peer_id: string; p2p_address: string }
+  context: () => Context
   isAuthorized: (authorization: string | undefined) => boolean
   calls: Calls
   log: Log
@@ -26,7 +34,7 @@ export function createLocalApi({ caller, context, isAuthorized, calls, log }: Lo
     const url = new URL(incoming.url ?? '/', 'http://127.0.0.1')
     const endpoint = `${incoming.method} ${url.pathname}`
     if (endpoint === 'GET /p2p_context') {
-      sendJson(outgoing, 200, context)
+      sendJson(outgoing, 200, context())
     } else if (endpoint === 'POST /call_peer') {
       await callPeer(url.searchParams, incoming, outgoing)
     } else {

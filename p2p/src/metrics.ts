@@ -18,10 +18,25 @@ export interface Exposition {
   body: string
 }
 
+/** Notes a connection that was refused, and why. */
+export type Refused = (reason: 'PrivateNetworkKey') => void
+
+/** Connections that were refused, counted from before there is a host that has metrics. */
+export function refusals(): { refused: Refused; counter: Counter } {
+  const counter = new Counter({
+    name: 'isek_p2p_refused_connections_total',
+    help: 'Connections refused before a call came, by reason: PrivateNetworkKey (none that is accepted).',
+    labelNames: ['reason'],
+    registers: []
+  })
+  return { refused: (reason) => counter.inc({ reason }), counter }
+}
+
 /** What tells of the process and its connections, for sidecars and relays alike. */
-export function hostMetrics(libp2p: Libp2p): Registry {
+export function hostMetrics(libp2p: Libp2p, refusedConnections: Counter): Registry {
   const registry = new Registry()
   const registers = [registry]
+  registry.registerMetric(refusedConnections)
   collectDefaultMetrics({ register: registry })
   new Gauge({
     name: 'isek_p2p_connections',
@@ -50,8 +65,8 @@ export async function expose(registry: Registry): Promise<Exposition> {
   return { contentType: registry.contentType, body: await registry.metrics() }
 }
 
-export function createMetrics(libp2p: Libp2p): Metrics {
-  const registry = hostMetrics(libp2p)
+export function createMetrics(libp2p: Libp2p, refusedConnections: Counter): Metrics {
+  const registry = hostMetrics(libp2p, refusedConnections)
   const registers = [registry]
   const calls = new Counter({
     name: 'isek_p2p_calls_total',

@@ -10,6 +10,7 @@ import { timeoutOf } from './headers.ts'
 import { HTTP_PROTOCOL, MAX_STREAMS } from './libp2p.ts'
 import { checkPath } from './paths.ts'
 import { parsePeerAddress } from './peer-address.ts'
+import type { PrivateNetwork } from './private-network.ts'
 import { StreamSocket } from './stream-socket.ts'
 
 /** Idle streams are kept so briefly that one taken from the pool is alive; a new one proves by its handshake that the peer is. */
@@ -28,12 +29,21 @@ export interface PeerCaller {
    * @throws SidecarError BadAddress, InvalidRequest, PathNotAllowed; all else is answered
    */
   call(query: URLSearchParams, incoming: IncomingMessage, outgoing: ServerResponse): Promise<Outcome>
+  /** Keeps no idle streams on a connection that is not to be used any more. */
+  leave(connection: Connection): void
   /** Closes the idle streams. */
   stop(): void
 }
 
-export function createPeerCaller({ libp2p }: { libp2p: Libp2p }): PeerCaller {
-  const agent = new StreamAgent(libp2p)
+export interface PeerCallerInit {
+  libp2p: Libp2p
+  /** None: connections have no key. */
+  network: PrivateNetwork | undefined
+}
+
+export function createPeerCaller({ libp2p, network }: PeerCallerInit): PeerCaller {
+  const isFormer = network?.isFormer ?? (() => false)
+  const agent = new StreamAgent(libp2p, isFormer)
   const self = libp2p.peerId.toString()
 
   return {
@@ -66,6 +76,7 @@ export function createPeerCaller({ libp2p }: { libp2p: Libp2p }): PeerCaller {
         unanswered: (error, delivered) => unreachable(peerId, error, delivered)
       })
     },
+    leave: (connection) => agent.leave(connection),
     stop: () => agent.destroy()
   }
 }
@@ -76,18 +87,35 @@ interface PeerRequestOptions extends RequestOptions {
   dialSignal: AbortSignal
 }
 
+type IsFormer = (connection: Connection) => boolean
+
 /** An HTTP agent whose sockets are streams to peers. */
 class StreamAgent extends Agent {
   readonly #libp2p: Libp2p
+  readonly #isFormer: IsFormer
 
-  constructor(libp2p: Libp2p) {
+  constructor(libp2p: Libp2p, isFormer: IsFormer) {
     super({ keepAlive: true, maxSockets: MAX_STREAMS, maxFreeSockets: IDLE_STREAMS, timeout: IDLE_STREAM_MS, scheduling: 'lifo' })
     this.#libp2p = libp2p
+    this.#isFormer = isFormer
+  }
+
+  leave(connection: Connection): void {
+    for (const socket of Object.values(this.freeSockets).flatMap((sockets) => sockets ?? [])) {
+      if ((socket as unknown as StreamSocket).connection === connection) {
+        socket.destroy()
+      }
+    }
+  }
+
+  override keepSocketAlive(socket: Duplex): boolean {
+    // that it returns whether to keep it is missing in @types/node
+    return !this.#isFormer((socket as StreamSocket).connection) && (super.keepSocketAlive(socket) as unknown as boolean)
   }
 
   override createConnection(options: ClientRequestArgs, callback: (error: Error | null, socket: Duplex) => void): undefined {
     const { multiaddr, dialSignal } = options as PeerRequestOptions
-    openStream(this.#libp2p, multiaddr, dialSignal).then(
+    openStream(this.#libp2p, this.#isFormer, multiaddr, dialSignal).then(
       (socket) => callback(null, socket),
       (error) => callback(error, undefined as never)
     )
@@ -95,9 +123,9 @@ class StreamAgent extends Agent {
 }
 
 /** Opens a stream on the connection there is; where that proves dead, once more on a new one: nothing was sent yet. */
-async function openStream(libp2p: Libp2p, address: Multiaddr, signal: AbortSignal): Promise<StreamSocket> {
+async function openStream(libp2p: Libp2p, isFormer: IsFormer, address: Multiaddr, signal: AbortSignal): Promise<StreamSocket> {
   const begun = Date.now()
-  const connection = await libp2p.dial(address, { signal })
+  const connection = await connect(libp2p, isFormer, address, signal)
   try {
     return new StreamSocket(await newStream(connection, signal), connection)
   } catch (error) {
@@ -109,6 +137,16 @@ async function openStream(libp2p: Libp2p, address: Multiaddr, signal: AbortSigna
     const fresh = await libp2p.dial(address, { signal })
     return new StreamSocket(await newStream(fresh, signal), fresh)
   }
+}
+
+/** The connection there is, or a new one; also where the one there is was opened with a former key. */
+async function connect(libp2p: Libp2p, isFormer: IsFormer, address: Multiaddr, signal: AbortSignal): Promise<Connection> {
+  const connection = await libp2p.dial(address, { signal })
+  if (!isFormer(connection)) {
+    return connection
+  }
+  const present = libp2p.getConnections(connection.remotePeer).find((each) => each.status === 'open' && !isFormer(each))
+  return present ?? (await libp2p.dial(address, { signal, force: true }))
 }
 
 async function newStream(connection: Connection, signal: AbortSignal): Promise<Stream> {

@@ -11,6 +11,7 @@ import { timeoutOf } from './headers.ts'
 import { closeConnection, HTTP_PROTOCOL, MAX_STREAMS } from './libp2p.ts'
 import type { Log } from './log.ts'
 import { checkPath } from './paths.ts'
+import type { PrivateNetwork } from './private-network.ts'
 import { StreamSocket } from './stream-socket.ts'
 
 /** The caller closes idle streams first (after 10 s): one that this side closes could be in use again. */
@@ -20,6 +21,8 @@ const IDLE_NODE_CONNECTION_MS = 4_000
 
 export interface PeerServerInit {
   libp2p: Libp2p
+  /** None: connections have no key. */
+  network: PrivateNetwork | undefined
   gate: Gate
   nodeUrl: URL
   token: string
@@ -32,7 +35,7 @@ export interface PeerServer {
   stop(): void
 }
 
-export function createPeerServer({ libp2p, gate, nodeUrl, token, calls, log }: PeerServerInit): PeerServer {
+export function createPeerServer({ libp2p, network, gate, nodeUrl, token, calls, log }: PeerServerInit): PeerServer {
   const toNode = new Agent({ keepAlive: true, maxFreeSockets: MAX_STREAMS, timeout: IDLE_NODE_CONNECTION_MS, scheduling: 'lifo' })
   const server = createServer({ keepAliveTimeout: IDLE_STREAM_MS }, (incoming, outgoing) => {
     serve(incoming, outgoing).catch((error) => log.error('serving a peer failed', { reason: reasonOf(error) }))
@@ -46,6 +49,9 @@ export function createPeerServer({ libp2p, gate, nodeUrl, token, calls, log }: P
     try {
       if (calls.draining) {
         throw new SidecarError('PeerUnreachable', 'the peer is shutting down', 'try another replica', 'No')
+      }
+      if (network?.accepts(connection) === false) {
+        throw formerKey(peerId)
       }
       await gate.admit(connection)
       const path = incoming.url ?? ''
@@ -93,6 +99,14 @@ export function createPeerServer({ libp2p, gate, nodeUrl, token, calls, log }: P
       toNode.destroy()
     }
   }
+}
+
+function formerKey(peerId: string): SidecarError {
+  return new SidecarError(
+    'PeerRefused',
+    `the connection of peer ${peerId} was opened with a private network key that is not accepted any more`,
+    'both must have the same private network key; connect again with the present one'
+  )
 }
 
 function nodeUnavailable(error: Error, delivered: Delivered): SidecarError {

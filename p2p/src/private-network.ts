@@ -1,29 +1,96 @@
-/** The private network key: only its holders can speak to each other. */
+/** The private network: who may connect at all, and which key each connection was opened with. */
 
-import { reasonOf, StartError } from './errors.ts'
-import { readIfPresent } from './state-file.ts'
+import type { Connection, ConnectionProtector, Libp2p } from '@libp2p/interface'
+import { closeConnection } from './libp2p.ts'
+import type { Refused } from './metrics.ts'
+import type { NetworkKey, NetworkKeys } from './network-keys.ts'
+import { createProtector } from './protector.ts'
 
-/** The file format of libp2p's specs/pnet/Private-Networks-PSK-V1; others that are accepted may follow the key that is used. */
-const FORMAT = /^\/key\/swarm\/psk\/1\.0\.0\/\s+\/base16\/\s+([0-9a-f]{64})\s*(?:$|\/)/i
+/** As long as most calls may take: so long those that run may go on over a connection whose key is not accepted any more. */
+const GRACE_MS = 300_000
+/** Between two looks at whether a connection that nobody is to use is idle. */
+const LOOK_MS = 1_000
 
-/**
- * Reads a swarm key file.
- *
- * @throws StartError
- */
-export async function readPrivateNetworkKey(path: string): Promise<Uint8Array> {
-  const content = await readIfPresent(path).catch((error) => {
-    throw new StartError(`ISEK_P2P_PRIVATE_NETWORK_KEY_FILE: ${reasonOf(error)}`)
+export interface PrivateNetwork {
+  readonly protector: () => ConnectionProtector
+  /** Of the keys that are accepted; the first is dialled with. */
+  readonly fingerprints: readonly string[]
+  /** Whether calls may come in over the connection. */
+  accepts(connection: Connection): boolean
+  /** Whether calls are to go out over a new one in its place. */
+  isFormer(connection: Connection): boolean
+  /** Closes, from now on, connections with former keys once nothing runs on them; `leave` is told of each before. */
+  retire(libp2p: Libp2p, leave: (connection: Connection) => void): void
+  stop(): void
+}
+
+export function createPrivateNetwork(keys: NetworkKeys, refused: Refused): PrivateNetwork {
+  /** By their timeline: the one object that what libp2p protects and the connection that comes of it have in common. */
+  const openedWith = new WeakMap<object, NetworkKey>()
+  /** Keys that were dialled with before and may still be accepted. */
+  const former = new Set<string>()
+  const timers = new Set<NodeJS.Timeout>()
+  let [dialledWith] = keys.accepted as [NetworkKey]
+
+  keys.onChange(() => {
+    former.add(dialledWith.fingerprint)
+    ;[dialledWith] = keys.accepted as [NetworkKey]
+    former.delete(dialledWith.fingerprint)
   })
-  if (content === undefined) {
-    throw new StartError(`ISEK_P2P_PRIVATE_NETWORK_KEY_FILE is ${JSON.stringify(path)}, which does not exist; name a swarm key file`)
+
+  function fingerprintOf(connection: Connection): string | undefined {
+    return openedWith.get(connection.timeline)?.fingerprint
   }
-  const digits = FORMAT.exec(content.toString('ascii'))?.[1]
-  if (digits === undefined) {
-    throw new StartError(
-      `ISEK_P2P_PRIVATE_NETWORK_KEY_FILE: ${path} is no swarm key; it needs the lines /key/swarm/psk/1.0.0/, /base16/ and 64 hex digits`
-    )
+
+  const network: PrivateNetwork = {
+    protector: createProtector({
+      keys,
+      opened: (connection, key) => void openedWith.set(connection.timeline, key),
+      refused: () => refused('PrivateNetworkKey')
+    }),
+    get fingerprints() {
+      return keys.accepted.map(({ fingerprint }) => fingerprint)
+    },
+    accepts(connection) {
+      const fingerprint = fingerprintOf(connection)
+      return keys.accepted.some((key) => key.fingerprint === fingerprint)
+    },
+    isFormer(connection) {
+      return !network.accepts(connection) || former.has(fingerprintOf(connection) as string)
+    },
+    retire(libp2p, leave) {
+      keys.onChange(() => {
+        for (const connection of libp2p.getConnections().filter(network.isFormer)) {
+          leave(connection)
+          void closeOnceIdle(connection)
+        }
+      })
+    },
+    stop() {
+      for (const timer of timers) {
+        clearTimeout(timer)
+      }
+      keys.stop()
+    }
   }
-  // written anew: libp2p takes plain line feeds only
-  return Buffer.from(`/key/swarm/psk/1.0.0/\n/base16/\n${digits}`)
+
+  async function closeOnceIdle(connection: Connection): Promise<void> {
+    const end = network.accepts(connection) ? Number.POSITIVE_INFINITY : performance.now() + GRACE_MS
+    while (connection.status === 'open' && connection.streams.length > 0 && performance.now() < end) {
+      await pause()
+    }
+    await closeConnection(connection)
+  }
+
+  async function pause(): Promise<void> {
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(() => {
+        timers.delete(timer)
+        resolve()
+      }, LOOK_MS).unref()
+      timers.add(timer)
+    })
+  }
+
+  return network
 }

@@ -9,8 +9,9 @@ import { readIdentity } from './identity.ts'
 import { hostOptions, listenAddresses } from './libp2p.ts'
 import { listen, naming } from './listen.ts'
 import type { Log } from './log.ts'
-import { expose, hostMetrics } from './metrics.ts'
-import { readPrivateNetworkKey } from './private-network.ts'
+import { expose, hostMetrics, refusals } from './metrics.ts'
+import { loadNetworkKeys } from './network-keys.ts'
+import { createPrivateNetwork } from './private-network.ts'
 import { MAX_CONNECTIONS } from './relay-limits.ts'
 import { relayCounters } from './relay-metrics.ts'
 import { relayServer } from './relay-server.ts'
@@ -28,14 +29,16 @@ export interface Relay {
 /** @throws StartError */
 export async function startRelay(settings: RelaySettings, log: Log): Promise<Relay> {
   const privateKey = await readIdentity(settings.identityFile)
-  const privateNetworkKey = settings.privateNetworkKeyFile && (await readPrivateNetworkKey(settings.privateNetworkKeyFile))
-  if (!privateNetworkKey) {
+  const { refused, counter } = refusals()
+  const keyFile = settings.privateNetworkKeyFile
+  const network = keyFile === undefined ? undefined : createPrivateNetwork(await loadNetworkKeys(keyFile, log), refused)
+  if (network === undefined) {
     log.warning('no private network: set ISEK_P2P_PRIVATE_NETWORK_KEY_FILE so that only holders of its key can use this relay')
   }
 
   let stopping = false
   const counters = relayCounters()
-  const common = hostOptions({ privateKey, privateNetworkKey: privateNetworkKey || undefined, refuseConnections: () => stopping })
+  const common = hostOptions({ privateKey, protector: network?.protector, refuseConnections: () => stopping })
   const libp2p = await createLibp2p({
     ...common,
     addresses: {
@@ -50,7 +53,7 @@ export async function startRelay(settings: RelaySettings, log: Log): Promise<Rel
     // by the time of a ping its peers choose among relays: each of them may send one while another is on its way
     services: { ping: ping({ maxInboundStreams: 4 }), relay: relayServer(counters) }
   })
-  const metrics = hostMetrics(libp2p)
+  const metrics = hostMetrics(libp2p, counter)
   counters.register(metrics, libp2p.services.relay)
 
   await naming('ISEK_P2P_LISTEN_PORT or ISEK_P2P_WEBSOCKET_PORT', async () => libp2p.start())
@@ -67,6 +70,7 @@ export async function startRelay(settings: RelaySettings, log: Log): Promise<Rel
     async stop() {
       stopping = true
       log.info('stopping')
+      network?.stop()
       await libp2p.stop()
       health.close()
       health.closeAllConnections()

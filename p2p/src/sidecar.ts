@@ -9,10 +9,11 @@ import { createHost, peerAddress } from './libp2p.ts'
 import { listen, naming } from './listen.ts'
 import { createLocalApi } from './local-api.ts'
 import type { Log } from './log.ts'
-import { createMetrics } from './metrics.ts'
+import { createMetrics, refusals } from './metrics.ts'
+import { loadNetworkKeys } from './network-keys.ts'
 import { createPeerCaller } from './peer-caller.ts'
 import { createPeerServer } from './peer-server.ts'
-import { readPrivateNetworkKey } from './private-network.ts'
+import { createPrivateNetwork } from './private-network.ts'
 import type { Settings } from './settings.ts'
 import { writeAtomically } from './state-file.ts'
 import { createTokenCheck, loadToken } from './token.ts'
@@ -38,8 +39,10 @@ export interface Sidecar {
 export async function startSidecar(settings: Settings, log: Log): Promise<Sidecar> {
   const token = await loadToken(settings.stateDir)
   const privateKey = await loadIdentity(settings.stateDir)
-  const privateNetworkKey = settings.privateNetworkKeyFile && (await readPrivateNetworkKey(settings.privateNetworkKeyFile))
-  if (!privateNetworkKey) {
+  const { refused, counter } = refusals()
+  const keyFile = settings.privateNetworkKeyFile
+  const network = keyFile === undefined ? undefined : createPrivateNetwork(await loadNetworkKeys(keyFile, log), refused)
+  if (network === undefined) {
     log.warning('no private network: set ISEK_P2P_PRIVATE_NETWORK_KEY_FILE so that only holders of its key can connect')
   }
 
@@ -48,19 +51,27 @@ export async function startSidecar(settings: Settings, log: Log): Promise<Sideca
     privateKey,
     listenHost: settings.listenHost,
     listenPort: settings.listenPort,
-    privateNetworkKey: privateNetworkKey || undefined,
+    protector: network?.protector,
     refuseConnections: () => refuseConnections
   })
-  const metrics = createMetrics(libp2p)
+  const metrics = createMetrics(libp2p, counter)
   const calls = createCalls(metrics)
   const gate = createGate({ nodeUrl: settings.nodeUrl, token, asked: metrics.gateAsked })
-  const server = createPeerServer({ libp2p, gate, nodeUrl: settings.nodeUrl, token, calls, log })
-  const caller = createPeerCaller({ libp2p })
+  const server = createPeerServer({ libp2p, network, gate, nodeUrl: settings.nodeUrl, token, calls, log })
+  const caller = createPeerCaller({ libp2p, network })
+
+  network?.retire(libp2p, caller.leave)
 
   await server.start()
   await naming('ISEK_P2P_LISTEN_PORT', async () => libp2p.start())
   const context = { peer_id: libp2p.peerId.toString(), p2p_address: peerAddress(libp2p, settings.announceHost) }
-  const api = createLocalApi({ caller, context, isAuthorized: createTokenCheck(token), calls, log })
+  const api = createLocalApi({
+    caller,
+    context: () => ({ ...context, network_keys: network?.fingerprints ?? [] }),
+    isAuthorized: createTokenCheck(token),
+    calls,
+    log
+  })
   const health = createHealth({ ready: () => libp2p.status === 'started' && !calls.draining, expose: metrics.expose })
   const endpoints: Endpoints = {
     api: await listen('ISEK_P2P_API_PORT', api, settings.apiPort, '127.0.0.1'),
@@ -78,6 +89,7 @@ export async function startSidecar(settings: Settings, log: Log): Promise<Sideca
       if (!(await calls.drain(DRAIN_MS))) {
         log.warning('calls still running are cut off', { afterSeconds: DRAIN_MS / 1000 })
       }
+      network?.stop()
       caller.stop()
       server.stop()
       for (const open of [api, health]) {

@@ -315,7 +315,8 @@ test('the local API answers only to the token', async (t) => {
   assert.equal((await errorOf(await near.call(near.p2p_address, { headers: { authorization: 'Bearer no' } }))).code, 'Unauthorized')
   assert.deepEqual(await (await context({ authorization: `Bearer ${near.token}` })).json(), {
     peer_id: near.peer_id,
-    p2p_address: near.p2p_address
+    p2p_address: near.p2p_address,
+    network_keys: []
   })
 })
 

@@ -17,7 +17,7 @@ async function startStranger(t: TestContext, far: Peer): Promise<{ peerId: strin
     privateKey: await generateKeyPair('Ed25519'),
     listenHost: '127.0.0.1',
     listenPort: 0,
-    privateNetworkKey: undefined,
+    protector: undefined,
     refuseConnections: () => false
   })
   await host.start()

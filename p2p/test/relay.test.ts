@@ -5,6 +5,7 @@ import { circuitRelayTransport } from '@libp2p/circuit-relay-v2'
 import { generateKeyPair } from '@libp2p/crypto/keys'
 import { identify } from '@libp2p/identify'
 import type { Libp2p, Stream } from '@libp2p/interface'
+import { preSharedKey } from '@libp2p/pnet'
 import { tcp } from '@libp2p/tcp'
 import { pbStream } from '@libp2p/utils'
 import { webSockets } from '@libp2p/websockets'
@@ -12,7 +13,6 @@ import { multiaddr } from '@multiformats/multiaddr'
 import { createLibp2p } from 'libp2p'
 import { HOP_PROTOCOL, HopType, hop, type Message, STOP_PROTOCOL, Status, StopType, stop } from '../src/circuit-messages.ts'
 import { hostOptions } from '../src/libp2p.ts'
-import { readPrivateNetworkKey } from '../src/private-network.ts'
 import { createAllowance } from '../src/splice.ts'
 import { privateNetworkKey } from './support/mesh.ts'
 import { run } from './support/process.ts'
@@ -26,7 +26,7 @@ async function startHost(t: TestContext, { relay, keyFile }: { relay?: string; k
   const host = await createLibp2p({
     ...hostOptions({
       privateKey: await generateKeyPair('Ed25519'),
-      privateNetworkKey: keyFile === undefined ? undefined : await readPrivateNetworkKey(keyFile),
+      protector: keyFile === undefined ? undefined : preSharedKey({ psk: await readFile(keyFile) }),
       refuseConnections: () => false
     }),
     addresses: { listen: relay === undefined ? [] : [`${relay}/p2p-circuit`] },

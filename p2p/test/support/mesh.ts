@@ -69,9 +69,15 @@ export async function temporaryDirectory(t: TestContext): Promise<string> {
   return path
 }
 
-export async function privateNetworkKey(t: TestContext): Promise<string> {
+/** A new private network key, as it stands in a file. */
+export function swarmKey(): string {
+  return `/key/swarm/psk/1.0.0/\n/base16/\n${randomBytes(32).toString('hex')}\n`
+}
+
+/** A file with these keys, or with a new one. */
+export async function privateNetworkKey(t: TestContext, ...keys: string[]): Promise<string> {
   const path = join(await temporaryDirectory(t), 'private-network.key')
-  await writeFile(path, `/key/swarm/psk/1.0.0/\n/base16/\n${randomBytes(32).toString('hex')}\n`)
+  await writeFile(path, keys.join('') || swarmKey())
   return path
 }
 

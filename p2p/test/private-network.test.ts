@@ -1,0 +1,161 @@
+import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { readFile, writeFile } from 'node:fs/promises'
+import { connect, type Socket } from 'node:net'
+import { type TestContext, test } from 'node:test'
+import { generateKeyPair } from '@libp2p/crypto/keys'
+import { preSharedKey } from '@libp2p/pnet'
+import { multiaddr } from '@multiformats/multiaddr'
+import { createHost, HTTP_PROTOCOL } from '../src/libp2p.ts'
+import { parseNetworkKeys } from '../src/network-keys.ts'
+import { errorOf, type Peer, privateNetworkKey, startNode, startPair, startPeer, swarmKey } from './support/mesh.ts'
+import { until } from './support/until.ts'
+
+const [OLD, NEW] = [swarmKey(), swarmKey()]
+
+async function startWithKeys(t: TestContext, nodeUrl: string, ...keys: string[]): Promise<Peer & { keyFile: string }> {
+  const keyFile = await privateNetworkKey(t, ...keys)
+  return { ...(await startPeer(t, nodeUrl, { ISEK_P2P_PRIVATE_NETWORK_KEY_FILE: keyFile })), keyFile }
+}
+
+/** A host that protects its connections with libp2p's own implementation. */
+async function startOriginal(t: TestContext, key: string): Promise<Awaited<ReturnType<typeof createHost>>> {
+  const host = await createHost({
+    privateKey: await generateKeyPair('Ed25519'),
+    listenHost: '127.0.0.1',
+    listenPort: 0,
+    protector: preSharedKey({ psk: Buffer.from(key.trimEnd()) }),
+    refuseConnections: () => false
+  })
+  await host.start()
+  t.after(() => host.stop())
+  return host
+}
+
+async function closed(socket: Socket): Promise<void> {
+  await new Promise((resolve) => socket.once('close', resolve))
+}
+
+async function acceptedBy(peer: Peer): Promise<string[]> {
+  const answer = await fetch(`${peer.api}/p2p_context`, { headers: { authorization: `Bearer ${peer.token}` } })
+  return ((await answer.json()) as { network_keys: string[] }).network_keys
+}
+
+async function giveKeys(peers: Array<Peer & { keyFile: string }>, ...keys: string[]): Promise<void> {
+  const wanted = parseNetworkKeys(keys.join('')).map(({ fingerprint }) => fingerprint)
+  for (const peer of peers) {
+    await writeFile(peer.keyFile, keys.join(''))
+    await until('the keys are taken up', async () => JSON.stringify(await acceptedBy(peer)) === JSON.stringify(wanted))
+  }
+}
+
+for (const [keys, which] of [
+  [[OLD], 'the only key'],
+  [[OLD, NEW], 'the first of two keys'],
+  [[NEW, OLD], 'the second of two keys']
+] as const) {
+  test(`libp2p's own private network dials a sidecar with ${which}`, async (t) => {
+    const far = await startWithKeys(t, (await startNode(t)).url, ...keys)
+    const original = await startOriginal(t, OLD)
+
+    const connection = await original.dial(multiaddr(far.p2p_address))
+    const stream = await connection.newStream(HTTP_PROTOCOL)
+    stream.send(Buffer.from('GET / HTTP/1.1\r\nHost: a\r\n\r\n'))
+    const [{ data }] = (await once(stream, 'message')) as [{ data: Uint8Array }]
+
+    assert.match(Buffer.from(data.subarray()).toString(), /^HTTP\/1.1 200 OK/)
+  })
+}
+
+test("a sidecar dials libp2p's own private network with its first key", async (t) => {
+  const original = await startOriginal(t, OLD)
+  const [address] = original.getMultiaddrs()
+  const near = await startWithKeys(t, (await startNode(t)).url, OLD, NEW)
+  const other = await startWithKeys(t, (await startNode(t)).url, NEW, OLD)
+  await original.handle(HTTP_PROTOCOL, (stream) => void stream.send(Buffer.from('HTTP/1.1 204 No Content\r\n\r\n')))
+
+  assert.equal((await near.call(String(address))).status, 204)
+  assert.equal((await errorOf(await other.call(String(address)))).code, 'PeerUnreachable')
+})
+
+test('who holds none of the keys gets nothing but a nonce, soon', async (t) => {
+  const { far } = await startPair(t)
+  const socket = connect(Number(/\/tcp\/(\d+)\//.exec(far.p2p_address)?.[1]), '127.0.0.1').on('error', () => {})
+  const got: Buffer[] = []
+  socket.on('data', (data) => got.push(data))
+
+  socket.write(Buffer.alloc(200, 'x'))
+  await closed(socket)
+
+  assert.equal(Buffer.concat(got).length, 24)
+  assert.equal(await far.metric('isek_p2p_refused_connections_total{reason="PrivateNetworkKey"}'), 1)
+})
+
+test('who says nothing is let go of', { timeout: 20_000 }, async (t) => {
+  const { near, far } = await startPair(t)
+  const port = Number(/\/tcp\/(\d+)\//.exec(far.p2p_address)?.[1])
+  const silent = Array.from({ length: 100 }, () =>
+    connect(port, '127.0.0.1')
+      .on('error', () => {})
+      .resume()
+  )
+
+  const answer = await near.call(far.p2p_address)
+  await Promise.all(silent.map(closed))
+
+  assert.equal(answer.status, 200)
+})
+
+test('a key is replaced while calls run, and none of them fails', { timeout: 60_000 }, async (t) => {
+  const node = await startNode(t, (incoming, outgoing) => {
+    incoming.resume().on('end', () => (incoming.url === '/agents/slow' ? slow.push(outgoing) : outgoing.end('done')))
+  })
+  const slow: Array<{ end(text: string): void }> = []
+  const peers = [
+    await startWithKeys(t, node.url, OLD),
+    await startWithKeys(t, node.url, OLD),
+    await startWithKeys(t, node.url, OLD)
+  ] as const
+  const [first, second] = peers
+  const left = await startWithKeys(t, node.url, OLD)
+  const long = first.call(second.p2p_address, { path: '/agents/slow', body: 'x' })
+  await until('a long call runs', () => slow.length === 1)
+  const ofTheLeft = left.call(first.p2p_address, { path: '/agents/slow', body: 'x' })
+  await until('so does one of a peer that is left out', () => slow.length === 2)
+
+  let running = true
+  const answered: number[] = []
+  const load = peers.flatMap((from) =>
+    peers
+      .filter((to) => to !== from)
+      .map(async (to) => {
+        while (running) {
+          const answer = await from.call(to.p2p_address, { body: 'x'.repeat(20_000) })
+          answered.push(answer.status)
+          await answer.text()
+        }
+      })
+  )
+  await until('calls run', () => answered.length > 100)
+  await giveKeys([...peers], OLD, NEW)
+  await giveKeys([...peers], NEW, OLD)
+  await giveKeys([...peers], NEW)
+  const before = answered.length
+  await until('calls run on', () => answered.length > before + 100)
+  running = false
+  await Promise.all(load)
+  slow[0]?.end('late')
+
+  assert.deepEqual(new Set(answered), new Set([200]))
+  assert.equal(await (await long).text(), 'late')
+  assert.equal((await errorOf(await left.call(first.p2p_address))).code, 'PeerRefused')
+  assert.equal((await errorOf(await ofTheLeft)).code, 'PeerUnreachable')
+  assert.equal((await errorOf(await left.call(first.p2p_address))).code, 'PeerUnreachable')
+})
+
+test('keys never stand in what a sidecar logs or tells', async (t) => {
+  const far = await startWithKeys(t, (await startNode(t)).url, OLD)
+  const digits = (await readFile(far.keyFile, 'utf8')).split('\n')[2] as string
+
+  assert.ok(!JSON.stringify(await acceptedBy(far)).includes(digits.slice(0, 8)))
+})
