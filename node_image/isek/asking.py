@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from isek.errors import CallError
 from isek.events import Event
-from isek.loop_result import LoopResult
-from isek.models.base import Message
+from isek.loop_result import LoopResult, Wanted
+from isek.models.base import Message, OutputSchema, ToolSchema
 
 if TYPE_CHECKING:
     from isek.trace import Trace
@@ -28,6 +28,26 @@ class Answer:
     text: str
     trace: "Trace | None" = None
     """The asked agent's own part, with its children below."""
+    wanted: Wanted | None = None
+    """What the caller is to do before there is an answer, by tools that it brought along."""
+
+
+@dataclass(frozen=True)
+class Brought:
+    """What a caller brings along to the one run that it asks for, beside its message."""
+
+    before: tuple[Message, ...] = ()
+    """What was said before the message."""
+    after: tuple[Message, ...] = ()
+    """What the message has led to so far: calls of the caller's tools, and what they said."""
+    tools: tuple[ToolSchema, ...] = ()
+    """Tools that the caller calls itself."""
+    must_call: bool = False
+    """Whether the run has to want one of them."""
+    one_call: bool = False
+    """Whether it may want but one at a time."""
+    output: OutputSchema | None = None
+    """The form that the answer is to have."""
 
 
 @dataclass(frozen=True)
@@ -82,6 +102,8 @@ class CallContext:
     """Returns once whoever reads what ``on_event`` is told is not far behind."""
     observe: Callable[[Event], None] | None = None
     """Is told of each step, too; it changes nothing."""
+    brought: Brought | None = None
+    """What the caller brought along; it goes no further than to whom it asks."""
 
     def tell(self, event: Event) -> None:
         """Say what happens."""
@@ -128,6 +150,7 @@ class CallContext:
             caller=self.hosted_as or asker or None,
             outsider=None,
             peer_id=None,
+            brought=None,
         )
 
 

@@ -5,6 +5,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from isek.errors import IsekError
+from isek.models.base import Message, ToolCall
 
 if TYPE_CHECKING:
     from isek.asking import Runner
@@ -23,6 +24,8 @@ class LoopExit(StrEnum):
     """A guardrail forbids the message or the answer."""
     HANDOFF = "handoff"
     """Somebody else is to answer."""
+    TOOL_CALLS = "tool_calls"
+    """The caller is to call tools of its own first."""
 
 
 @dataclass(frozen=True)
@@ -41,13 +44,25 @@ class Handoff:
 
 
 @dataclass(frozen=True)
+class Wanted:
+    """Calls of tools that are the caller's own: it makes them, and asks again with what they said."""
+
+    text: str
+    """What is said beside them."""
+    calls: tuple[ToolCall, ...]
+    """In order; at least one."""
+    said: tuple[Message, ...] = ()
+    """From the caller's message to these calls."""
+
+
+@dataclass(frozen=True)
 class LoopResult:
     """What came of a run. Printed, it is the answer."""
 
     exit: LoopExit
     """The way in which it ended."""
     payload: Any = ""
-    """The answer: text, an object of the agent's ``output_type``, or a ``Handoff``."""
+    """The answer: text, an object of the agent's ``output_type``, a ``Handoff``, or what is ``Wanted``."""
     iterations: int = 0
     """Calls of the model; of a team, members that answered."""
     total_tokens: int = 0
@@ -61,7 +76,7 @@ class LoopResult:
     @property
     def failed(self) -> bool:
         """Whether there is no answer."""
-        return self.exit not in {LoopExit.SATISFIED, LoopExit.HANDOFF}
+        return self.exit not in {LoopExit.SATISFIED, LoopExit.HANDOFF, LoopExit.TOOL_CALLS}
 
     def answer(self) -> Any:
         """The answer.

@@ -7,15 +7,16 @@ from collections.abc import Awaitable, Sequence
 from typing import Any
 
 from isek.agent import criteria
+from isek.agent.brought import CallersTools, with_form
 from isek.agent.guard import RateLimit
 from isek.agent.remembering import Remembering
 from isek.agent.run import Tally, tell
 from isek.agent.setup import Setup
 from isek.agent.tool_calls import ToolCalls, arguments_of
-from isek.asking import CallContext
+from isek.asking import Brought, CallContext
 from isek.errors import IsekError, RunError
 from isek.events import ModelReplied, TextDelta
-from isek.loop_result import Handoff
+from isek.loop_result import Handoff, Wanted
 from isek.models.base import Message, Model, ModelReply, OutputSchema, ToolCall, ToolSchema, Usage
 from isek.models.errors import ModelError, ModelUnavailable
 from isek.tools.base import ToolError
@@ -31,34 +32,40 @@ class Loop:
     """One run of an agent."""
 
     def __init__(self, setup: Setup, rate: RateLimit, context: CallContext, tally: Tally) -> None:
-        self._setup = setup
+        self._brought = brought = context.brought or Brought()
+        self._setup = setup = with_form(setup, brought.output)
+        self._callers = CallersTools(brought, setup)
         self._guard = setup.guard
         self._context = context
         self._tally = tally
         self._tools = ToolCalls(setup, rate, context, tally)
-        self._schemas = tuple(tool.schema for tool in setup.tools.values())
+        self._schemas = (*(tool.schema for tool in setup.tools.values()), *brought.tools)
         self._output_retries = OUTPUT_RETRIES
         self._criteria_retries = CRITERIA_RETRIES
         self._empty_retries = EMPTY_RETRIES
-        self._reviewed = bool(setup.guard or setup.output or setup.success_criteria)
+        self._reviewed = bool(setup.guard or setup.output or setup.success_criteria or brought.must_call)
         """Whether an answer may turn out to be none: then it is told only once it is accepted."""
 
     async def run(self, message: Message, remembering: Remembering | None) -> Any:
-        """The answer to ``message``, or who is to answer instead.
+        """The answer to ``message``, who is to answer instead, or what the caller is to do before.
 
         Raises:
             RunError: there is none.
         """
-        self._guard.check(message.content, "message")
-        before = await self._before(remembering)
-        said = [message]
+        for each in (*self._brought.before, message, *self._brought.after):
+            self._guard.check(each.content, "message")
+        before = [*await self._before(remembering), *self._brought.before]
+        said = [message, *self._brought.after]
         limits = self._setup.limits
         while self._tally.iterations < limits.max_iterations:
             self._check_budget()
             self._tally.iterations += 1
-            reply = await self._ask_model([*before, *said])
+            reply = self._callers.taken(await self._ask_model([*before, *said]))
             said.append(Message("assistant", reply.text, tool_calls=reply.tool_calls, reasoning=reply.reasoning))
             if not reply.tool_calls:
+                if (reminder := self._callers.reminder()) is not None:
+                    said.append(Message("user", reminder))
+                    continue
                 answer, objection = await self._review(message.content, reply.text)
                 if objection is None:
                     _keep(remembering, said)
@@ -69,7 +76,10 @@ class Loop:
                 said += [Message("tool", str(handoff), tool_call_id=call.id) for call in reply.tool_calls]
                 _keep(remembering, said)
                 return handoff
-            said += await self._tools.answer_all(reply.tool_calls)
+            wanted, own = self._callers.split(reply.tool_calls)
+            said += await self._tools.answer_all(own)
+            if wanted:
+                return Wanted(reply.text, wanted, tuple(said))
         raise RunError(
             "MaxIterationsReached",
             f"the model still had no answer after {self._tally.iterations} calls",

@@ -40,6 +40,30 @@ class Output:
         return self._adapter.validate_json(_unwrapped(answer) if self._wrapped else answer)
 
 
+class GivenForm:
+    """A form that a caller wants for its answer. The model is told; how well it keeps to it is its own affair, but what
+    is no JSON object at all is not taken."""
+
+    def __init__(self, schema: OutputSchema) -> None:
+        self.schema = schema
+        self.instructions = f"Answer with JSON alone, after this JSON schema: {json.dumps(schema.schema)}"
+
+    def read(self, text: str) -> str:
+        """The answer without what surrounds it.
+
+        Raises:
+            ValueError: it is no JSON object.
+        """
+        answer = _without_fence(text)
+        try:
+            read = json.loads(answer)
+        except RecursionError:
+            read = None
+        if not isinstance(read, dict):
+            raise ValueError("it is no JSON object")  # noqa: TRY004
+        return answer
+
+
 def _wrapped(schema: dict[str, Any]) -> dict[str, Any]:
     """The schema of an object that holds nothing else; what is referred to stays where the references look for it."""
     inner = dict(schema)

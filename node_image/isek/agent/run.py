@@ -9,7 +9,7 @@ from typing import Any
 from isek.asking import CallContext
 from isek.errors import IsekError, RunError
 from isek.events import Event, RunEnded, RunStarted
-from isek.loop_result import Handoff, LoopExit, LoopResult
+from isek.loop_result import Handoff, LoopExit, LoopResult, Wanted
 from isek.unexpected import said_of
 
 Hook = Callable[[Event], Awaitable[None] | None]
@@ -34,7 +34,7 @@ class Tally:
 
 
 Work = Callable[[CallContext, Tally], Awaitable[Any]]
-"""Returns the answer, or a ``Handoff``."""
+"""Returns the answer, a ``Handoff``, or what is ``Wanted``."""
 Keep = Callable[[LoopResult, CallContext], Awaitable[IsekError | None]]
 """Remembers how a run ended, within a time of its own; what it returns has gone wrong."""
 
@@ -63,6 +63,8 @@ async def run_within(
             payload = await work(bounded, tally)
         if isinstance(payload, Handoff):
             exit_ = LoopExit.HANDOFF
+        elif isinstance(payload, Wanted):
+            exit_ = LoopExit.TOOL_CALLS
     except IsekError as error:
         exit_, errors = EXITS.get(error.code, LoopExit.ERROR), (error,)
         error.repeatable = error.repeatable and tally.repeatable

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from isek.agent.guard import PatternGuard
 from isek.agent.limits import Budget, Limits
-from isek.agent.output import Output
+from isek.agent.output import GivenForm, Output
 from isek.agent.run import Hook
 from isek.asking import CallContext
 from isek.models.base import Model, ToolCall
@@ -30,6 +30,6 @@ class Setup:
     """Tools above it are called only when ``confirm`` says so."""
     guard: PatternGuard
     success_criteria: str = ""
-    output: Output | None = None
+    output: Output | GivenForm | None = None
     hooks: tuple[Hook, ...] = ()
     confirm: Confirm | None = None

@@ -19,6 +19,7 @@ from isek.node.local_names import LocalNames, is_loopback
 from isek.node.mcp import MCPEndpoint
 from isek.node.membership import Membership
 from isek.node.metrics import Metrics
+from isek.node.recent import Recent
 from isek.node.settings import NodeSettings
 from isek.protocol.a2a import A2A
 from isek.protocol.card_reader import CARD_PATH
@@ -38,7 +39,7 @@ def create_app(
     a2a = A2A()
     ask = AskEndpoint(host, a2a, gate, settings.max_body_bytes)
     app.router.routes += [Route(path, ask, methods=["POST"]) for path in ("/", "/agents/{name}")]
-    chat, models = ChatEndpoint(host, gate, settings.max_body_bytes), Models(host, gate)
+    chat, models = ChatEndpoint(host, gate, settings.max_body_bytes, Recent()), Models(host, gate)
     app.router.routes += [
         Route("/v1/chat/completions", chat, methods=["POST"]),
         Route("/v1/models", models.all),

@@ -15,14 +15,18 @@ from starlette.types import Receive
 
 from isek.asking import Answer, CallContext
 from isek.errors import CallError, IsekError
-from isek.events import ModelReplied, TextDelta
-from isek.models.base import Usage
+from isek.events import TextDelta
+from isek.loop_result import Wanted
+from isek.models.base import ToolCall, Usage
 from isek.node.access import Gate
-from isek.node.chat_form import EXTENSION, error_body, read_chat_request, step_body, usage_body
+from isek.node.chat_form import read_chat_request
+from isek.node.conversation import asked_of
 from isek.node.endpoint import Endpoint, parse_json, while_connected
 from isek.node.host import Host
 from isek.node.hosted import Hosted
 from isek.node.line_stream import LineStream
+from isek.node.openai_form import EXTENSION, added, error_body, step_body, trace_body, usage_body
+from isek.node.recent import Recent
 from isek.protocol import headers
 from isek.streaming import events_of
 
@@ -36,25 +40,30 @@ class ChatEndpoint(Endpoint):
     """``POST /v1/chat/completions``: ``model`` is the agent, ``user`` whose memories it may use, ``session_id`` (or the
     header ``Isek-Session-Id``) the conversation."""
 
-    def __init__(self, host: Host, gate: Gate, max_body_bytes: int) -> None:
+    def __init__(self, host: Host, gate: Gate, max_body_bytes: int, unfinished: Recent) -> None:
         super().__init__(host, max_body_bytes)
         self._gate = gate
+        self._unfinished = unfinished
 
     async def _respond(self, request: Request, receive: Receive) -> Response:
-        asked = read_chat_request(parse_json(await self._read(request)))
-        hosted = self._host.find(asked.model)
+        form = read_chat_request(parse_json(await self._read(request)))
+        hosted = self._host.find(form.model)
         context, path = await self._gate.admit(request.headers, request.client, hosted)
-        session_id = asked.session_id or request.headers.get(headers.SESSION_ID)
-        message = asked.message(remembered=hosted.remembers and session_id is not None)
+        session_id = form.session_id or request.headers.get(headers.SESSION_ID)
+        remembered = hosted.remembers and session_id is not None
+        asked = asked_of(hosted, form.conversation(), form.wish(), self._unfinished, remembered=remembered)
 
         async def answer(observed: CallContext) -> Answer:
-            return await self._host.answer(hosted.name, message, observed, path=path)
+            answered = await self._host.answer(hosted.name, asked.message, observed, path=path)
+            if answered.wanted is not None:
+                self._unfinished.keep(answered.wanted.calls[0].id, answered.wanted.said)
+            return answered
 
-        completion = _Completion(hosted, answer, replace(context, session_id=session_id, user_id=asked.user))
-        if not asked.stream:
+        context = replace(context, session_id=session_id, user_id=form.user_id, brought=asked.brought)
+        completion = _Completion(hosted, answer, context)
+        if not form.stream:
             return JSONResponse(await while_connected(receive, completion.whole()))
-        include_usage = asked.stream_options is not None and asked.stream_options.include_usage
-        chunks = completion.chunks(include_usage=include_usage)
+        chunks = completion.chunks(include_usage=form.include_usage)
         first = await while_connected(receive, anext(chunks))  # raises what keeps the run from beginning
         return LineStream(_lines(first, chunks), chunks, "text/event-stream", beat=": \n\n")
 
@@ -114,18 +123,16 @@ class _Completion:
     async def whole(self) -> Json:
         """The answer with its usage."""
         answer = await self._answer(replace(self._context, on_event=self._count))
-        choice = {
-            "index": 0,
-            "message": {"role": "assistant", "content": answer.text},
-            "finish_reason": "stop",
-            "logprobs": None,
-        }
+        message: Json = {"role": "assistant", "content": answer.text, "refusal": None}
+        if answer.wanted is not None:
+            message |= {"content": answer.text or None, "tool_calls": _calls(answer.wanted)}
+        choice = {"index": 0, "message": message, "finish_reason": _finish(answer), "logprobs": None}
         return {
             **self._head,
             "object": "chat.completion",
             "choices": [choice],
             "usage": usage_body(self._usage),
-            EXTENSION: _trace(answer),
+            EXTENSION: trace_body(answer),
         }
 
     async def chunks(self, *, include_usage: bool) -> AsyncGenerator[Json]:
@@ -160,14 +167,15 @@ class _Completion:
         [answer] = answers
         if not told.ends_with(answer.text):  # a team's answer is its members', who speak for themselves
             yield self._chunk({"content": answer.text})
-        yield self._chunk({}, finish_reason="stop", extension=_trace(answer))
+        if answer.wanted is not None:
+            calls = [{"index": place, **call} for place, call in enumerate(_calls(answer.wanted))]
+            yield self._chunk({"tool_calls": calls})
+        yield self._chunk({}, finish_reason=_finish(answer), extension=trace_body(answer))
         if include_usage:
             yield {**self._head, "object": "chat.completion.chunk", "choices": [], "usage": usage_body(self._usage)}
 
     def _count(self, event: object) -> None:
-        if isinstance(event, ModelReplied) and event.usage is not None:
-            so_far, used = self._usage, event.usage
-            self._usage = Usage(so_far.input_tokens + used.input_tokens, so_far.output_tokens + used.output_tokens)
+        self._usage = added(self._usage, event)
 
     def _chunk(self, delta: Json, *, finish_reason: str | None = None, extension: Json | None = None) -> Json:
         choice = {"index": 0, "delta": delta, "finish_reason": finish_reason, "logprobs": None}
@@ -204,9 +212,13 @@ def _line(chunk: Json) -> str:
     return f"data: {json.dumps(chunk)}\n\n"
 
 
-def _trace(answer: Answer) -> Json:
-    return (
-        {}
-        if answer.trace is None
-        else {"trace": answer.trace.model_dump(mode="json", by_alias=True, exclude_none=True)}
-    )
+def _finish(answer: Answer) -> str:
+    return "stop" if answer.wanted is None else "tool_calls"
+
+
+def _calls(wanted: Wanted) -> list[Json]:
+    return [_call(call) for call in wanted.calls]
+
+
+def _call(call: ToolCall) -> Json:
+    return {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": call.arguments}}

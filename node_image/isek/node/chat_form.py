@@ -3,21 +3,14 @@
 What the API does not know stands in an extra object ``isek``, which clients pass over: the steps and the trace.
 """
 
-import base64
-import binascii
-import dataclasses
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, Field, ValidationError
-from pydantic.alias_generators import to_camel
+from pydantic import BaseModel, ConfigDict, Field
 
-from isek.api.schema import explain
 from isek.asking import DEFAULT_USER
-from isek.errors import CallError, IsekError
-from isek.events import Event, ModelReplied, RunEnded
-from isek.models.base import Image, Message, Usage
-
-EXTENSION = "isek"
+from isek.models.base import Image, Message, OutputSchema, ToolCall, ToolSchema
+from isek.node.conversation import Wish, tool_schema
+from isek.node.openai_form import MAX_TOOLS, Nothing, image_of, read_request
 
 
 class TextPart(BaseModel):
@@ -25,6 +18,13 @@ class TextPart(BaseModel):
 
     type: Literal["text"]
     text: str
+
+
+class RefusalPart(BaseModel):
+    """Why a model did not answer."""
+
+    type: Literal["refusal"]
+    refusal: str
 
 
 class ImageUrl(BaseModel):
@@ -40,67 +40,186 @@ class ImagePart(BaseModel):
     image_url: ImageUrl
 
 
-Part = Annotated[TextPart | ImagePart, Field(discriminator="type")]
+Part = Annotated[TextPart | ImagePart | RefusalPart, Field(discriminator="type")]
+
+
+class FunctionCall(BaseModel):
+    """What a tool was to be called with."""
+
+    name: str
+    arguments: str
+
+
+class Call(BaseModel):
+    """A call of one of the caller's tools."""
+
+    id: str
+    type: Literal["function"] = "function"
+    function: FunctionCall
 
 
 class ChatMessage(BaseModel):
     """One message of the conversation."""
 
-    role: Literal["system", "developer", "user", "assistant", "tool", "function"]
+    role: Literal["system", "developer", "user", "assistant", "tool"]
     content: str | list[Part] | None = None
+    tool_calls: list[Call] | None = None
+    tool_call_id: str = ""
 
-    @property
-    def text(self) -> str:
-        """What it says."""
-        parts = self.content or ""
-        if isinstance(parts, str):
-            return parts
-        return "\n".join(part.text for part in parts if isinstance(part, TextPart))
-
-    @property
-    def images(self) -> tuple[Image, ...]:
-        """What it shows.
+    def message(self) -> Message:
+        """The same, for a model.
 
         Raises:
-            CallError: ``InvalidRequest``.
+            CallError: ``InvalidRequest``: a picture is none.
         """
         parts = self.content if isinstance(self.content, list) else []
-        return tuple(_image(part.image_url.url) for part in parts if isinstance(part, ImagePart))
+        texts = [
+            part.text if isinstance(part, TextPart) else part.refusal for part in parts if part.type != "image_url"
+        ]
+        images: list[Image] = [image_of(part.image_url.url) for part in parts if isinstance(part, ImagePart)]
+        calls = (self.tool_calls or ()) if self.role == "assistant" else ()
+        return Message(
+            "system" if self.role == "developer" else self.role,
+            self.content if isinstance(self.content, str) else "\n".join(texts),
+            tool_calls=tuple(ToolCall(call.id, call.function.name, call.function.arguments) for call in calls),
+            tool_call_id=self.tool_call_id if self.role == "tool" else "",
+            images=tuple(images),
+        )
+
+
+class Function(BaseModel):
+    """A function that the caller runs."""
+
+    name: str
+    description: str | None = None
+    parameters: dict[str, Any] | None = None
+
+
+class FunctionTool(BaseModel):
+    """A tool of the caller."""
+
+    type: Literal["function"]
+    function: Function
+
+
+class Named(BaseModel):
+    """A tool by its name."""
+
+    name: str
+
+
+class NamedChoice(BaseModel):
+    """The one tool that is to be called."""
+
+    type: Literal["function"]
+    function: Named
+
+
+class TextForm(BaseModel):
+    """Any text, or any JSON object."""
+
+    type: Literal["text", "json_object"]
+
+
+class JsonSchema(BaseModel):
+    """A form with a name."""
+
+    model_config = ConfigDict(populate_by_name=True)
+
+    name: Annotated[str, Field(pattern="^[a-zA-Z0-9_-]{1,64}$")]
+    definition: dict[str, Any] = Field(default={"type": "object"}, alias="schema")
+
+
+class SchemaForm(BaseModel):
+    """JSON of a form."""
+
+    type: Literal["json_schema"]
+    json_schema: JsonSchema
 
 
 class StreamOptions(BaseModel):
     """What a stream brings along."""
 
-    include_usage: bool = False
+    include_usage: bool | None = None
 
 
 class ChatRequest(BaseModel):
-    """A conversation that an agent is to go on with. Further fields, such as the temperature, are passed over."""
+    """A conversation that an agent is to go on with.
+
+    How the model is to be run, such as its temperature, is the agent's own affair, and passed over. What would change
+    what the answer is, and cannot be had, is refused.
+    """
 
     model: str
     """The agent's name."""
     messages: Annotated[list[ChatMessage], Field(min_length=1)]
-    stream: bool = False
+    stream: bool | None = None
     stream_options: StreamOptions | None = None
-    user: str = DEFAULT_USER
+    user: str | None = None
     """Whose memories may be used; never an identity."""
     session_id: str | None = None
     """The conversation, for an agent that remembers."""
+    tools: Annotated[list[FunctionTool], Field(max_length=MAX_TOOLS)] | None = None
+    tool_choice: Literal["auto", "none", "required"] | NamedChoice | None = None
+    parallel_tool_calls: bool | None = None
+    response_format: Annotated[TextForm | SchemaForm, Field(discriminator="type")] | None = None
+    n: Literal[1] | None = None
+    modalities: list[Literal["text"]] | None = None
+    logprobs: Literal[False] | None = None
+    top_logprobs: Literal[0] | None = None
+    stop: Nothing = None
+    logit_bias: Nothing = None
+    audio: Nothing = None
+    functions: Nothing = None
+    function_call: Nothing = None
+    prediction: Nothing = None
+    web_search_options: Nothing = None
 
-    def message(self, *, remembered: bool) -> Message:
-        """What the agent is asked: the user's message, after all that was said before it unless it is remembered.
+    @property
+    def user_id(self) -> str:
+        """Whose memories may be used."""
+        return self.user or DEFAULT_USER
+
+    @property
+    def include_usage(self) -> bool:
+        """Whether a stream ends with the usage."""
+        return self.stream_options is not None and bool(self.stream_options.include_usage)
+
+    def conversation(self) -> list[Message]:
+        """What was said.
 
         Raises:
-            CallError: ``InvalidRequest``: the user does not have the last word.
+            CallError: ``InvalidRequest``.
         """
-        *before, latest = self.messages
-        if latest.role != "user":
-            raise CallError(
-                "InvalidRequest", f"messages: the last one must be the user's, not of role {latest.role!r}", status=400
-            )
-        said = [] if remembered else [f"{each.role}: {each.text}" for each in before if each.text]
-        parts = (["What was said before:", *said, "Now the user says:"] if said else []) + [latest.text]
-        return Message("user", "\n".join(parts), images=latest.images)
+        return [each.message() for each in self.messages]
+
+    def wish(self) -> Wish:
+        """How to answer.
+
+        Raises:
+            CallError: ``InvalidRequest``.
+        """
+        choice = self.tool_choice
+        return Wish(
+            tools=tuple(self._tools()),
+            choice=choice if isinstance(choice, str) else "auto",
+            only=choice.function.name if isinstance(choice, NamedChoice) else None,
+            one_call=self.parallel_tool_calls is False,
+            output=self._output(),
+        )
+
+    def _tools(self) -> list[ToolSchema]:
+        functions = [tool.function for tool in self.tools or ()]
+        return [
+            tool_schema(f"tools[{place}].function", each.name, each.description, each.parameters)
+            for place, each in enumerate(functions)
+        ]
+
+    def _output(self) -> OutputSchema | None:
+        form = self.response_format
+        if isinstance(form, SchemaForm):
+            return OutputSchema(form.json_schema.name, form.json_schema.definition)
+        return OutputSchema("answer", {"type": "object"}) if form is not None and form.type == "json_object" else None
 
 
 def read_chat_request(body: object) -> ChatRequest:
@@ -109,51 +228,4 @@ def read_chat_request(body: object) -> ChatRequest:
     Raises:
         CallError: ``InvalidRequest``; names each field that is wrong.
     """
-    try:
-        return ChatRequest.model_validate(body)
-    except ValidationError as error:
-        raise CallError(
-            "InvalidRequest",
-            "; ".join(explain(error)),
-            hint="send what POST /v1/chat/completions of OpenAI's API takes",
-            status=400,
-        ) from None
-
-
-def error_body(error: IsekError) -> dict[str, Any]:
-    """The error as OpenAI's clients read it."""
-    kind = (
-        "rate_limit_error" if error.status == 429 else "invalid_request_error" if error.status < 500 else "server_error"
-    )
-    message = f"{error.message}; {error.hint}" if error.hint else error.message
-    return {"error": {"message": message, "type": kind, "param": None, "code": error.code}}
-
-
-def usage_body(usage: Usage) -> dict[str, int]:
-    """The tokens of all calls of models in a run."""
-    return {
-        "prompt_tokens": usage.input_tokens,
-        "completion_tokens": usage.output_tokens,
-        "total_tokens": usage.total_tokens,
-    }
-
-
-def step_body(event: Event) -> dict[str, Any]:
-    """A step: ``step`` is the event's name, the rest its fields."""
-    fields = {each.name: getattr(event, each.name) for each in dataclasses.fields(event)}
-    if isinstance(event, RunEnded):
-        result = fields.pop("result")
-        fields |= {"exit": result.exit.value, "error": result.errors[0].code if result.failed else None}
-    if isinstance(event, ModelReplied):
-        fields["usage"] = None if event.usage is None else usage_body(event.usage)
-    return {"step": type(event).__name__} | {to_camel(name): value for name, value in fields.items()}
-
-
-def _image(url: str) -> Image:
-    if not url.startswith("data:"):
-        return Image(url=url)
-    kind, _, content = url.removeprefix("data:").partition(";base64,")
-    try:
-        return Image(content=base64.b64decode(content, validate=True), media_type=kind)
-    except binascii.Error:
-        raise CallError("InvalidRequest", "messages: an image_url is not base64", status=400) from None
+    return read_request(ChatRequest, body, "POST /v1/chat/completions")

@@ -10,6 +10,7 @@ from isek.asking import Answer, Asks, CallContext
 from isek.colleague import handed_on
 from isek.errors import CallError, IsekError
 from isek.log import log
+from isek.loop_result import Wanted
 from isek.models.base import Message
 from isek.node.allowed import check_agent
 from isek.node.hosted import Broken, Built, Hosted
@@ -117,7 +118,8 @@ class Host:
         hosted = self.find(name)
         if context.idempotency_key is None:
             return await self._answer(hosted, message, context, path)
-        asked = hashlib.blake2b(repr((message, context.session_id, context.user_id)).encode(errors="replace")).digest()
+        question = (message, context.session_id, context.user_id, context.brought)
+        asked = hashlib.blake2b(repr(question).encode(errors="replace")).digest()
         return await self._replays.once(
             _call(hosted.name, context, context.idempotency_key.key),
             asked,
@@ -133,9 +135,9 @@ class Host:
     async def _answer(self, hosted: Hosted, message: str | Message, context: CallContext, path: Path) -> Answer:
         watch = Stopwatch()
         outcome = OK
-        text, error = "", None
+        answered, error = Answer(""), None
         try:
-            text = await self._run(hosted, message, self._own(context, hosted), local=path == "local")
+            answered = await self._run(hosted, message, self._own(context, hosted), local=path == "local")
         except IsekError as known:
             error, outcome = known, known.code
         except asyncio.CancelledError:
@@ -168,7 +170,7 @@ class Host:
         if error is not None:
             error.trace = trace
             raise error
-        return Answer(text, trace)
+        return replace(answered, trace=trace)
 
     async def idle(self) -> None:
         """Return once nothing runs."""
@@ -189,7 +191,7 @@ class Host:
             observe=self._metrics.observer(hosted.name),
         )
 
-    async def _run(self, hosted: Hosted, message: str | Message, context: CallContext, *, local: bool) -> str:
+    async def _run(self, hosted: Hosted, message: str | Message, context: CallContext, *, local: bool) -> Answer:
         # What runs here still may ask its neighbours: refusing them would break what the node is to finish.
         if self.draining and not local:
             raise CallError(
@@ -207,7 +209,8 @@ class Host:
         context = replace(context, deadline=min(context.deadline, time.monotonic() + hosted.timeout_seconds))
         self._count(hosted, +1)
         try:
-            return as_text(await handed_on((await hosted.runner.respond(message, context)).answer(), context))
+            answer = await handed_on((await hosted.runner.respond(message, context)).answer(), context)
+            return Answer(answer.text, wanted=answer) if isinstance(answer, Wanted) else Answer(as_text(answer))
         finally:
             self._count(hosted, -1)
 

@@ -41,6 +41,7 @@ async def node(tmp_path_factory: pytest.TempPathFactory, server: OpenAIServer) -
         agent("sums", sums, tools=[{"builtin": "calculator"}]),
         agent("broken", scripted({"error": "out of order"})),
         team("pair", "sums", "echo"),
+        team("parrots", "echo"),
     ]
     async with NodeProcess(tmp_path_factory.mktemp("node"), resources, max_body_bytes=4096) as process:
         yield process
@@ -127,8 +128,23 @@ async def test_a_team_tells_whom_it_asks_and_answers_with_its_last_member(client
     assert (asked, text_of(chunks)) == (["sums", "echo"], "it is 42")
 
 
-async def test_what_was_said_before_is_told_to_an_agent_that_remembers_nothing(client: openai.AsyncOpenAI) -> None:
-    completion = await client.chat.completions.create(model="echo", messages=[*LONG_AGO, user("Who am I?")])
+async def test_what_was_said_before_reaches_the_model_of_an_agent_that_remembers_nothing(
+    client: openai.AsyncOpenAI, server: OpenAIServer
+) -> None:
+    boss: Any = {"role": "system", "content": "Be rude."}
+    await client.chat.completions.create(model="writer", messages=[boss, *LONG_AGO, user("Who am I?")])
+
+    said = [(message["role"], message["content"]) for message in server.requests[-1]["messages"]]
+    assert said == [
+        ("user", "Instructions of who asks: Be rude."),
+        ("user", "My name is Ada."),
+        ("assistant", "Hello Ada."),
+        ("user", "Who am I?"),
+    ]
+
+
+async def test_what_was_said_before_is_told_to_a_team(client: openai.AsyncOpenAI) -> None:
+    completion = await client.chat.completions.create(model="parrots", messages=[*LONG_AGO, user("Who am I?")])
 
     answer = completion.choices[0].message.content or ""
     assert "My name is Ada." in answer
