@@ -14,6 +14,7 @@ CONDITIONS: dict[ConditionType, str] = {
     "Stalled": "Nothing happens until somebody mends the cause. The condition stands there only while it is true.",
     "ResolvedRefs": "All that it refers to exists and may be used.",
     "EtcdAvailable": "Enough etcd members answer for nodes to register and to find each other.",
+    "RelaysAvailable": "A relay answers at least. The condition stands there where `p2p.relays` asks for some.",
 }
 
 HEAD = """\

@@ -14,11 +14,11 @@ from isek_operator.decide.outcome import Manifest
 from isek_operator.manifests.secret import GIVEN_NETWORK_KEY, PRIVATE_NETWORK_KEY
 
 LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
-KEPT_STATUS = frozenset({"Deployment", "PersistentVolumeClaim", "StatefulSet", *KINDS})
+KEPT_STATUS = frozenset({"Deployment", "PersistentVolumeClaim", "Service", "StatefulSet", *KINDS})
 METADATA_ONLY = frozenset({"Namespace"})
 POD_STATUS = ("phase", "conditions", "initContainerStatuses", "containerStatuses", "podIP")
-PUBLIC = ".crt"
-"""Values of Secrets under keys that end like this are certificates: anybody may know them."""
+PUBLIC = (".crt", ".peer-id")
+"""Values of Secrets under keys that end like these are certificates and names of peers: anybody may know them."""
 FINGERPRINTED = frozenset({PRIVATE_NETWORK_KEY, GIVEN_NETWORK_KEY})
 """Values of Secrets under these keys are the keys of private networks; the fingerprints take their place."""
 SHARED_LENGTH = 128
@@ -53,7 +53,7 @@ def slim(manifest: Manifest) -> Manifest:
 
 
 def public(data: Mapping[str, str | None]) -> dict[str, str | None]:
-    """The keys of a Secret, the values of certificates, and the fingerprints of private network keys."""
+    """The keys of a Secret, with certificates, names of peers, and the fingerprints of private network keys."""
     return {name: _public(name, value) for name, value in data.items()}
 
 

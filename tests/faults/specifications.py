@@ -47,6 +47,11 @@ MEANT: dict[str, SearchStrategy[Any]] = {
     "parameters": st.sampled_from([{}, {"temperature": 0.5}]),
     "{}": st.sampled_from(["a", "b", "no good value!"]),
     "maxAgents": st.integers(10, 30),
+    "relays.replicas": st.integers(0, 2),
+    "relays.service": st.sampled_from([{}, {"type": "LoadBalancer"}, {"type": "LoadBalancer", "hosts": ["a.example"]}]),
+    "relays.addresses[]": st.sampled_from(
+        [f"/dns4/{host}.example/tcp/443/wss/p2p/12D3KooW{'x' * 44}" for host in "ab"]
+    ),
     "spec.replicas": st.integers(0, 3),
     "spec.memory": st.sampled_from(
         [

@@ -102,7 +102,35 @@ ACCESS: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
     ),
 ]
 
+RELAY = "/ip4/192.0.2.4/tcp/30000/p2p/12D3KooWEyoppNCUx8Yx66oV9fJnriXwCcXwDDUA2kj6vnc6iDEp"
+OUTSIDE = {"type": "NodePort", "names": ["192.0.2.4"]}
+
+
+def relays(**fields: Any) -> dict[str, Any]:
+    return mesh(p2p={"relays": {"replicas": 1, **fields}})
+
+
 RULES = [
+    RuleExample(
+        "expose is for an etcd that the operator provisions",
+        mesh(etcd={"external": EXTERNAL, "expose": OUTSIDE}),
+        mesh(etcd={"expose": OUTSIDE}),
+    ),
+    RuleExample(
+        "hosts goes with NodePort: the names",
+        relays(service={"type": "NodePort"}),
+        relays(service={"type": "NodePort", "hosts": ["192.0.2.4"]}),
+    ),
+    RuleExample(
+        "hosts goes with NodePort and LoadBalancer",
+        relays(service={"hosts": ["192.0.2.4"]}),
+        relays(service={"type": "LoadBalancer", "hosts": ["relay.example.org", "fd00::4"]}),
+    ),
+    RuleExample(
+        "relays carry libp2p",
+        mesh(p2p={"enabled": False, "relays": {"replicas": 1}}),
+        mesh(p2p={"enabled": False, "relays": {"addresses": [RELAY]}}),
+    ),
     *(
         RuleExample("metadata.name must be a DNS label", make("with.dot"), make("with-dash"))
         for make in (agent, team, node, mesh)

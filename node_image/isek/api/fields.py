@@ -18,6 +18,18 @@ Namespace = Annotated[str, StringConstraints(min_length=1, max_length=63, patter
 Text = Annotated[str, StringConstraints(max_length=1024)]
 LongText = Annotated[str, StringConstraints(max_length=32768)]
 ImageName = Annotated[str, StringConstraints(min_length=1, max_length=512)]
+Host = Annotated[
+    str,
+    StringConstraints(
+        min_length=1,
+        max_length=253,
+        pattern=(
+            r"^([0-9A-Za-z]([-0-9A-Za-z]*[0-9A-Za-z])?(\.[0-9A-Za-z]([-0-9A-Za-z]*[0-9A-Za-z])?)*"
+            r"|[0-9A-Fa-f]{0,4}(:[0-9A-Fa-f]{0,4}){2,7})$"
+        ),
+    ),
+]
+"""A name, or an IP address without brackets."""
 Url = Annotated[str, StringConstraints(max_length=2048, pattern=r"^https?://[^\s]+$")]
 PythonPath = Annotated[
     str, StringConstraints(max_length=253, pattern=r"^[A-Za-z_][A-Za-z0-9_.]*:[A-Za-z_][A-Za-z0-9_.]*$")

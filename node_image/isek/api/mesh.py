@@ -5,9 +5,21 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field
 
 from isek.api.access import Access
-from isek.api.fields import ImageName, LabelValue, ObjectName, Quantity, ShortText
+from isek.api.fields import (
+    Annotations,
+    AnyObject,
+    Host,
+    ImageName,
+    LabelValue,
+    ObjectName,
+    Quantity,
+    ShortText,
+)
 from isek.api.resource import Column, Resource, Status, columns
 from isek.api.schema import Model, Rule
+
+MAX_ADDRESS = 384
+"""Characters of a multiaddr: a name has up to 253."""
 
 
 class EtcdStorage(Model):
@@ -26,6 +38,17 @@ class SecretName(Model):
 
     name: ObjectName
     """Its name."""
+
+
+class EtcdExposure(Model):
+    """A Service through which nodes of other clusters reach the etcd; it asks each of them for a certificate."""
+
+    type: Literal["LoadBalancer", "NodePort"]
+    """How it is reached from outside."""
+    names: Annotated[tuple[Host, ...], Field(min_length=1, max_length=16)]
+    """Host names and IP addresses under which other clusters reach it: they stand in the members' certificate."""
+    annotations: Annotations | None = None
+    """Of the Service: how the provider of load balancers is to make it."""
 
 
 class EtcdTls(Model):
@@ -62,6 +85,11 @@ class Etcd(Model):
             message="whoever runs the external etcd says how many members it has; leave replicas out",
             holds=lambda etcd: etcd.external is None or etcd.replicas == 1,
         ),
+        Rule(
+            cel="!has(self.external) || !has(self.expose)",
+            message="expose is for an etcd that the operator provisions; leave it out beside external",
+            holds=lambda etcd: etcd.external is None or etcd.expose is None,
+        ),
     )
 
     replicas: Literal[1, 3, 5] = 1
@@ -75,6 +103,8 @@ class Etcd(Model):
     """The volume of each member."""
     tls: EtcdTls = EtcdTls()
     """Who vouches for members and nodes."""
+    expose: EtcdExposure | None = None
+    """Lets nodes of other clusters in, which join the mesh there by `external`. Default: the etcd stays inside."""
     external: ExternalEtcd | None = None
     """An etcd that somebody else runs, in the place of one that the operator provisions."""
 
@@ -94,13 +124,74 @@ class PrivateNetworkKey(Model):
     one are one network. Default: the operator makes one."""
 
 
+class RelayService(Model):
+    """The Services of the relays, one for each."""
+
+    type: Literal["ClusterIP", "NodePort", "LoadBalancer"] = "ClusterIP"
+    """ClusterIP reaches the pods of one cluster only."""
+    hosts: Annotated[tuple[Host, ...], Field(max_length=8)] = ()
+    """Host names and IP addresses under which the Services are reached from outside. For NodePort: those of machines.
+    For LoadBalancer: default: what its status says."""
+    annotations: Annotations | None = None
+    """Of each Service: how the provider of load balancers is to make it."""
+
+    rules = (
+        Rule(
+            cel="!has(self.type) || self.type != 'NodePort' || (has(self.hosts) && self.hosts.size() > 0)",
+            message="hosts goes with NodePort: the names or addresses of machines that other clusters reach",
+            holds=lambda service: service.type != "NodePort" or bool(service.hosts),
+        ),
+        Rule(
+            cel="(has(self.type) && self.type != 'ClusterIP') || !has(self.hosts) || self.hosts.size() == 0",
+            message="hosts goes with NodePort and LoadBalancer; a ClusterIP is reached from inside only",
+            holds=lambda service: service.type != "ClusterIP" or not service.hosts,
+        ),
+    )
+
+
+class Relays(Model):
+    """Whom sidecars reach each other through that cannot dial each other."""
+
+    replicas: Annotated[int, Field(ge=0, le=9)] = 0
+    """Relays of the mesh's own, each with an identity and a Service of its own."""
+    service: RelayService = RelayService()
+    """How they are reached."""
+    addresses: Annotated[
+        tuple[
+            Annotated[
+                str,
+                Field(
+                    max_length=MAX_ADDRESS,
+                    pattern=r"^/(ip4|ip6|dns|dns4|dns6)/[-.:0-9A-Za-z]+/tcp/[0-9]{1,5}(/ws|/wss|/tls/ws)?/p2p/[0-9A-Za-z]{46,62}$",
+                ),
+            ],
+            ...,
+        ],
+        Field(max_length=16),
+    ] = ()
+    """Relays elsewhere, such as status.relays of the mesh in another cluster."""
+    resources: AnyObject | None = None
+    """Of each relay (core/v1 ResourceRequirements); default: 50m and 64Mi, at most 768Mi."""
+
+
 class P2P(Model):
     """How nodes talk to each other."""
+
+    rules: ClassVar[tuple[Rule, ...]] = (
+        Rule(
+            # defaults, empty objects, are held against it before what is below them is filled in
+            cel="!has(self.enabled) || self.enabled || !has(self.relays.replicas) || self.relays.replicas == 0",
+            message="relays carry libp2p; leave them out where it is not enabled",
+            holds=lambda p2p: p2p.enabled or not p2p.relays.replicas,
+        ),
+    )
 
     enabled: bool = True
     """True: over libp2p, each node with a sidecar. False: plain HTTP between pods."""
     private_network_key: PrivateNetworkKey = PrivateNetworkKey()
     """The key without which nobody can connect to the sidecars of the mesh."""
+    relays: Relays = Relays()
+    """Whom sidecars reach each other through that cannot dial each other: those of other clusters, or behind NAT."""
 
 
 class LabelSelectorRequirement(Model):
@@ -190,6 +281,10 @@ class IsekMeshStatus(Status):
     """Where etcd answers inside the cluster."""
     private_network_keys: Annotated[tuple[ShortText, ...], Field(max_length=8)] | None = None
     """Fingerprints of the keys that sidecars accept, the one that they dial with first."""
+    relays: Annotated[tuple[Annotated[str, Field(max_length=MAX_ADDRESS)], ...], Field(max_length=72)] = ()
+    """The addresses of the mesh's own relays, for `p2p.relays.addresses` of the mesh in another cluster."""
+    exposed: ShortText | None = None
+    """Where etcd answers other clusters, for `etcd.external.endpoints` of the mesh there."""
 
 
 class IsekMesh(Resource):

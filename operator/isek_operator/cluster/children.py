@@ -160,6 +160,7 @@ class Children:
     async def _prune(self, owner: Resource, outcome: Outcome, applied: Applied) -> None:
         wanted = {key_of(manifest) for manifest in (*(outcome.wish or ()), *(s.manifest for s in outcome.secrets))}
         wanted |= {Key(doomed.kind, owner.namespace, doomed.name) for doomed in outcome.doomed}
+        wanted |= {Key(kind, owner.namespace, name) for kind, name in outcome.kept}
         for child in self._store.children(owner.metadata.uid):
             if key_of(child) not in wanted and "deletionTimestamp" not in child["metadata"]:
                 await self._delete(key_of(child), child["metadata"]["uid"], applied)

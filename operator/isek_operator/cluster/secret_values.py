@@ -9,9 +9,10 @@ from isek.processes.network_key import new_private_network_key
 from isek_operator import pki
 from isek_operator.cluster.client import Client
 from isek_operator.cluster.errors import ConflictError
-from isek_operator.decide.outcome import Authority, Certificate, Copied, NetworkKey, SecretContent, Trusted
+from isek_operator.decide.outcome import Authority, Certificate, Copied, NetworkKey, PeerKey, SecretContent, Trusted
 from isek_operator.kinds import SECRET
 from isek_operator.manifests.secret import CA_CERTIFICATE, CERTIFICATE, PRIVATE_KEY
+from isek_operator.peer_identity import PeerIdentity
 
 Data = dict[str, str | None]
 """``data`` of a Secret as a merge patch takes it: base64 by key; None: the key goes."""
@@ -42,6 +43,9 @@ class SecretValues:
         match content:
             case NetworkKey(key):
                 return {key: _encoded(new_private_network_key())}
+            case PeerKey(private, public):
+                identity = PeerIdentity.new()
+                return {private: b64encode(identity.private_key).decode(), public: _encoded(identity.peer_id)}
             case Copied(sources):
                 return {key: await self._copied(namespace, name, key) for namespace, name, key in sources}
             case Trusted(certificates):

@@ -27,7 +27,7 @@ from isek_operator.manifests.isek_mesh import MADE_BY_DEFAULT
 from isek_operator.manifests.meta import MANAGER
 from isek_operator.manifests.network_policy import etcd_network_policy
 from isek_operator.manifests.pod_disruption_budget import etcd_disruption_budget
-from isek_operator.manifests.service import etcd_client_service, etcd_peer_service
+from isek_operator.manifests.service import etcd_client_service, etcd_outside_service, etcd_peer_service
 from isek_operator.manifests.service_account import etcd_service_account
 from isek_operator.manifests.stateful_set import etcd_stateful_set
 from isek_operator.settings import OperatorSettings
@@ -66,16 +66,24 @@ def judge_external(observed: ObservedMesh) -> Outcome:
     verdict = external_verdict(view)
     if observed.missing_secrets:
         verdict = Verdict.stuck(observed.missing_secrets[0])
+    relays = observed.relays
     return Outcome(
-        findings=(*verdict_findings(verdict), available, resolved_references(observed.missing_secrets)),
+        findings=(
+            *verdict_findings(relays.judge(verdict)),
+            available,
+            *relays.findings,
+            resolved_references(observed.missing_secrets),
+        ),
         status={
             "etcdVersion": lowest_version(view) or (mesh.status.etcd_version if view is None else None),
             "nodes": observed.users,
             "endpoint": etcd_endpoints(mesh)[0],
             "privateNetworkKeys": list(observed.network_keys) or None,
+            **relays.status,
         },
-        wish=(),
-        secrets=network_key_secrets(mesh),
+        wish=tuple(relays.wish),
+        secrets=(*network_key_secrets(mesh), *relays.secrets),
+        kept=relays.kept,
         fate=_fate(observed),
         etcd=replace(observed.access, settled=verdict.ready),
     )
@@ -98,9 +106,15 @@ def judge_managed(observed: ObservedMesh, settings: OperatorSettings) -> Outcome
         verdict = about_volumes(observed.volumes) or verdict
     if verdict.ready and its_turn.upgrade is Upgrade.WAITS:
         verdict = replace(verdict, message=verdict.message + OUTDATED)
+    relays = observed.relays
     available = _unavailable(observed) if recreating else managed_available(situation, observed.ready_members)
     return Outcome(
-        findings=(*verdict_findings(verdict), available, resolved_references(problems)),
+        findings=(
+            *verdict_findings(relays.judge(verdict)),
+            available,
+            *relays.findings,
+            resolved_references(problems),
+        ),
         status={
             "etcdReadyReplicas": observed.ready_members,
             "etcdVersion": version or None,
@@ -108,9 +122,15 @@ def judge_managed(observed: ObservedMesh, settings: OperatorSettings) -> Outcome
             "nodes": observed.users,
             "endpoint": etcd_endpoints(mesh)[0],
             "privateNetworkKeys": list(observed.network_keys) or None,
+            **_exposed(observed),
+            **relays.status,
         },
-        wish=tuple(_wish(observed, planned, credentials, settings, image, mark=its_turn.mark, recreating=recreating)),
-        secrets=(*network_key_secrets(mesh), *credentials.secrets),
+        wish=(
+            *_wish(observed, planned, credentials, settings, image, mark=its_turn.mark, recreating=recreating),
+            *relays.wish,
+        ),
+        secrets=(*network_key_secrets(mesh), *credentials.secrets, *relays.secrets),
+        kept=relays.kept,
         doomed=(_doomed(observed.stateful_set),) if observed.misshapen and observed.stateful_set else (),
         fate=_fate(observed),
         upgrade=its_turn.upgrade,
@@ -134,6 +154,8 @@ def _wish(
     mesh = observed.mesh
     yield etcd_service_account(mesh)
     yield from (etcd_peer_service(mesh), etcd_client_service(mesh))
+    if mesh.spec.etcd.expose:
+        yield etcd_outside_service(mesh, mesh.spec.etcd.expose)
     yield from (etcd_disruption_budget(mesh), etcd_network_policy(mesh, settings))
     trust = credentials.trust or observed.trust
     if trust:
@@ -141,6 +163,17 @@ def _wish(
         yield etcd_config_map(mesh, planned.membership)
     if trust and not recreating:
         yield marked(etcd_stateful_set(mesh, planned.membership, settings, image, trust), mark)
+
+
+def _exposed(observed: ObservedMesh) -> dict[str, str]:
+    """Where other clusters come to the etcd, as soon as that is known."""
+    exposure = observed.mesh.spec.etcd.expose
+    ports = observed.outside["spec"]["ports"] if observed.outside and exposure else ()
+    numbers = [each.get("nodePort" if exposure and exposure.type == "NodePort" else "port") for each in ports]
+    if exposure is None or not (numbers and numbers[0]):
+        return {}
+    host = exposure.names[0]
+    return {"exposed": f"https://[{host}]:{numbers[0]}" if ":" in host else f"https://{host}:{numbers[0]}"}
 
 
 def _turn(observed: ObservedMesh, settings: OperatorSettings) -> Turn:

@@ -18,9 +18,10 @@ from isek_operator.decide.network_key import accepted_network_keys, misshapen_ne
 from isek_operator.decide.outcome import Manifest
 from isek_operator.decide.problem import Problem
 from isek_operator.decide.references import MeshName, mesh_users
+from isek_operator.decide.relays import Relays, gather_relays
 from isek_operator.decide.rollout import child
 from isek_operator.decide.world import World
-from isek_operator.manifests.etcd import etcd_name, etcd_selector, etcd_shape
+from isek_operator.manifests.etcd import etcd_name, etcd_outside_name, etcd_selector, etcd_shape
 from isek_operator.manifests.stateful_set import TRUST_ANNOTATION
 from isek_operator.settings import OperatorSettings
 
@@ -48,6 +49,9 @@ class ObservedMesh:
     certificates: ObservedCertificates
     upgrades: Mapping[str, int]
     """How many workloads are on their way to each version of the operator."""
+    relays: Relays
+    outside: Manifest | None
+    """The Service through which other clusters reach the etcd."""
     remains: tuple[str, ...]
     """Pods and volume claims of a StatefulSet that is no more, as far as they are still there."""
 
@@ -100,6 +104,8 @@ def gather_mesh(mesh: IsekMesh, world: World, settings: OperatorSettings) -> Obs
         network_keys=accepted_network_keys(mesh, world),
         certificates=gather_certificates(mesh, world),
         upgrades=world.upgrades(),
+        relays=gather_relays(mesh, world, settings),
+        outside=child(children, "Service", etcd_outside_name(mesh)),
         remains=() if stateful_set else tuple(_remains(mesh, world)),
     )
 

@@ -31,6 +31,16 @@ class NetworkKey:
 
 
 @dataclass(frozen=True)
+class PeerKey:
+    """A new identity of a libp2p peer, under two keys of the Secret."""
+
+    private: str
+    """Of the key."""
+    public: str
+    """Of the peer id, which anybody may know."""
+
+
+@dataclass(frozen=True)
 class Authority:
     """A certificate authority: ``tls.crt``, ``tls.key``, and ``ca.crt``, the bundle to be trusted."""
 
@@ -67,7 +77,7 @@ class Trusted:
     certificates: str
 
 
-SecretContent = NetworkKey | Authority | Certificate | Copied | Trusted
+SecretContent = NetworkKey | PeerKey | Authority | Certificate | Copied | Trusted
 
 
 @dataclass(frozen=True)
@@ -131,6 +141,8 @@ class Outcome:
     """Made before the wish is applied."""
     companions: tuple[Manifest, ...] = ()
     """Custom resources that are created where they are missing and not owned: the default mesh."""
+    kept: tuple[tuple[str, str], ...] = ()
+    """Kind and name of children that stay as they are, whatever they are."""
     doomed: tuple[Doomed, ...] = ()
     """Deleted before anything is applied; the wish then leaves them out."""
     fate: OwnFate = OwnFate.KEEP

@@ -7,7 +7,7 @@ it in a decision, show it by a situation in ``tests/unit/decide/situations.py``,
 from enum import StrEnum
 from typing import Literal, NamedTuple
 
-ConditionType = Literal["Ready", "Reconciling", "Stalled", "ResolvedRefs", "EtcdAvailable"]
+ConditionType = Literal["Ready", "Reconciling", "Stalled", "ResolvedRefs", "EtcdAvailable", "RelaysAvailable"]
 
 AGENT, TEAM, NODE, MESH = "IsekAgent", "IsekTeam", "IsekNode", "IsekMesh"
 AGENTS_AND_TEAMS = (AGENT, TEAM)
@@ -244,6 +244,28 @@ class Reason(StrEnum):
         "certificates of another authority, an address that nobody listens at.",
         (MESH,),
         (*ON_ITS_WAY, "EtcdAvailable"),
+    )
+    ALL_RELAYS_READY = Entry(
+        "AllRelaysReady",
+        "All relays of the mesh answer, and are as the specification has them.",
+        NOTHING,
+        (MESH,),
+        ("RelaysAvailable",),
+    )
+    RELAYS_NOT_READY = Entry(
+        "RelaysNotReady",
+        "Some relays of the mesh do not answer, or are replaced one after the other. Peers use those that answer.",
+        "If it lasts, see the events and logs of the Deployment that the message names.",
+        (MESH,),
+        (*ON_ITS_WAY, "RelaysAvailable"),
+    )
+    RELAY_WITHOUT_ADDRESS = Entry(
+        "RelayWithoutAddress",
+        "The Service of a relay has no address yet, so that nobody could dial the relay, and it is not started.",
+        "If it lasts, the cluster has nobody who makes load balancers: set `spec.p2p.relays.service.type: NodePort`, "
+        "and name machines in its `hosts`.",
+        (MESH,),
+        (*ON_ITS_WAY, "RelaysAvailable"),
     )
     RECREATING = Entry(
         "Recreating",

@@ -1,4 +1,4 @@
-"""The ConfigMap that tells a node what it hosts."""
+"""The ConfigMap that tells a node what it hosts, and its sidecar which relays there are."""
 
 from typing import Any
 
@@ -7,8 +7,11 @@ import yaml
 from isek_operator.decide.references import Hosted
 from isek_operator.decide.workload import Workload
 from isek_operator.manifests.meta import Manifest, child_meta
+from isek_operator.manifests.relay import known_relays
 
 HOSTED_FILE = "hosted.yaml"
+RELAYS_FILE = "relays"
+"""The multiaddrs of relays, one a line. The sidecar reads it again when it changes, so that no pod is made anew."""
 
 _DUMPER = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 """libyaml's, where there is one: written in Python, this were half the work of a reconcile."""
@@ -32,12 +35,19 @@ def hosted_documents(workload: Workload) -> list[dict[str, Any]]:
 
 
 def config_map(workload: Workload) -> Manifest:
-    """``hosted.yaml``: a stream of v1alpha1 documents, as ``isek up`` reads it too."""
+    """``hosted.yaml``: a stream of v1alpha1 documents, as ``isek up`` reads it too; ``relays`` for the sidecar."""
     documents = hosted_documents(workload)
     stream = yaml.dump_all(documents, Dumper=_DUMPER, allow_unicode=True, width=120, explicit_start=True)
     return {
         "apiVersion": "v1",
         "kind": "ConfigMap",
         "metadata": child_meta(workload.owner, workload.name),
-        "data": {HOSTED_FILE: stream if documents else "[]\n"},
+        "data": {
+            HOSTED_FILE: stream if documents else "[]\n",
+            **({RELAYS_FILE: _relays(workload)} if workload.mesh.spec.p2p.enabled else {}),
+        },
     }
+
+
+def _relays(workload: Workload) -> str:
+    return "".join(f"{address}\n" for address in known_relays(workload.mesh)) or "# none\n"

@@ -22,6 +22,11 @@ def etcd_peers_name(mesh: IsekMesh) -> str:
     return f"{mesh.name}-etcd-peers"
 
 
+def etcd_outside_name(mesh: IsekMesh) -> str:
+    """The Service through which other clusters reach it."""
+    return f"{etcd_name(mesh)}-outside"
+
+
 def etcd_pod_name(mesh: IsekMesh, ordinal: int) -> str:
     """The pod of a member, and the member."""
     return f"{etcd_name(mesh)}-{ordinal}"

@@ -15,6 +15,14 @@ from isek_operator.manifests.etcd import CLIENT_PORT, METRICS_PORT, PEER_PORT, e
 from isek_operator.manifests.meta import MANAGER, Manifest, child_meta, joined_labels
 from isek_operator.manifests.node_container import HTTP_PORT
 from isek_operator.manifests.p2p_container import HEALTH_PORT, P2P_PORT
+from isek_operator.manifests.relay import (
+    RELAY_PORT,
+    endpoint_of,
+    is_address,
+    known_relays,
+    relays_name,
+    relays_selector,
+)
 from isek_operator.settings import OperatorSettings
 
 NAMESPACE_NAME = "kubernetes.io/metadata.name"
@@ -49,11 +57,13 @@ Rule = dict[str, Any]
 def workload_network_policy(workload: Workload, settings: OperatorSettings) -> Manifest:
     """What the pods of a workload may reach, and who may reach them.
 
-    In: the mesh, and all pods of the own namespace over HTTP. Out: the mesh, its etcd, DNS, and where URLs lead.
+    In: the mesh, and all pods of the own namespace over HTTP. Out: the mesh, its etcd and relays, DNS, and where URLs
+    lead.
     """
     mesh = workload.mesh
     peers = _members(mesh)
     etcd = _pods(etcd_selector(mesh), _namespace(mesh.namespace))
+    own_relays = mesh.spec.p2p.relays.replicas
     between = P2P_PORT if mesh.spec.p2p.enabled else HTTP_PORT
     return _policy(
         child_meta(workload.owner, workload.name),
@@ -67,7 +77,8 @@ def workload_network_policy(workload: Workload, settings: OperatorSettings) -> M
             *_dns(settings),
             *([_to([etcd], CLIENT_PORT)] if mesh.spec.etcd.external is None else []),
             _to(peers, between),
-            *_beyond(workload.destinations),
+            *([_to([_pods(relays_selector(mesh), _namespace(mesh.namespace))], RELAY_PORT)] if own_relays else []),
+            *_beyond(workload.destinations | _relays(mesh)),
         ],
     )
 
@@ -84,9 +95,27 @@ def etcd_network_policy(mesh: IsekMesh, settings: OperatorSettings) -> Manifest:
             _from([*_members(mesh), operator], CLIENT_PORT),
             _from([members], CLIENT_PORT, PEER_PORT),
             _from_anywhere_inside(METRICS_PORT),
+            # from outside: addresses of other clusters are not known, and each client shows a certificate
+            *([_from_anywhere(CLIENT_PORT)] if mesh.spec.etcd.expose else []),
         ],
         egress=[*_dns(settings), _to([members], CLIENT_PORT, PEER_PORT)],
     )
+
+
+def relays_network_policy(mesh: IsekMesh) -> Manifest:
+    """Whoever holds the key of the private network comes to a relay, which itself goes to nobody."""
+    return _policy(
+        child_meta(mesh, relays_name(mesh)),
+        relays_selector(mesh),
+        ingress=[_from_anywhere(RELAY_PORT), _from_anywhere_inside(HEALTH_PORT)],
+        egress=[],
+    )
+
+
+def _relays(mesh: IsekMesh) -> frozenset[Destination]:
+    """Where relays are dialled. One of the own cluster is behind such an address as well: that of a machine."""
+    endpoints = filter(None, map(endpoint_of, known_relays(mesh) if mesh.spec.p2p.enabled else ()))
+    return frozenset(Address(host, port) if is_address(host) else Public(port) for host, port in endpoints)
 
 
 def _policy(metadata: Manifest, pods: Mapping[str, str], *, ingress: list[Rule], egress: list[Rule]) -> Manifest:
@@ -174,6 +203,10 @@ def _from(peers: list[Peer], *ports: int | str) -> Rule:
 
 def _from_anywhere_inside(port: int) -> Rule:
     return _from([{"namespaceSelector": {}}], port)
+
+
+def _from_anywhere(port: int) -> Rule:
+    return {"ports": [_port(port)]}
 
 
 def _to(peers: list[Peer], *ports: int | str) -> Rule:

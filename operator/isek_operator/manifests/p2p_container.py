@@ -3,9 +3,10 @@
 from typing import Any
 
 from isek_operator.manifests import probes
+from isek_operator.manifests.config_map import RELAYS_FILE
 from isek_operator.manifests.secret import PRIVATE_NETWORK_KEY
 from isek_operator.manifests.security import container_security_context
-from isek_operator.manifests.volumes import P2P_KEY, p2p_mounts
+from isek_operator.manifests.volumes import P2P_KEY, P2P_RELAYS, p2p_mounts
 from isek_operator.settings import OperatorSettings
 
 P2P_PORT = 9000
@@ -28,6 +29,7 @@ def p2p_container(settings: OperatorSettings) -> dict[str, Any]:
                 "valueFrom": {"fieldRef": {"apiVersion": "v1", "fieldPath": "status.podIP"}},
             },
             {"name": "ISEK_P2P_PRIVATE_NETWORK_KEY_FILE", "value": str(P2P_KEY / PRIVATE_NETWORK_KEY)},
+            {"name": "ISEK_P2P_RELAYS_FILE", "value": str(P2P_RELAYS / RELAYS_FILE)},
         ],
         "ports": [
             {"name": "p2p", "containerPort": P2P_PORT, "protocol": "TCP"},

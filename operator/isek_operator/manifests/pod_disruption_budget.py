@@ -5,6 +5,7 @@ from isek.api import IsekMesh
 from isek_operator.decide.workload import Workload
 from isek_operator.manifests.etcd import etcd_name, etcd_selector
 from isek_operator.manifests.meta import Manifest, child_meta
+from isek_operator.manifests.relay import relays_name, relays_selector
 
 
 def workload_disruption_budget(workload: Workload) -> Manifest:
@@ -32,4 +33,18 @@ def etcd_disruption_budget(mesh: IsekMesh) -> Manifest:
         "kind": "PodDisruptionBudget",
         "metadata": child_meta(mesh, etcd_name(mesh)),
         "spec": {"maxUnavailable": 1, "selector": {"matchLabels": etcd_selector(mesh)}},
+    }
+
+
+def relays_disruption_budget(mesh: IsekMesh) -> Manifest:
+    """Let a drain take one relay at a time: who has reserved a place on it is on another one as well."""
+    return {
+        "apiVersion": "policy/v1",
+        "kind": "PodDisruptionBudget",
+        "metadata": child_meta(mesh, relays_name(mesh)),
+        "spec": {
+            "maxUnavailable": 1,
+            "selector": {"matchLabels": relays_selector(mesh)},
+            "unhealthyPodEvictionPolicy": "AlwaysAllow",
+        },
     }

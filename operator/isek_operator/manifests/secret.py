@@ -2,8 +2,9 @@
 
 from isek.api import IsekMesh
 
-from isek_operator.decide.outcome import GeneratedSecret, Manifest, NetworkKey
+from isek_operator.decide.outcome import GeneratedSecret, Manifest, NetworkKey, PeerKey
 from isek_operator.manifests.meta import child_meta
+from isek_operator.manifests.relay import relay_name
 
 WATCH_LABEL = "isek.io/watch"
 """On a Secret: a change of it is seen at once."""
@@ -12,6 +13,9 @@ PRIVATE_NETWORK_KEY = "private-network.key"
 """The key in the Secret that the operator makes, and the name of the file in the sidecar."""
 GIVEN_NETWORK_KEY = "swarm.key"
 """The key in a Secret that a user gives, as other programs that speak libp2p call such a file."""
+
+PEER_KEY, PEER_ID = "identity.key", "identity.peer-id"
+"""Keys of a Secret with the identity of a libp2p peer."""
 
 CA_CERTIFICATE, CERTIFICATE, PRIVATE_KEY = "ca.crt", "tls.crt", "tls.key"
 """Keys of a Secret with a certificate, as cert-manager calls them."""
@@ -63,6 +67,13 @@ def private_network_secret(mesh: IsekMesh) -> GeneratedSecret:
     return GeneratedSecret(
         manifest=_secret(mesh, made_network_secret_name(mesh), "Opaque"),
         content=NetworkKey(PRIVATE_NETWORK_KEY),
+    )
+
+
+def relay_secret(mesh: IsekMesh, number: int) -> GeneratedSecret:
+    """The identity of a relay, which stays as long as there is to be one of that number."""
+    return GeneratedSecret(
+        manifest=_secret(mesh, relay_name(mesh, number), "Opaque"), content=PeerKey(private=PEER_KEY, public=PEER_ID)
     )
 
 

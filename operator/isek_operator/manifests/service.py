@@ -3,11 +3,20 @@
 from typing import Any
 
 from isek.api import IsekMesh
+from isek.api.mesh import EtcdExposure, RelayService
 
 from isek_operator.decide.workload import Workload
-from isek_operator.manifests.etcd import CLIENT_PORT, PEER_PORT, etcd_name, etcd_peers_name, etcd_selector
+from isek_operator.manifests.etcd import (
+    CLIENT_PORT,
+    PEER_PORT,
+    etcd_name,
+    etcd_outside_name,
+    etcd_peers_name,
+    etcd_selector,
+)
 from isek_operator.manifests.meta import Manifest, child_meta
 from isek_operator.manifests.node_container import HTTP_PORT
+from isek_operator.manifests.relay import RELAY_PORT, relay_name, relay_selector
 
 
 def workload_service(workload: Workload) -> Manifest:
@@ -43,6 +52,40 @@ def etcd_peer_service(mesh: IsekMesh) -> Manifest:
             "ports": [_port("client", CLIENT_PORT), _port("peer", PEER_PORT)],
         },
     }
+
+
+def etcd_outside_service(mesh: IsekMesh, exposure: EtcdExposure) -> Manifest:
+    """Where nodes of other clusters come to the members that answer."""
+    return {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": _annotated(mesh, etcd_outside_name(mesh), exposure),
+        "spec": {
+            "type": exposure.type,
+            "selector": etcd_selector(mesh),
+            "ports": [_port("client", CLIENT_PORT)],
+        },
+    }
+
+
+def relay_service(mesh: IsekMesh, number: int) -> Manifest:
+    """The address of one relay, also while it is not ready: nobody else can answer for it."""
+    wanted = mesh.spec.p2p.relays.service
+    return {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": _annotated(mesh, relay_name(mesh, number), wanted),
+        "spec": {
+            "type": wanted.type,
+            "selector": relay_selector(mesh, number),
+            "ports": [_port("p2p", RELAY_PORT)],
+        },
+    }
+
+
+def _annotated(mesh: IsekMesh, name: str, wanted: EtcdExposure | RelayService) -> Manifest:
+    metadata = child_meta(mesh, name)
+    return {**metadata, "annotations": dict(wanted.annotations)} if wanted.annotations else metadata
 
 
 def _port(name: str, number: int, **more: Any) -> dict[str, Any]:

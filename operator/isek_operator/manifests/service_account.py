@@ -5,6 +5,7 @@ from isek.api import IsekMesh, Resource
 from isek_operator.decide.workload import Workload
 from isek_operator.manifests.etcd import etcd_name
 from isek_operator.manifests.meta import Manifest, child_meta
+from isek_operator.manifests.relay import relays_name
 
 
 def workload_service_account(workload: Workload) -> Manifest:
@@ -15,6 +16,11 @@ def workload_service_account(workload: Workload) -> Manifest:
 def etcd_service_account(mesh: IsekMesh) -> Manifest:
     """Of etcd's members."""
     return _powerless(mesh, etcd_name(mesh))
+
+
+def relays_service_account(mesh: IsekMesh) -> Manifest:
+    """Of the relays."""
+    return _powerless(mesh, relays_name(mesh))
 
 
 def _powerless(owner: Resource, name: str) -> Manifest:

@@ -8,7 +8,7 @@ from isek.node.settings import NodeSettings
 
 from isek_operator.decide.references import code_maps, mounted_secret_keys
 from isek_operator.decide.workload import Workload
-from isek_operator.manifests.config_map import HOSTED_FILE
+from isek_operator.manifests.config_map import HOSTED_FILE, RELAYS_FILE
 from isek_operator.manifests.mesh_copy import mounted_secret
 from isek_operator.manifests.secret import (
     CERTIFICATE_KEYS,
@@ -20,6 +20,7 @@ from isek_operator.manifests.secret import (
 
 P2P_STATE = PurePosixPath("/var/run/isek/p2p")
 P2P_KEY = PurePosixPath("/etc/isek/p2p")
+P2P_RELAYS = PurePosixPath("/etc/isek/relays")
 
 _PATHS = {
     name: NodeSettings.model_fields[name].default
@@ -53,6 +54,9 @@ def pod_volumes(workload: Workload) -> list[dict[str, Any]]:
     if claim := workload.memory_claim:
         volumes.append({"name": "memory", "persistentVolumeClaim": {"claimName": claim}})
     if workload.mesh.spec.p2p.enabled:
+        # of the own ConfigMap, which is there in every namespace that the mesh lets in
+        relays = {"name": workload.name, "items": [{"key": RELAYS_FILE, "path": RELAYS_FILE}]}
+        volumes.append({"name": "relays", "configMap": relays})
         volumes.append({"name": "p2p-state", "emptyDir": {"medium": "Memory", "sizeLimit": "1Mi"}})
         volumes.append(
             {
@@ -92,6 +96,7 @@ def p2p_mounts() -> list[dict[str, Any]]:
     return [
         {"name": "p2p-state", "mountPath": str(P2P_STATE)},
         {"name": "p2p-key", "mountPath": str(P2P_KEY), "readOnly": True},
+        {"name": "relays", "mountPath": str(P2P_RELAYS), "readOnly": True},
     ]
 
 

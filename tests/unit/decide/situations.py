@@ -17,7 +17,7 @@ from isek_operator.decide.upgrade import config_hash
 
 from tests.support.kstatus import Status
 from tests.unit.decide.running_etcd import FIRST_ID
-from tests.unit.decide.scene import Scene, progressing
+from tests.unit.decide.scene import Scene, live, progressing
 from tests.unit.manifests.samples import NAMESPACE, OPENAI, agent, coded, elsewhere, mesh, node, team
 
 NAMES = {"IsekAgent": "researcher", "IsekTeam": "newsroom", "IsekNode": "shared", "IsekMesh": "default"}
@@ -208,6 +208,10 @@ def _meshes() -> Iterator[Situation]:
     external = Scene(mesh(etcd=EXTERNAL), secrets={"etcd-tls": ("ca.crt", "tls.crt", "tls.key")})
     yield now("whose external etcd does not answer", external, "IsekMesh", "InProgress")
     yield now("whose external etcd has no certificate", Scene(mesh(etcd=EXTERNAL)), "IsekMesh", "Failed")
+    yield now("whose relays answer", relayed(), "IsekMesh", "Current")
+    yield now("that has lost a relay", relayed(readyReplicas=0), "IsekMesh", "InProgress")
+    homeless = of_size(1).put(mesh(p2p={"relays": {"replicas": 1, "service": {"type": "LoadBalancer"}}}))
+    yield now("whose relay has no address", homeless, "IsekMesh", "InProgress")
     own_authority = mesh(etcd={"tls": {"caSecret": {"name": "own"}}})
     yield now("without its authority", Scene(own_authority), "IsekMesh", "Failed")
     unusable = Scene(secrets={"own": ("tls.crt", "tls.key")}).put(own_authority)
@@ -221,6 +225,16 @@ def of_size(members: int) -> Scene:
     """A mesh whose etcd has come to its size."""
     scene = Scene(mesh(etcd={"replicas": members}))
     scene.settle("IsekMesh", "default")
+    return scene
+
+
+def relayed(**status: Any) -> Scene:
+    """A mesh with a relay in the state that ``status`` says."""
+    scene = of_size(1).put(mesh(p2p={"relays": {"replicas": 1}}))
+    for _ in ("the Service, which has an address", "the Deployment, which needs one"):
+        for manifest in scene.decide("IsekMesh", "default").wish or ():
+            if manifest["metadata"]["name"] == "default-relay-0":
+                scene.put(live(manifest, **status))
     return scene
 
 

@@ -16,6 +16,7 @@ from base64 import b64decode
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from ipaddress import ip_address
 
 from isek.api import IsekMesh
 
@@ -26,6 +27,7 @@ from isek_operator.decide.rollout import child
 from isek_operator.decide.world import World
 from isek_operator.manifests.etcd import etcd_peers_domain, etcd_selector, etcd_service_host
 from isek_operator.manifests.etcd_config import MEMBER_NAME, NODE_USER, ROOT_USER
+from isek_operator.manifests.relay import is_address
 from isek_operator.manifests.secret import (
     CA_CERTIFICATE,
     CERTIFICATE,
@@ -201,12 +203,15 @@ def _shown_since(observed: ObservedCertificates) -> datetime | None:
 
 def _leaves(mesh: IsekMesh) -> dict[str, Certificate]:
     authority = etcd_authority_secret_name(mesh)
+    outside = mesh.spec.etcd.expose.names if mesh.spec.etcd.expose else ()
+    outside_names = [each for each in outside if not is_address(each)]
+    outside_addresses = [str(ip_address(each)) for each in outside if is_address(each)]
     return {
         etcd_server_secret_name(mesh): Certificate(
             MEMBER_NAME,
             authority,
-            dns_names=(f"*.{etcd_peers_domain(mesh)}", etcd_service_host(mesh), "localhost"),
-            ip_addresses=("127.0.0.1",),
+            dns_names=(f"*.{etcd_peers_domain(mesh)}", etcd_service_host(mesh), "localhost", *outside_names),
+            ip_addresses=("127.0.0.1", *outside_addresses),
         ),
         etcd_client_secret_name(mesh): Certificate(NODE_USER, authority),
         etcd_root_secret_name(mesh): Certificate(ROOT_USER, authority),
