@@ -1,12 +1,12 @@
 /** The calls that run now: counted, and waited for at the end. */
 
-import type { Direction, Metrics } from './metrics.ts'
+import type { CallEnded, Direction, Metrics } from './metrics.ts'
 
 export interface Calls {
   /** Once true, no new call is to begin. */
   readonly draining: boolean
   /** Notes a call that begins; the function it returns notes how it ended. */
-  begin(direction: Direction): (outcome: string) => void
+  begin(direction: Direction): CallEnded
   /** Waits until no call runs; false where some still do after so many milliseconds. */
   drain(timeoutMs: number): Promise<boolean>
 }
@@ -23,9 +23,9 @@ export function createCalls(metrics: Pick<Metrics, 'callStarted'>): Calls {
     begin(direction) {
       running += 1
       const ended = metrics.callStarted(direction)
-      return (outcome) => {
+      return (outcome, path) => {
         running -= 1
-        ended(outcome)
+        ended(outcome, path)
         wakeDrain()
       }
     },

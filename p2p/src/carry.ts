@@ -1,7 +1,7 @@
 /** Carries one HTTP request to the next hop and its answer back: both sides of the sidecar do just this. */
 
 import { type ClientRequest, type IncomingMessage, type RequestOptions, request, type ServerResponse } from 'node:http'
-import { pipeline } from 'node:stream'
+import { type Duplex, pipeline } from 'node:stream'
 import { sendError } from './answer.ts'
 import { type Delivered, SidecarError } from './errors.ts'
 import { ERROR, endToEnd, TIMEOUT } from './headers.ts'
@@ -27,6 +27,8 @@ export interface Hop {
   over: AbortController
   /** Whether the next hop is a sidecar, whose word about an error of its own is passed on. */
   toSidecar: boolean
+  /** Headers to add to the answer, by what it came over. */
+  answerHeaders?: (socket: Duplex) => Record<string, string>
   /** What it means that the next hop broke off before it answered. */
   unanswered: (error: Error, delivered: Delivered) => SidecarError
 }
@@ -136,6 +138,7 @@ export function carry(hop: Hop): Promise<Outcome> {
       outgoing.sendDate = false
       outgoing.writeHead(response.statusCode ?? 502, response.statusMessage, {
         ...endToEnd(response.headersDistinct),
+        ...hop.answerHeaders?.(response.socket),
         ...(error === undefined ? {} : { 'Isek-P2P-Error': error })
       })
       // the head goes with the first bytes of the body where they are there already, and at once where they are not

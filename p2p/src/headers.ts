@@ -4,6 +4,8 @@ import type { IncomingHttpHeaders, OutgoingHttpHeaders } from 'node:http'
 import { SidecarError } from './errors.ts'
 
 export const PEER_ID = 'isek-peer-id'
+/** How the call came: over a direct connection, or through a relay. */
+export const PATH = 'isek-path'
 export const TOKEN = 'isek-token'
 export const TIMEOUT = 'isek-timeout-ms'
 export const ERROR = 'isek-p2p-error'
@@ -30,7 +32,7 @@ const HOP_BY_HOP = new Set([
 ])
 
 /** Said by sidecars alone: taken from nobody else. */
-const OWN = new Set([PEER_ID, TOKEN, ERROR])
+const OWN = new Set([PEER_ID, PATH, TOKEN, ERROR])
 
 type DistinctHeaders = NodeJS.Dict<string[]>
 

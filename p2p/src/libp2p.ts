@@ -1,12 +1,20 @@
-/** The libp2p host: TCP, noise, yamux and, where there is a key, a private network. */
+/** The libp2p hosts: TCP and WebSockets, noise, yamux and, where there is a key, a private network. */
 
 import { isIPv6 } from 'node:net'
 import { networkInterfaces } from 'node:os'
-import type { Connection, ConnectionProtector, Libp2p, PrivateKey } from '@libp2p/interface'
+import { circuitRelayTransport } from '@libp2p/circuit-relay-v2'
+import { identify } from '@libp2p/identify'
+import type { Connection, ConnectionProtector, Libp2p, PrivateKey, Transport } from '@libp2p/interface'
+import type { TransportManager } from '@libp2p/interface-internal'
 import { noise } from '@libp2p/noise'
+import { type Ping, ping } from '@libp2p/ping'
 import { tcp } from '@libp2p/tcp'
+import { webSockets } from '@libp2p/websockets'
 import { yamux } from '@libp2p/yamux'
+import type { Multiaddr } from '@multiformats/multiaddr'
 import { createLibp2p, type Libp2pOptions } from 'libp2p'
+import { WANTED_RELAYS } from './relay-choice.ts'
+import type { Reservations } from './relays.ts'
 
 /** The protocol that @libp2p/http speaks too: HTTP/1.1, one connection of it a stream. */
 export const HTTP_PROTOCOL = '/http/1.1'
@@ -17,27 +25,71 @@ export const MAX_STREAMS = 1024
 /** What a slow reader may cost for each stream; enough for 100 MB/s over 10 ms. */
 const MAX_STREAM_WINDOW_BYTES = 1024 * 1024
 
+/** Of libp2p itself and of the choice of relays, on one connection. */
+const MAX_PINGS = 4
+
 /** A dial within a cluster takes milliseconds; the default of 10 s would eat a caller's time for a pod that is gone. */
-const DIAL_TIMEOUT_MS = 5_000
+export const DIAL_TIMEOUT_MS = 5_000
 
 export interface HostInit {
   privateKey: PrivateKey
   /** None: all addresses, over IPv4 and IPv6. */
   listenHost: string | undefined
   listenPort: number
+  /** None: what it listens on. */
+  announceHost: string | undefined
   /** None: whoever reaches the port may connect. */
   protector: (() => ConnectionProtector) | undefined
   /** Asked for each connection that comes in. */
   refuseConnections: () => boolean
 }
 
+export interface Host {
+  libp2p: Libp2p<{ ping: Ping }>
+  /** At relays. */
+  reservations: Reservations
+  /** Dials an address that leads through a relay. */
+  dialRelayed: (address: Multiaddr, signal: AbortSignal) => Promise<Connection>
+}
+
 /** Makes the host of a sidecar, not yet started. */
-export async function createHost(init: HostInit): Promise<Libp2p> {
-  return await createLibp2p({
+export async function createHost(init: HostInit): Promise<Host> {
+  const relayed = circuitRelayTransport({ maxInboundStopStreams: MAX_STREAMS, reservationConcurrency: WANTED_RELAYS })
+  let reservations: Reservations | undefined
+  let transports: TransportManager | undefined
+  const libp2p = await createLibp2p({
     ...hostOptions(init),
-    addresses: { listen: listenAddresses(init.listenHost, `tcp/${init.listenPort}`) },
-    transports: [tcp()]
+    addresses: {
+      listen: listenAddresses(init.listenHost, `tcp/${init.listenPort}`),
+      // what a peer that is called through a relay may try to reach directly
+      appendAnnounce: init.announceHost === undefined ? [] : [`/${family(init.announceHost)}/${init.announceHost}/tcp/${init.listenPort}`]
+    },
+    transports: [
+      tcp(),
+      webSockets(),
+      (components: Parameters<typeof relayed>[0]) => {
+        const transport = relayed(components) as Transport & { reservationStore: Reservations }
+        reservations = transport.reservationStore
+        return transport
+      }
+    ],
+    services: {
+      identify: identify(),
+      ping: ping({ maxInboundStreams: MAX_PINGS, maxOutboundStreams: MAX_PINGS }),
+      transports: (components: { transportManager: TransportManager }) => {
+        transports = components.transportManager
+        return {}
+      }
+    }
   })
+  return {
+    libp2p,
+    reservations: reservations as Reservations,
+    async dialRelayed(address, signal) {
+      const options = { signal, maxOutboundStreams: MAX_STREAMS } // through one relay, to as many peers
+      return await (transports as TransportManager).dial(address, options)
+    }
+  }
 }
 
 /** What hosts of a mesh have in common: who may connect, how it is encrypted, and the limits. */

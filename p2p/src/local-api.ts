@@ -3,6 +3,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import { sendError, sendJson } from './answer.ts'
 import type { Calls } from './calls.ts'
+import type { Context } from './context.ts'
 import { reasonOf, SidecarError } from './errors.ts'
 import type { Log } from './log.ts'
 import type { PeerCaller } from './peer-caller.ts'
@@ -10,17 +11,9 @@ import type { PeerCaller } from './peer-caller.ts'
 /** Longer than HTTP clients keep idle connections, so that it is never this side that closes one just being used. */
 const IDLE_CONNECTION_MS = 75_000
 
-/** What the node has to know of its sidecar. */
-export interface Context {
-  peer_id: string
-  p2p_address: string
-  /** Fingerprints of the private network keys that are accepted, the one that is dialled with first; none: whoever comes. */
-  network_keys: readonly string[]
-}
-
 export interface LocalApiInit {
   caller: PeerCaller
-  context: () => Context
+  context: Context
   isAuthorized: (authorization: string | undefined) => boolean
   calls: Calls
   log: Log
@@ -34,7 +27,10 @@ export function createLocalApi({ caller, context, isAuthorized, calls, log }: Lo
     const url = new URL(incoming.url ?? '/', 'http://127.0.0.1')
     const endpoint = `${incoming.method} ${url.pathname}`
     if (endpoint === 'GET /p2p_context') {
-      sendJson(outgoing, 200, context())
+      const left = new AbortController()
+      outgoing.once('close', () => left.abort())
+      await context.changed(url.searchParams.get('unlike'), left.signal)
+      sendJson(outgoing, 200, context.now())
     } else if (endpoint === 'POST /call_peer') {
       await callPeer(url.searchParams, incoming, outgoing)
     } else {
@@ -48,9 +44,9 @@ export function createLocalApi({ caller, context, isAuthorized, calls, log }: Lo
       if (calls.draining) {
         throw new SidecarError('Draining', 'the sidecar is shutting down', 'call again once it is back', 'No')
       }
-      const outcome = await caller.call(query, incoming, outgoing)
+      const { outcome, path } = await caller.call(query, incoming, outgoing)
       log.debug('a peer was called', { address: query.get('p2p_address') ?? '', outcome })
-      ended(outcome)
+      ended(outcome, path)
     } catch (error) {
       ended(error instanceof SidecarError ? error.code : 'Failed')
       throw error

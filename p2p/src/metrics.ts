@@ -2,12 +2,20 @@
 
 import type { Libp2p } from '@libp2p/interface'
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
+import type { Path } from './multiaddrs.ts'
+import type { Relays } from './relays.ts'
 
 export type Direction = 'outbound' | 'inbound'
 
+/** The path of calls that got no answer of a peer. */
+const NO_PATH = 'none'
+
+/** Notes the end of a call, and over which path it was answered. */
+export type CallEnded = (outcome: string, path?: Path) => void
+
 export interface Metrics {
   /** Notes a call that has begun; the function it returns notes its end. */
-  callStarted(direction: Direction): (outcome: string) => void
+  callStarted(direction: Direction): CallEnded
   gateAsked(answer: string): void
   expose(): Promise<Exposition>
 }
@@ -65,13 +73,13 @@ export async function expose(registry: Registry): Promise<Exposition> {
   return { contentType: registry.contentType, body: await registry.metrics() }
 }
 
-export function createMetrics(libp2p: Libp2p, refusedConnections: Counter): Metrics {
+export function createMetrics(libp2p: Libp2p, refusedConnections: Counter, relays: () => ReturnType<Relays['counts']>): Metrics {
   const registry = hostMetrics(libp2p, refusedConnections)
   const registers = [registry]
   const calls = new Counter({
     name: 'isek_p2p_calls_total',
-    help: 'Calls carried, by direction and outcome (Answered, Cancelled or an error code).',
-    labelNames: ['direction', 'outcome'],
+    help: 'Calls carried, by direction, outcome (Answered, Cancelled or an error code) and path (libp2p: direct, relay, or none).',
+    labelNames: ['direction', 'outcome', 'path'],
     registers
   })
   const running = new Gauge({ name: 'isek_p2p_running_calls', help: 'Calls running now.', labelNames: ['direction'], registers })
@@ -88,14 +96,25 @@ export function createMetrics(libp2p: Libp2p, refusedConnections: Counter): Metr
     labelNames: ['answer'],
     registers
   })
+  new Gauge({
+    name: 'isek_p2p_relays',
+    help: 'Relays by state: known from the file, answering, reserved (others can call through them).',
+    labelNames: ['state'],
+    registers,
+    collect() {
+      for (const [state, count] of Object.entries(relays())) {
+        this.set({ state }, count)
+      }
+    }
+  })
   return {
     callStarted(direction) {
       running.inc({ direction })
       const stopTimer = seconds.startTimer({ direction })
-      return (outcome) => {
+      return (outcome, path) => {
         stopTimer()
         running.dec({ direction })
-        calls.inc({ direction, outcome })
+        calls.inc({ direction, outcome, path: path ?? NO_PATH })
       }
     },
     gateAsked: (answer) => gate.inc({ answer }),

@@ -3,14 +3,14 @@
 import { Agent, type ClientRequestArgs, type IncomingMessage, type RequestOptions, type ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
 import type { Connection, Libp2p, Stream } from '@libp2p/interface'
-import type { Multiaddr } from '@multiformats/multiaddr'
 import { carry, type Outcome } from './carry.ts'
+import type { Dialer, Target } from './dialer.ts'
 import { type Delivered, reasonOf, SidecarError } from './errors.ts'
 import { timeoutOf } from './headers.ts'
 import { HTTP_PROTOCOL, MAX_STREAMS } from './libp2p.ts'
+import { type Path, pathOf } from './multiaddrs.ts'
 import { checkPath } from './paths.ts'
-import { parsePeerAddress } from './peer-address.ts'
-import type { PrivateNetwork } from './private-network.ts'
+import { parsePeerAddresses } from './peer-address.ts'
 import { StreamSocket } from './stream-socket.ts'
 
 /** Idle streams are kept so briefly that one taken from the pool is alive; a new one proves by its handshake that the peer is. */
@@ -22,33 +22,33 @@ const STREAM_TIMEOUT_MS = 3_000
 
 const METHODS = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'])
 
+export interface Called {
+  outcome: Outcome
+  /** How the answer came; none where there was none. */
+  path: Path | undefined
+}
+
 export interface PeerCaller {
   /**
    * Carries the request of the local API that names peer, path and method in its query.
    *
    * @throws SidecarError BadAddress, InvalidRequest, PathNotAllowed; all else is answered
    */
-  call(query: URLSearchParams, incoming: IncomingMessage, outgoing: ServerResponse): Promise<Outcome>
+  call(query: URLSearchParams, incoming: IncomingMessage, outgoing: ServerResponse): Promise<Called>
   /** Keeps no idle streams on a connection that is not to be used any more. */
   leave(connection: Connection): void
   /** Closes the idle streams. */
   stop(): void
 }
 
-export interface PeerCallerInit {
-  libp2p: Libp2p
-  /** None: connections have no key. */
-  network: PrivateNetwork | undefined
-}
-
-export function createPeerCaller({ libp2p, network }: PeerCallerInit): PeerCaller {
-  const isFormer = network?.isFormer ?? (() => false)
-  const agent = new StreamAgent(libp2p, isFormer)
+export function createPeerCaller({ libp2p, dialer }: { libp2p: Libp2p; dialer: Dialer }): PeerCaller {
+  const agent = new StreamAgent(libp2p, dialer)
   const self = libp2p.peerId.toString()
 
   return {
     async call(query, incoming, outgoing) {
-      const { multiaddr, peerId } = parsePeerAddress(query.get('p2p_address'))
+      const target = parsePeerAddresses(query.getAll('p2p_address'))
+      const { peerId } = target
       if (peerId === self) {
         throw new SidecarError('BadAddress', 'p2p_address is the address of this sidecar itself', 'call the own node directly')
       }
@@ -63,8 +63,9 @@ export function createPeerCaller({ libp2p, network }: PeerCallerInit): PeerCalle
         )
       }
       const over = new AbortController()
-      const to: PeerRequestOptions = { agent, host: peerId, method, path, multiaddr, dialSignal: over.signal }
-      return await carry({
+      const to: PeerRequestOptions = { agent, host: peerId, method, path, target, dialSignal: over.signal }
+      let way: Path | undefined
+      const outcome = await carry({
         incoming,
         outgoing,
         to,
@@ -73,8 +74,13 @@ export function createPeerCaller({ libp2p, network }: PeerCallerInit): PeerCalle
         deadline: performance.now() + timeoutOf(incoming.headers),
         over,
         toSidecar: true,
+        answerHeaders(socket) {
+          way = pathOf((socket as StreamSocket).connection)
+          return { 'Isek-Path': way }
+        },
         unanswered: (error, delivered) => unreachable(peerId, error, delivered)
       })
+      return { outcome, path: way }
     },
     leave: (connection) => agent.leave(connection),
     stop: () => agent.destroy()
@@ -83,21 +89,22 @@ export function createPeerCaller({ libp2p, network }: PeerCallerInit): PeerCalle
 
 /** The peer id stands in for the host, so that the agent pools streams by peer. */
 interface PeerRequestOptions extends RequestOptions {
-  multiaddr: Multiaddr
+  target: Target
   dialSignal: AbortSignal
 }
 
-type IsFormer = (connection: Connection) => boolean
-
 /** An HTTP agent whose sockets are streams to peers. */
 class StreamAgent extends Agent {
-  readonly #libp2p: Libp2p
-  readonly #isFormer: IsFormer
+  readonly #dialer: Dialer
 
-  constructor(libp2p: Libp2p, isFormer: IsFormer) {
+  constructor(libp2p: Libp2p, dialer: Dialer) {
     super({ keepAlive: true, maxSockets: MAX_STREAMS, maxFreeSockets: IDLE_STREAMS, timeout: IDLE_STREAM_MS, scheduling: 'lifo' })
-    this.#libp2p = libp2p
-    this.#isFormer = isFormer
+    this.#dialer = dialer
+    libp2p.addEventListener('connection:open', ({ detail: opened }) => {
+      for (const connection of libp2p.getConnections(opened.remotePeer).filter(dialer.isOutdone)) {
+        this.leave(connection)
+      }
+    })
   }
 
   leave(connection: Connection): void {
@@ -110,12 +117,12 @@ class StreamAgent extends Agent {
 
   override keepSocketAlive(socket: Duplex): boolean {
     // that it returns whether to keep it is missing in @types/node
-    return !this.#isFormer((socket as StreamSocket).connection) && (super.keepSocketAlive(socket) as unknown as boolean)
+    return !this.#dialer.isOutdone((socket as StreamSocket).connection) && (super.keepSocketAlive(socket) as unknown as boolean)
   }
 
   override createConnection(options: ClientRequestArgs, callback: (error: Error | null, socket: Duplex) => void): undefined {
-    const { multiaddr, dialSignal } = options as PeerRequestOptions
-    openStream(this.#libp2p, this.#isFormer, multiaddr, dialSignal).then(
+    const { target, dialSignal } = options as PeerRequestOptions
+    openStream(this.#dialer, target, dialSignal).then(
       (socket) => callback(null, socket),
       (error) => callback(error, undefined as never)
     )
@@ -123,9 +130,9 @@ class StreamAgent extends Agent {
 }
 
 /** Opens a stream on the connection there is; where that proves dead, once more on a new one: nothing was sent yet. */
-async function openStream(libp2p: Libp2p, isFormer: IsFormer, address: Multiaddr, signal: AbortSignal): Promise<StreamSocket> {
+async function openStream(dialer: Dialer, target: Target, signal: AbortSignal): Promise<StreamSocket> {
   const begun = Date.now()
-  const connection = await connect(libp2p, isFormer, address, signal)
+  const connection = await dialer.connect(target, signal)
   try {
     return new StreamSocket(await newStream(connection, signal), connection)
   } catch (error) {
@@ -134,25 +141,16 @@ async function openStream(libp2p: Libp2p, isFormer: IsFormer, address: Multiaddr
       throw error
     }
     connection.abort(error as Error)
-    const fresh = await libp2p.dial(address, { signal })
+    const fresh = await dialer.connect(target, signal)
     return new StreamSocket(await newStream(fresh, signal), fresh)
   }
-}
-
-/** The connection there is, or a new one; also where the one there is was opened with a former key. */
-async function connect(libp2p: Libp2p, isFormer: IsFormer, address: Multiaddr, signal: AbortSignal): Promise<Connection> {
-  const connection = await libp2p.dial(address, { signal })
-  if (!isFormer(connection)) {
-    return connection
-  }
-  const present = libp2p.getConnections(connection.remotePeer).find((each) => each.status === 'open' && !isFormer(each))
-  return present ?? (await libp2p.dial(address, { signal, force: true }))
 }
 
 async function newStream(connection: Connection, signal: AbortSignal): Promise<Stream> {
   return await connection.newStream(HTTP_PROTOCOL, {
     signal: AbortSignal.any([signal, AbortSignal.timeout(STREAM_TIMEOUT_MS)]),
-    maxOutboundStreams: MAX_STREAMS
+    maxOutboundStreams: MAX_STREAMS,
+    runOnLimitedConnection: true
   })
 }
 

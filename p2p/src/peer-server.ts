@@ -10,6 +10,7 @@ import type { Gate } from './gate.ts'
 import { timeoutOf } from './headers.ts'
 import { closeConnection, HTTP_PROTOCOL, MAX_STREAMS } from './libp2p.ts'
 import type { Log } from './log.ts'
+import { pathOf } from './multiaddrs.ts'
 import { checkPath } from './paths.ts'
 import type { PrivateNetwork } from './private-network.ts'
 import { StreamSocket } from './stream-socket.ts'
@@ -44,6 +45,7 @@ export function createPeerServer({ libp2p, network, gate, nodeUrl, token, calls,
   async function serve(incoming: IncomingMessage, outgoing: ServerResponse): Promise<void> {
     const { connection } = incoming.socket as unknown as StreamSocket
     const peerId = connection.remotePeer.toString()
+    const path = pathOf(connection)
     const ended = calls.begin('inbound')
     const begun = performance.now()
     try {
@@ -54,20 +56,21 @@ export function createPeerServer({ libp2p, network, gate, nodeUrl, token, calls,
         throw formerKey(peerId)
       }
       await gate.admit(connection)
-      const path = incoming.url ?? ''
-      checkPath(path)
+      const target = incoming.url ?? ''
+      checkPath(target)
       const timeout = timeoutOf(incoming.headers)
       ended(
         await carry({
           incoming,
           outgoing,
-          to: { agent: toNode, host: nodeUrl.hostname, port: nodeUrl.port, method: incoming.method ?? 'POST', path },
-          headers: { 'Isek-Token': token, 'Isek-Peer-Id': peerId },
+          to: { agent: toNode, host: nodeUrl.hostname, port: nodeUrl.port, method: incoming.method ?? 'POST', path: target },
+          headers: { 'Isek-Token': token, 'Isek-Peer-Id': peerId, 'Isek-Path': path },
           deadline: begun + timeout,
           over: new AbortController(),
           toSidecar: false,
           unanswered: nodeUnavailable
-        })
+        }),
+        path
       )
     } catch (error) {
       if (!(error instanceof SidecarError)) {
@@ -83,7 +86,7 @@ export function createPeerServer({ libp2p, network, gate, nodeUrl, token, calls,
         }
       }
       sendError(outgoing, error)
-      ended(error.code)
+      ended(error.code, path)
     }
   }
 
@@ -91,7 +94,8 @@ export function createPeerServer({ libp2p, network, gate, nodeUrl, token, calls,
     async start() {
       await libp2p.handle(HTTP_PROTOCOL, (stream, connection) => void server.emit('connection', new StreamSocket(stream, connection)), {
         maxInboundStreams: MAX_STREAMS,
-        maxOutboundStreams: MAX_STREAMS
+        maxOutboundStreams: MAX_STREAMS,
+        runOnLimitedConnection: true
       })
     },
     stop() {

@@ -44,6 +44,8 @@ export interface Settings extends LogSettings {
   nodeUrl: URL
   stateDir: string
   privateNetworkKeyFile: string | undefined
+  /** Relays to be reached through, one multiaddr with a peer id a line; may change. */
+  relaysFile: string | undefined
 }
 
 type Environment = Record<string, string | undefined>
@@ -60,6 +62,7 @@ export function readSettings(env: Environment): Settings {
     nodeUrl: httpUrl(env, 'ISEK_P2P_NODE_URL', 'http://127.0.0.1:8080'),
     stateDir: value(env, 'ISEK_P2P_STATE_DIR') ?? '/var/run/isek/p2p',
     privateNetworkKeyFile: value(env, 'ISEK_P2P_PRIVATE_NETWORK_KEY_FILE'),
+    relaysFile: value(env, 'ISEK_P2P_RELAYS_FILE'),
     ...readLogSettings(env)
   }
 }

@@ -2,6 +2,8 @@
 
 import { join } from 'node:path'
 import { createCalls } from './calls.ts'
+import { createContext } from './context.ts'
+import { createDialer } from './dialer.ts'
 import { createGate } from './gate.ts'
 import { createHealth } from './health.ts'
 import { loadIdentity } from './identity.ts'
@@ -14,6 +16,8 @@ import { loadNetworkKeys } from './network-keys.ts'
 import { createPeerCaller } from './peer-caller.ts'
 import { createPeerServer } from './peer-server.ts'
 import { createPrivateNetwork } from './private-network.ts'
+import { createRelays } from './relays.ts'
+import { createRelaysFile } from './relays-file.ts'
 import type { Settings } from './settings.ts'
 import { writeAtomically } from './state-file.ts'
 import { createTokenCheck, loadToken } from './token.ts'
@@ -47,36 +51,37 @@ export async function startSidecar(settings: Settings, log: Log): Promise<Sideca
   }
 
   let refuseConnections = false
-  const libp2p = await createHost({
+  const { libp2p, reservations, dialRelayed } = await createHost({
     privateKey,
     listenHost: settings.listenHost,
     listenPort: settings.listenPort,
+    announceHost: settings.announceHost,
     protector: network?.protector,
     refuseConnections: () => refuseConnections
   })
-  const metrics = createMetrics(libp2p, counter)
+  const readFile = settings.relaysFile === undefined ? async () => undefined : createRelaysFile(settings.relaysFile, log)
+  const relays = createRelays({ libp2p, reservations, readFile, log, changed: () => context.change() })
+  const metrics = createMetrics(libp2p, counter, relays.counts)
   const calls = createCalls(metrics)
   const gate = createGate({ nodeUrl: settings.nodeUrl, token, asked: metrics.gateAsked })
   const server = createPeerServer({ libp2p, network, gate, nodeUrl: settings.nodeUrl, token, calls, log })
-  const caller = createPeerCaller({ libp2p, network })
+  const dialer = createDialer({ libp2p, dialRelayed, log, isFormer: network?.isFormer })
+  const caller = createPeerCaller({ libp2p, dialer })
 
   network?.retire(libp2p, caller.leave)
 
   await server.start()
   await naming('ISEK_P2P_LISTEN_PORT', async () => libp2p.start())
-  const context = { peer_id: libp2p.peerId.toString(), p2p_address: peerAddress(libp2p, settings.announceHost) }
-  const api = createLocalApi({
-    caller,
-    context: () => ({ ...context, network_keys: network?.fingerprints ?? [] }),
-    isAuthorized: createTokenCheck(token),
-    calls,
-    log
-  })
+  const direct = { peer_id: libp2p.peerId.toString(), p2p_address: peerAddress(libp2p, settings.announceHost) }
+  const context = createContext({ ...direct, relayed: relays.addresses, networkKeys: () => network?.fingerprints ?? [] })
+  dialer.start()
+  relays.start()
+  const api = createLocalApi({ caller, context, isAuthorized: createTokenCheck(token), calls, log })
   const health = createHealth({ ready: () => libp2p.status === 'started' && !calls.draining, expose: metrics.expose })
   const endpoints: Endpoints = {
     api: await listen('ISEK_P2P_API_PORT', api, settings.apiPort, '127.0.0.1'),
     health: await listen('ISEK_P2P_HEALTH_PORT', health, settings.healthPort, settings.healthHost),
-    ...context
+    ...direct
   }
   await writeAtomically(join(settings.stateDir, 'endpoints.json'), JSON.stringify(endpoints), 0o644)
   log.info('listening', { ...endpoints })
@@ -91,11 +96,13 @@ export async function startSidecar(settings: Settings, log: Log): Promise<Sideca
       }
       network?.stop()
       caller.stop()
+      dialer.stop()
       server.stop()
       for (const open of [api, health]) {
         open.close()
         open.closeAllConnections()
       }
+      await relays.stop()
       await libp2p.stop()
       log.info('stopped')
     }

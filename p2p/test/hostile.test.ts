@@ -13,10 +13,11 @@ import { StreamSocket } from '../src/stream-socket.ts'
 import { type Echo, type Peer, startNode, startPair, startPeer } from './support/mesh.ts'
 
 async function startStranger(t: TestContext, far: Peer): Promise<{ peerId: string; openStream(): Promise<StreamSocket> }> {
-  const host = await createHost({
+  const { libp2p: host } = await createHost({
     privateKey: await generateKeyPair('Ed25519'),
     listenHost: '127.0.0.1',
     listenPort: 0,
+    announceHost: undefined,
     protector: undefined,
     refuseConnections: () => false
   })

@@ -4,6 +4,7 @@ import { readFile, writeFile } from 'node:fs/promises'
 import { connect, type Socket } from 'node:net'
 import { type TestContext, test } from 'node:test'
 import { generateKeyPair } from '@libp2p/crypto/keys'
+import type { Libp2p } from '@libp2p/interface'
 import { preSharedKey } from '@libp2p/pnet'
 import { multiaddr } from '@multiformats/multiaddr'
 import { createHost, HTTP_PROTOCOL } from '../src/libp2p.ts'
@@ -19,11 +20,12 @@ async function startWithKeys(t: TestContext, nodeUrl: string, ...keys: string[])
 }
 
 /** A host that protects its connections with libp2p's own implementation. */
-async function startOriginal(t: TestContext, key: string): Promise<Awaited<ReturnType<typeof createHost>>> {
-  const host = await createHost({
+async function startOriginal(t: TestContext, key: string): Promise<Libp2p> {
+  const { libp2p: host } = await createHost({
     privateKey: await generateKeyPair('Ed25519'),
     listenHost: '127.0.0.1',
     listenPort: 0,
+    announceHost: undefined,
     protector: preSharedKey({ psk: Buffer.from(key.trimEnd()) }),
     refuseConnections: () => false
   })

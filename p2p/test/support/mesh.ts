@@ -7,6 +7,7 @@ import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { TestContext } from 'node:test'
+import type { Addresses } from '../../src/context.ts'
 import { createLog } from '../../src/log.ts'
 import { readSettings } from '../../src/settings.ts'
 import { type Endpoints, startSidecar } from '../../src/sidecar.ts'
@@ -98,7 +99,9 @@ export interface Peer extends Endpoints {
   stateDir: string
   token: string
   stop(): Promise<void>
-  call(address: string, init?: CallInit): Promise<Response>
+  /** Calls a peer at one of its addresses. */
+  call(address: string | string[], init?: CallInit): Promise<Response>
+  context(unlike?: string): Promise<Addresses>
   /** The value of a metric by its full name with labels, 0 where there is none. */
   metric(name: string): Promise<number>
 }
@@ -131,9 +134,16 @@ export async function peerAt(endpoints: Endpoints, stateDir: string, stop: () =>
     token,
     stop,
     async call(address, { path = '/', method = 'POST', headers = {}, ...init } = {}) {
-      const query = new URLSearchParams({ p2p_address: address, path, method })
+      const query = new URLSearchParams({ path, method })
+      for (const each of [address].flat()) {
+        query.append('p2p_address', each)
+      }
       const authorized = { authorization: `Bearer ${token}`, ...headers }
       return await fetch(`${endpoints.api}/call_peer?${query}`, { ...init, method: 'POST', headers: authorized })
+    },
+    async context(unlike = '') {
+      const headers = { authorization: `Bearer ${token}` }
+      return (await (await fetch(`${endpoints.api}/p2p_context?unlike=${unlike}`, { headers })).json()) as Addresses
     },
     async metric(name) {
       const text = await (await fetch(`${endpoints.health}/metrics`)).text()
