@@ -135,11 +135,19 @@ class SidecarProcess:
 class PeerNode:
     """A node with a sidecar beside it, as in a pod."""
 
-    def __init__(self, folder: Path, resources: Sequence[dict[str, Any]], **settings: Any) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        resources: Sequence[dict[str, Any]],
+        *,
+        private_network_key: Path | None = None,
+        **settings: Any,
+    ) -> None:
         folder.mkdir()
         port = free_port()
         self._folder, self._resources, self._settings = folder, resources, {**settings, "port": port}
-        self.sidecar = SidecarProcess(folder / "p2p", f"http://127.0.0.1:{port}")
+        url = f"http://127.0.0.1:{port}"
+        self.sidecar = SidecarProcess(folder / "p2p", url, private_network_key=private_network_key)
         self._node: NodeProcess | None = None
 
     @property

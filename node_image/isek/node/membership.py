@@ -1,15 +1,22 @@
 """The node's place in its mesh: coming in, being ready, leaving."""
 
+import asyncio
+
 from isek import __version__
+from isek.cancelling import cancel
+from isek.errors import CallError
 from isek.log import log
 from isek.node.host import Host
 from isek.node.hosted import Hosted
 from isek.node.metrics import Metrics
 from isek.node.settings import NodeSettings
-from isek.protocol.p2p import Sidecar
+from isek.protocol.p2p import P2PContext, Sidecar
 from isek.registry import AgentRecord, BrokenAgent, BrokenRecord, NodeRecord, Registration, Registry
 from isek.registry.broken import sayable
-from isek.registry.record import MAX_DESCRIPTION
+from isek.registry.record import MAX_DESCRIPTION, RecordError
+
+SIDECAR_SECONDS = 2.0
+"""Between two looks at what the sidecar says of itself."""
 
 
 class Membership:
@@ -36,6 +43,7 @@ class Membership:
         self._sidecar = sidecar
         self._card_key = card_key
         self._registration: Registration | None = None
+        self._following: asyncio.Task[None] | None = None
         self._waiting_for: str | None = "the start"
         metrics.registered.set_function(lambda: float(self._registration is not None and self._registration.registered))
         metrics.peers.set_function(lambda: float(sum(record.node_id != settings.node_id for record in self.nodes)))
@@ -79,13 +87,22 @@ class Membership:
             self._wait_for("what it hosts to be mended")
             return
         await self._registry.start()
-        p2p_address = None
+        context = None
         if self._sidecar is not None:
             self._wait_for("the p2p sidecar")
             context = await self._sidecar.until_up()
-            self._host.peer_id, p2p_address = context.peer_id, context.p2p_address
         self._wait_for("the registry")
-        record = NodeRecord(
+        record = self._record(context)
+        self._registration = registration = await self._registry.register(record)
+        self._waiting_for = None
+        log().info("joined", mesh=self._settings.mesh_id, node=record.node_id, peerId=record.peer_id)
+        if self._sidecar is not None and context is not None:
+            following = self._follow(self._sidecar, context, registration)
+            self._following = asyncio.create_task(following, name="following the sidecar")
+
+    def _record(self, context: P2PContext | None) -> NodeRecord:
+        self._host.peer_id = context.peer_id if context else None
+        return NodeRecord(
             node_id=self._settings.node_id,
             namespace=self._settings.namespace,
             cluster=self._settings.cluster,
@@ -94,13 +111,25 @@ class Membership:
             host=self._settings.advertise_host,
             port=self._settings.port,
             peer_id=self._host.peer_id,
-            p2p_address=p2p_address,
+            p2p_address=context.p2p_address if context else None,
+            network_keys=context.network_keys if context else (),
             card_key=self._card_key,
             agents=tuple(_agent_record(hosted) for hosted in self._host.hosted),
         )
-        self._registration = await self._registry.register(record)
-        self._waiting_for = None
-        log().info("joined", mesh=self._settings.mesh_id, node=record.node_id, peerId=record.peer_id)
+
+    async def _follow(self, sidecar: Sidecar, known: P2PContext, registration: Registration) -> None:
+        """Tell the mesh what changes about the sidecar."""
+        while True:
+            await asyncio.sleep(SIDECAR_SECONDS)
+            try:
+                context = await sidecar.p2p_context()
+                if context != known:
+                    registration.update(self._record(context))
+                    known = context
+            except CallError as error:
+                log().debug("the sidecar does not say how it is: {}", error)
+            except RecordError as error:
+                log().warning("what changed about the sidecar stays untold: {}", error)
 
     def _broken_record(self) -> BrokenRecord:
         return BrokenRecord(
@@ -119,6 +148,8 @@ class Membership:
     async def leave(self) -> None:
         """Be forgotten by the peers, at once if the registry answers."""
         self._waiting_for = "its end"
+        if self._following is not None:
+            await cancel(self._following)
         if self._registration is not None:
             await self._registration.leave()
 

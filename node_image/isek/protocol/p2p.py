@@ -26,6 +26,8 @@ class P2PContext:
     peer_id: str
     p2p_address: str
     """A multiaddr with ``/p2p/<peer id>`` at its end."""
+    network_keys: tuple[str, ...] = ()
+    """Fingerprints of the private network keys that the sidecar accepts, the one that it dials with first."""
 
 
 class Sidecar:
@@ -69,7 +71,7 @@ class Sidecar:
         if answer.status != 200:
             raise _sidecar_error(answer, OWN)
         context = json.loads(answer.body)
-        return P2PContext(context["peer_id"], context["p2p_address"])
+        return P2PContext(context["peer_id"], context["p2p_address"], tuple(context.get("network_keys", ())))
 
     async def call_peer(
         self,

@@ -46,6 +46,8 @@ class NodeRecord(BaseModel):
     port: int
     peer_id: str | None = None
     p2p_address: Annotated[str | None, Field(alias="p2pAddress")] = None
+    network_keys: tuple[str, ...] = ()
+    """Fingerprints of the private network keys that its sidecar accepts, the one that it dials with first."""
     topics: tuple[str, ...] = ()
     """What programs on this node listen to."""
     card_key: str = ""

@@ -1,6 +1,5 @@
 """A mesh with far nodes, found through a registry in this process."""
 
-import secrets
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -9,6 +8,7 @@ import pytest
 from isek.asking import Answer, CallContext
 from isek.errors import IsekError
 from isek.node.settings import NodeSettings
+from isek.processes.network_key import fingerprints, new_private_network_key
 from isek.protocol.mesh import Mesh
 from isek.protocol.p2p import Sidecar
 from isek.registry import Registration
@@ -67,7 +67,12 @@ class P2PNetwork:
     def __init__(self, near: NearNode) -> None:
         self._near = near
         self._key = near.folder / "private-network.key"
-        self._key.write_text(f"/key/swarm/psk/1.0.0/\n/base16/\n{secrets.token_hex(32)}\n")
+        self._key.write_text(new_private_network_key())
+
+    @property
+    def fingerprints(self) -> tuple[str, ...]:
+        """Of its keys."""
+        return fingerprints(self._key.read_text())
 
     async def sidecar_of(self, node: FarNode, stack: AsyncExitStack | None = None) -> SidecarProcess:
         """A sidecar for a node that runs already; it lives as long as the test, or as ``stack``."""

@@ -135,7 +135,9 @@ async def test_an_agent_of_this_node_needs_no_sidecar(near: NearNode, p2p: P2PNe
     assert answer.text == "writer here says hello"
 
 
-async def test_the_own_sidecar_is_waited_for_and_tells_who_the_node_is(near: NearNode, own: SidecarProcess) -> None:
+async def test_the_own_sidecar_is_waited_for_and_tells_who_the_node_is(
+    near: NearNode, p2p: P2PNetwork, own: SidecarProcess
+) -> None:
     late_token = near.folder / "token"
     sidecar = Sidecar(own.api_url, late_token, MAX_ANSWER_BYTES)
     near.stack.push_async_callback(sidecar.close)
@@ -145,7 +147,7 @@ async def test_the_own_sidecar_is_waited_for_and_tells_who_the_node_is(near: Nea
 
     late_token.write_text(own.token_file.read_text())
 
-    assert await asyncio.wait_for(waiting, 5) == P2PContext(own.peer_id, own.p2p_address)
+    assert await asyncio.wait_for(waiting, 5) == P2PContext(own.peer_id, own.p2p_address, p2p.fingerprints)
 
 
 async def test_a_sidecar_that_does_not_listen_is_said(near: NearNode) -> None:
