@@ -10,6 +10,7 @@ from starlette.routing import Route
 
 from isek import __version__
 from isek.errors import CallError, IsekError
+from isek.node.a2a_endpoint import rest_routes
 from isek.node.access import Gate
 from isek.node.ask import AskEndpoint, failure
 from isek.node.cards import KEYS_PATH, Cards
@@ -29,16 +30,16 @@ PROMETHEUS_TEXT = "text/plain; version=0.0.4"
 
 
 def create_app(
-    settings: NodeSettings, host: Host, membership: Membership, metrics: Metrics, *, gate: Gate, cards: Cards
+    settings: NodeSettings, host: Host, membership: Membership, metrics: Metrics, *, gate: Gate, cards: Cards, a2a: A2A
 ) -> FastAPI:
     """The application of one node: what it hosts in ``host``, its place in the mesh in ``membership``. All who ask
     an agent pass ``gate``."""
     app = FastAPI(title="Isek node", version=__version__, openapi_url=None)  # without it there are no docs either
     if is_loopback(settings.host):
         app.add_middleware(LocalNames)
-    a2a = A2A()
     ask = AskEndpoint(host, a2a, gate, settings.max_body_bytes)
     app.router.routes += [Route(path, ask, methods=["POST"]) for path in ("/", "/agents/{name}")]
+    app.router.routes += rest_routes(host, a2a, gate, settings.max_body_bytes)
     chat, models = ChatEndpoint(host, gate, settings.max_body_bytes, Recent()), Models(host, gate)
     app.router.routes += [
         Route("/v1/chat/completions", chat, methods=["POST"]),

@@ -4,18 +4,16 @@ from dataclasses import replace
 
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.types import Message, Receive
+from starlette.types import Receive
 
-from isek.asking import DEFAULT_USER, Answer
 from isek.errors import IsekError
+from isek.node.a2a_endpoint import a2a_call
 from isek.node.access import Gate
-from isek.node.endpoint import Endpoint, parse_json, while_connected
+from isek.node.endpoint import JSON, Endpoint, parse_json, said_again, while_connected
 from isek.node.host import Host
 from isek.node.plain import PlainAnswer, PlainFailure, read_plain_request
 from isek.protocol import headers
 from isek.protocol.a2a import A2A
-
-JSON = "application/json"
 
 
 class AskEndpoint(Endpoint):
@@ -31,18 +29,14 @@ class AskEndpoint(Endpoint):
         context, path = await self._gate.admit(request.headers, request.client, hosted)
         body = await self._read(request)
         content = parse_json(body)
-
-        async def answer(message: str, session_id: str | None, user_id: str = DEFAULT_USER) -> Answer:
-            asked_in = replace(context, session_id=session_id, user_id=user_id)
-            return await self._host.answer(hosted.name, message, asked_in, path=path)
-
         if isinstance(content, list) or (isinstance(content, dict) and "jsonrpc" in content):
-            again = Request(request.scope, _said_again(body, receive))
-            return await while_connected(receive, (await self._a2a.server()).respond(again, answer))
+            call = a2a_call(request, self._host, hosted, context, path)
+            again = Request(request.scope, said_again(body, receive))
+            return await while_connected(receive, (await self._a2a.server()).json_rpc(again, call))
         asked = read_plain_request(content)
-        answered = PlainAnswer.of(
-            await while_connected(receive, answer(asked.message, asked.session_id, asked.user_id))
-        )
+        asked_in = replace(context, session_id=asked.session_id, user_id=asked.user_id)
+        answer = self._host.answer(hosted.name, asked.message, asked_in, path=path)
+        answered = PlainAnswer.of(await while_connected(receive, answer))
         return Response(answered.model_dump_json(by_alias=True, exclude_none=True), media_type=JSON)
 
     def _failure(self, error: IsekError) -> Response:
@@ -57,17 +51,3 @@ def failure(error: IsekError) -> Response:
         media_type=JSON,
         headers=headers.of_error(error),
     )
-
-
-def _said_again(body: bytes, receive: Receive) -> Receive:
-    """A ``receive`` that begins with the body that was read already."""
-    said = False
-
-    async def again() -> Message:
-        nonlocal said
-        if said:
-            return await receive()
-        said = True
-        return {"type": "http.request", "body": body, "more_body": False}
-
-    return again

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 from pydantic_core import from_json
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
-from starlette.types import Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
 from isek.errors import CallError, IsekError
 from isek.node.host import Host
@@ -16,6 +16,7 @@ from isek.protocol import headers
 from isek.unexpected import unexpected_error
 
 T = TypeVar("T")
+JSON = "application/json"
 
 
 class Endpoint(ABC):
@@ -29,7 +30,7 @@ class Endpoint(ABC):
         """One request."""
         request = Request(scope, receive)
         try:
-            _check_type(request)
+            self._check_type(request)
             response = await self._respond(request, receive)
         except ClientDisconnect:
             return
@@ -59,6 +60,14 @@ class Endpoint(ABC):
     def _failure(self, error: IsekError) -> Response:
         """The error in the shape that callers of this endpoint know."""
 
+    def _check_type(self, request: Request) -> None:
+        """Let JSON pass alone: what else there is, browsers send on behalf of any web page, without asking first.
+
+        Raises:
+            CallError: ``UnsupportedMediaType``.
+        """
+        check_type(request, JSON)
+
     async def _read(self, request: Request) -> bytes:
         """The body.
 
@@ -75,20 +84,34 @@ class Endpoint(ABC):
         return b"".join(chunks)
 
 
-def _check_type(request: Request) -> None:
-    """Let JSON pass alone: what else there is, browsers send on behalf of any web page, without asking first.
+def check_type(request: Request, *allowed: str) -> None:
+    """Let these media types pass alone.
 
     Raises:
         CallError: ``UnsupportedMediaType``.
     """
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if kind != "application/json":
+    if kind not in allowed:
         raise CallError(
             "UnsupportedMediaType",
-            f"the body must be application/json, not {kind or 'of no type'}",
-            hint="send the header Content-Type: application/json",
+            f"the body must be {' or '.join(allowed)}, not {kind or 'of no type'}",
+            hint=f"send the header Content-Type: {allowed[0]}",
             status=415,
         )
+
+
+def said_again(body: bytes, receive: Receive) -> Receive:
+    """A ``receive`` that begins with the body that was read already."""
+    said = False
+
+    async def again() -> Message:
+        nonlocal said
+        if said:
+            return await receive()
+        said = True
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    return again
 
 
 def parse_json(body: bytes) -> Any:

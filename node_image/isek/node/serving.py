@@ -19,6 +19,7 @@ from isek.node.hosted import Built
 from isek.node.membership import Membership
 from isek.node.metrics import Metrics
 from isek.node.settings import NodeSettings
+from isek.protocol.a2a import A2A
 from isek.protocol.card_key import CardKey
 from isek.protocol.card_reader import CardReader
 from isek.protocol.mesh import Mesh
@@ -88,6 +89,8 @@ async def serve(
         membership = Membership(settings, registry, host, sidecar, metrics, card_key=card_key.public)
         reader = CardReader(registry, sidecar)
         stack.push_async_callback(reader.close)
+        a2a = A2A(settings.node_id)
+        stack.push_async_callback(a2a.aclose)
         cards = Cards(host, membership, reader, settings, card_key)
 
         gate = Gate(settings, SharedToken.of(settings), membership.of_peer)
@@ -95,7 +98,7 @@ async def serve(
 
         server = _Server(
             uvicorn.Config(
-                create_app(settings, host, membership, metrics, gate=gate, cards=cards),
+                create_app(settings, host, membership, metrics, gate=gate, cards=cards, a2a=a2a),
                 lifespan="off",
                 ws="none",
                 access_log=False,

@@ -13,17 +13,28 @@ if TYPE_CHECKING:
 
 
 class A2A:
-    """A2A, once it is needed."""
+    """A2A, once it is needed.
 
-    def __init__(self) -> None:
+    Args:
+        node_id: of the node that holds the tasks.
+    """
+
+    def __init__(self, node_id: str) -> None:
+        self._node_id = node_id
         self._server: A2AServer | None = None
 
     async def server(self) -> A2AServer:
-        """Answers JSON-RPC requests."""
+        """Answers requests."""
         if self._server is None:
             module = await asyncio.to_thread(import_module, "isek.protocol.a2a_server")
-            self._server = module.A2AServer()
+            if self._server is None:  # nobody else has waited for the same
+                self._server = module.make_server(self._node_id)
         return self._server
+
+    async def aclose(self) -> None:
+        """End the tasks that run still."""
+        if self._server is not None:
+            await self._server.handler.aclose()
 
 
 async def a2a_cards() -> ModuleType:

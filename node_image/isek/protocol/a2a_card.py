@@ -12,9 +12,16 @@ from google.protobuf.json_format import ParseError
 from jwt import PyJWK
 
 from isek import __version__
+from isek.protocol.a2a_context import EXTENSIONS
+from isek.protocol.a2a_parts import INPUT_MODES, OUTPUT_MODES
 from isek.protocol.card_key import ALGORITHM, CardKey, jwk
 
-TEXT = "text/plain"
+INTERFACES = (
+    (TransportProtocol.JSONRPC, PROTOCOL_VERSION_1_0),
+    (TransportProtocol.HTTP_JSON, PROTOCOL_VERSION_1_0),
+    (TransportProtocol.JSONRPC, PROTOCOL_VERSION_0_3),
+)
+"""The preferred one first. Those of version 0.3 speak JSON-RPC, its default."""
 
 
 def agent_card(name: str, description: str, capabilities: tuple[str, ...], url: str) -> AgentCard:
@@ -31,12 +38,12 @@ def agent_card(name: str, description: str, capabilities: tuple[str, ...], url: 
         description=description or name,
         version=__version__,
         supported_interfaces=[
-            AgentInterface(url=url, protocol_binding=TransportProtocol.JSONRPC, protocol_version=version)
-            for version in (PROTOCOL_VERSION_1_0, PROTOCOL_VERSION_0_3)
+            AgentInterface(url=url, protocol_binding=binding, protocol_version=version)
+            for binding, version in INTERFACES
         ],
-        capabilities=AgentCapabilities(streaming=False, push_notifications=False),
-        default_input_modes=[TEXT],
-        default_output_modes=[TEXT],
+        capabilities=AgentCapabilities(streaming=True, push_notifications=False, extensions=EXTENSIONS),
+        default_input_modes=INPUT_MODES,
+        default_output_modes=OUTPUT_MODES,
         skills=skills,
     )
 

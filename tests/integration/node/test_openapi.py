@@ -16,6 +16,7 @@ from isek.node.host import Host
 from isek.node.membership import Membership
 from isek.node.metrics import Metrics
 from isek.node.plain import PlainRequest
+from isek.protocol.a2a import A2A
 from isek.protocol.card_key import CardKey
 from isek.protocol.card_reader import CardReader
 from isek.registry import open_registry
@@ -49,7 +50,7 @@ async def described(node: NodeProcess) -> dict[str, Any]:
     membership = Membership(node.settings, registry, host, None, metrics, card_key=key.public)
     cards = Cards(host, membership, CardReader(registry, None), node.settings, key)
     gate = Gate(node.settings, SharedToken(None), membership.of_peer)
-    app = create_app(node.settings, host, membership, metrics, gate=gate, cards=cards)
+    app = create_app(node.settings, host, membership, metrics, gate=gate, cards=cards, a2a=A2A(node.settings.node_id))
     await registry.close()
     description = app.openapi()
     name = {"name": "name", "in": "path", "required": True, "schema": {"type": "string"}}

@@ -1,0 +1,33 @@
+"""One request over A2A, by whatever binding it came: who is asked, on whose behalf, and how."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+
+from isek.asking import Answer, CallContext
+from isek.errors import IsekError
+from isek.models.base import Message
+
+
+@dataclass
+class Call:
+    """A request to one agent."""
+
+    agent: str
+    """Its name, without the namespace."""
+    speaker: str
+    """What it is called in the events of its runs."""
+    ask: Callable[[Message, CallContext], Awaitable[Answer]]
+    """Lets it answer; raises ``IsekError``."""
+    give_up: Callable[[], None]
+    """Ends the run that it began, also one that waits for the call to be told again."""
+    context: CallContext
+    """What travels with the request; the session is not known yet."""
+    parameters: Mapping[str, str] = field(default_factory=dict)
+    """A2A's service parameters: headers, or gRPC's metadata, by their names in lower case."""
+    refused: IsekError | None = None
+    """Why the node did not take it, once that is known."""
+
+    @property
+    def owner(self) -> str:
+        """Whose the tasks are that it begins, and whose it may see; empty: nobody's whom we know."""
+        return self.context.caller or self.context.outsider or self.context.peer_id or ""

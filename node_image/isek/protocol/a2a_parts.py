@@ -1,0 +1,79 @@
+"""What is said in parts, and what an agent gets of it; what it answers, in parts."""
+
+import json
+import mimetypes
+from typing import Any
+
+from a2a.types import Message as A2AMessage
+from a2a.types import Part
+from a2a.utils.errors import ContentTypeNotSupportedError, InvalidParamsError
+from google.protobuf.json_format import MessageToDict
+
+from isek.models.base import Image, Message
+
+TEXT = "text/plain"
+JSON = "application/json"
+IMAGES = ("image/png", "image/jpeg", "image/gif", "image/webp")
+INPUT_MODES = (TEXT, "text/*", JSON, *IMAGES)
+OUTPUT_MODES = (TEXT,)
+
+
+def message_of(said: A2AMessage) -> Message:
+    """What an agent is asked: texts, data and files with text one below the other, and the images.
+
+    Raises:
+        ContentTypeNotSupportedError: a part is something else.
+        InvalidParamsError: a part says nothing, or is not what it says.
+    """
+    texts: list[str] = []
+    images: list[Image] = []
+    for number, part in enumerate(said.parts, 1):
+        read = _read(part, f"part {number}")
+        if isinstance(read, Image):
+            images.append(read)
+        else:
+            texts.append(read)
+    return Message("user", "\n".join(texts), images=tuple(images))
+
+
+def answer_parts(text: str) -> list[Part]:
+    """What an agent answered."""
+    return [Part(text=text, media_type=TEXT)]
+
+
+def _read(part: Part, where: str) -> str | Image:
+    kind = part.WhichOneof("content")
+    media_type = part.media_type.partition(";")[0].strip().lower()
+    if kind == "text" and _is_text(media_type or TEXT):
+        return part.text
+    if kind == "data" and _is_text(media_type or JSON):
+        return _json(MessageToDict(part.data))
+    if kind in {"raw", "url"}:
+        media_type = media_type or mimetypes.guess_type(part.filename or part.url)[0] or ""
+        if media_type in IMAGES:
+            return Image(url=part.url) if kind == "url" else Image(content=part.raw, media_type=media_type)
+        if kind == "raw" and _is_text(media_type):
+            return _file(part, where)
+    if kind is None:
+        raise InvalidParamsError(f"{where} says nothing: give it text, data, raw or url")
+    if kind == "url":
+        hint = "this agent looks at images by their URL, and fetches nothing else: send the content instead"
+    else:
+        hint = f"it takes {', '.join(INPUT_MODES)}"
+    raise ContentTypeNotSupportedError(f"{where} ({kind}) is {media_type or 'of no media type'}; {hint}")
+
+
+def _file(part: Part, where: str) -> str:
+    try:
+        text = part.raw.decode()
+    except UnicodeDecodeError:
+        raise InvalidParamsError(f"{where} says that it is text, and is not UTF-8") from None
+    return f"{part.filename}:\n{text}" if part.filename else text
+
+
+def _is_text(media_type: str) -> bool:
+    return media_type.startswith("text/") or media_type == JSON or media_type.endswith("+json")
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False)

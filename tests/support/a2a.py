@@ -1,0 +1,66 @@
+"""The official client of A2A, by each binding and version."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from uuid import uuid4
+
+import httpx
+from a2a.client import Client, ClientCallContext, ClientConfig, ClientFactory
+from a2a.client.card_resolver import A2ACardResolver
+from a2a.types import Message, Part, Role, SendMessageConfiguration, SendMessageRequest, StreamResponse, Task
+from a2a.utils.constants import VERSION_HEADER
+
+JSON_RPC, HTTP_JSON = "JSONRPC", "HTTP+JSON"
+BINDINGS = ((JSON_RPC, "1.0"), (HTTP_JSON, "1.0"), (JSON_RPC, "0.3"))
+
+
+@asynccontextmanager
+async def a2a_client(
+    url: str, binding: str = JSON_RPC, version: str = "1.0", *, streaming: bool = True
+) -> AsyncIterator[Client]:
+    """The client of one agent, from its card on, by one of its interfaces alone."""
+    async with httpx.AsyncClient(timeout=30) as http:
+        card = await A2ACardResolver(http, url).get_agent_card()
+        offered = [each for each in card.supported_interfaces if each.protocol_binding == binding]
+        [chosen] = [each for each in offered if each.protocol_version == version]
+        del card.supported_interfaces[:]
+        card.supported_interfaces.append(chosen)
+        config = ClientConfig(httpx_client=http, supported_protocol_bindings=[binding], streaming=streaming)
+        yield ClientFactory(config).create(card)
+
+
+def says(
+    *said: str | Part, configuration: SendMessageConfiguration | None = None, **message: str
+) -> SendMessageRequest:
+    """A message of a user."""
+    parts = [Part(text=each) if isinstance(each, str) else each for each in said]
+    return SendMessageRequest(
+        message=Message(message_id=str(uuid4()), role=Role.ROLE_USER, parts=parts, **message),
+        configuration=configuration,
+    )
+
+
+async def send(client: Client, request: SendMessageRequest, *extensions: str) -> Task:
+    """The task that a client has which does not stream."""
+    [response] = await stream(client, request, *extensions)
+    assert response.HasField("task"), response
+    return response.task
+
+
+async def stream(client: Client, request: SendMessageRequest, *extensions: str) -> list[StreamResponse]:
+    """All that a stream says, until its end."""
+    return [each async for each in client.send_message(request, context=wanting(*extensions))]
+
+
+def wanting(*extensions: str) -> ClientCallContext | None:
+    """Asks for extensions."""
+    return ClientCallContext(service_parameters={"A2A-Extensions": ",".join(extensions)}) if extensions else None
+
+
+def text_of(task: Task) -> str:
+    """The answer."""
+    return "".join(part.text for artifact in task.artifacts for part in artifact.parts)
+
+
+HEADERS = {"Content-Type": "application/json", VERSION_HEADER: "1.0"}
+"""Of a request without the client."""
