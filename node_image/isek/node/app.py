@@ -20,7 +20,8 @@ from isek.node.local_names import LocalNames, is_loopback
 from isek.node.mcp import MCPEndpoint
 from isek.node.membership import Membership
 from isek.node.metrics import Metrics
-from isek.node.recent import Recent
+from isek.node.recent import Recent, Unfinished
+from isek.node.responses import Kept, KeptResponses, ResponsesEndpoint
 from isek.node.settings import NodeSettings
 from isek.protocol.a2a import A2A
 from isek.protocol.card_reader import CARD_PATH
@@ -40,9 +41,15 @@ def create_app(
     ask = AskEndpoint(host, a2a, gate, settings.max_body_bytes)
     app.router.routes += [Route(path, ask, methods=["POST"]) for path in ("/", "/agents/{name}")]
     app.router.routes += rest_routes(host, a2a, gate, settings.max_body_bytes)
-    chat, models = ChatEndpoint(host, gate, settings.max_body_bytes, Recent()), Models(host, gate)
+    unfinished, kept = Unfinished(), Recent[Kept]()
+    chat, models = ChatEndpoint(host, gate, settings.max_body_bytes, unfinished), Models(host, gate)
+    responses = ResponsesEndpoint(host, gate, settings.max_body_bytes, unfinished, kept)
+    answered = KeptResponses(host, gate, kept)
     app.router.routes += [
         Route("/v1/chat/completions", chat, methods=["POST"]),
+        Route("/v1/responses", responses, methods=["POST"]),
+        Route("/v1/responses/{id}", answered.one),
+        Route("/v1/responses/{id}", answered.delete, methods=["DELETE"]),
         Route("/v1/models", models.all),
         Route("/v1/models/{model}", models.one),
         Route("/mcp", MCPEndpoint(host, gate, settings.max_body_bytes), methods=["POST"]),

@@ -26,7 +26,7 @@ from isek.node.host import Host
 from isek.node.hosted import Hosted
 from isek.node.line_stream import LineStream
 from isek.node.openai_form import EXTENSION, added, error_body, step_body, trace_body, usage_body
-from isek.node.recent import Recent
+from isek.node.recent import Unfinished, characters_of
 from isek.protocol import headers
 from isek.streaming import events_of
 
@@ -40,7 +40,7 @@ class ChatEndpoint(Endpoint):
     """``POST /v1/chat/completions``: ``model`` is the agent, ``user`` whose memories it may use, ``session_id`` (or the
     header ``Isek-Session-Id``) the conversation."""
 
-    def __init__(self, host: Host, gate: Gate, max_body_bytes: int, unfinished: Recent) -> None:
+    def __init__(self, host: Host, gate: Gate, max_body_bytes: int, unfinished: Unfinished) -> None:
         super().__init__(host, max_body_bytes)
         self._gate = gate
         self._unfinished = unfinished
@@ -56,7 +56,8 @@ class ChatEndpoint(Endpoint):
         async def answer(observed: CallContext) -> Answer:
             answered = await self._host.answer(hosted.name, asked.message, observed, path=path)
             if answered.wanted is not None:
-                self._unfinished.keep(answered.wanted.calls[0].id, answered.wanted.said)
+                said = answered.wanted.said
+                self._unfinished.keep(answered.wanted.calls[0].id, said, characters_of(said))
             return answered
 
         context = replace(context, session_id=session_id, user_id=form.user_id, brought=asked.brought)

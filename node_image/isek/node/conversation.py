@@ -10,7 +10,7 @@ from isek.asking import Brought
 from isek.errors import CallError
 from isek.models.base import Message, OutputSchema, ToolSchema
 from isek.node.hosted import Hosted
-from isek.node.recent import Recent
+from isek.node.recent import Unfinished
 from isek.tools.base import TOOL_NAME
 
 Choice = Literal["auto", "none", "required"]
@@ -37,7 +37,7 @@ class Asked:
 
 
 def asked_of(
-    hosted: Hosted, conversation: Sequence[Message], wish: Wish, unfinished: Recent, *, remembered: bool
+    hosted: Hosted, conversation: Sequence[Message], wish: Wish, unfinished: Unfinished, *, remembered: bool
 ) -> Asked:
     """What ``hosted`` is asked by a conversation: the user's latest message, after all that was said before it unless
     the agent remembers that itself.
@@ -46,15 +46,14 @@ def asked_of(
         hosted: who is asked.
         conversation: all that was said.
         wish: how to answer.
-        unfinished: by the ids of calls, what had been said until an agent wanted them, its own tools' part included,
-            which callers do not get to see.
+        unfinished: what had been said until agents wanted calls of callers' tools.
         remembered: whether the agent knows the conversation.
 
     Raises:
         CallError: ``InvalidRequest``: it is not the agent's turn; calls and answers of tools do not belong together; or
             it wants what a team cannot do.
     """
-    place = _latest_input(conversation)
+    place = latest_input(conversation)
     _check_calls(conversation)
     before, message, after = conversation[:place], conversation[place], conversation[place + 1 :]
     if remembered:
@@ -95,7 +94,7 @@ def invalid(message: str, hint: str = "") -> CallError:
     return CallError("InvalidRequest", message, hint=hint, status=400)
 
 
-def _latest_input(conversation: Sequence[Message]) -> int:
+def latest_input(conversation: Sequence[Message]) -> int:
     """The place of the user's latest message, which only calls of tools may follow."""
     if not conversation or conversation[-1].role not in {"user", "tool"}:
         last = conversation[-1].role if conversation else "nobody"
@@ -142,7 +141,7 @@ def _wanted_tools(wish: Wish) -> tuple[ToolSchema, ...]:
     return tuple(tool for tool in wish.tools if tool.name == wish.only)
 
 
-def _with_own_steps(after: Sequence[Message], unfinished: Recent) -> tuple[Message, ...]:
+def _with_own_steps(after: Sequence[Message], unfinished: Unfinished) -> tuple[Message, ...]:
     """What followed the message, with what the agent itself did in between as far as this node knows it."""
     for place in range(len(after) - 1, -1, -1):
         if after[place].tool_calls:

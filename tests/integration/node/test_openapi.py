@@ -16,6 +16,7 @@ from isek.node.host import Host
 from isek.node.membership import Membership
 from isek.node.metrics import Metrics
 from isek.node.plain import PlainRequest
+from isek.node.responses_form import ResponsesRequest
 from isek.protocol.a2a import A2A
 from isek.protocol.card_key import CardKey
 from isek.protocol.card_reader import CardReader
@@ -31,6 +32,7 @@ ASK: dict[str, type[BaseModel]] = {
     "/": PlainRequest,
     "/agents/{name}": PlainRequest,
     "/v1/chat/completions": ChatRequest,
+    "/v1/responses": ResponsesRequest,
 }
 """Not in the description that FastAPI makes: they are answered before it, as the hot path."""
 
@@ -56,6 +58,8 @@ async def described(node: NodeProcess) -> dict[str, Any]:
     name = {"name": "name", "in": "path", "required": True, "schema": {"type": "string"}}
     for path, form in ASK.items():
         schema = form.model_json_schema(ref_template=f"#/components/schemas/{form.__name__}/$defs/{{model}}")
+        if "model" in schema["properties"]:
+            schema["properties"]["model"] = {"enum": ["echo", "nobody"]}  # else hardly a request would reach an agent
         description.setdefault("components", {}).setdefault("schemas", {})[form.__name__] = schema
         body = {"content": {"application/json": {"schema": schema}}, "required": True}
         asked = {"requestBody": body, "responses": {"200": {"description": "The answer"}}}
