@@ -4,14 +4,16 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from uuid import uuid4
 
+import grpc
+import grpc.aio
 import httpx
 from a2a.client import Client, ClientCallContext, ClientConfig, ClientFactory
 from a2a.client.card_resolver import A2ACardResolver
 from a2a.types import Message, Part, Role, SendMessageConfiguration, SendMessageRequest, StreamResponse, Task
 from a2a.utils.constants import VERSION_HEADER
 
-JSON_RPC, HTTP_JSON = "JSONRPC", "HTTP+JSON"
-BINDINGS = ((JSON_RPC, "1.0"), (HTTP_JSON, "1.0"), (JSON_RPC, "0.3"))
+JSON_RPC, HTTP_JSON, GRPC = "JSONRPC", "HTTP+JSON", "GRPC"
+BINDINGS = ((JSON_RPC, "1.0"), (HTTP_JSON, "1.0"), (GRPC, "1.0"), (JSON_RPC, "0.3"))
 
 
 @asynccontextmanager
@@ -25,8 +27,18 @@ async def a2a_client(
         [chosen] = [each for each in offered if each.protocol_version == version]
         del card.supported_interfaces[:]
         card.supported_interfaces.append(chosen)
-        config = ClientConfig(httpx_client=http, supported_protocol_bindings=[binding], streaming=streaming)
-        yield ClientFactory(config).create(card)
+        config = ClientConfig(
+            httpx_client=http,
+            grpc_channel_factory=grpc.aio.insecure_channel,
+            supported_protocol_bindings=[binding],
+            streaming=streaming,
+        )
+        client = ClientFactory(config).create(card)
+        try:
+            yield client
+        finally:
+            if binding == GRPC:
+                await client.close()
 
 
 def says(

@@ -1,5 +1,7 @@
 """A2A as HTTP+JSON: what follows ``/agents/{name}``, and at the root for the only agent."""
 
+from collections.abc import Mapping
+
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
@@ -35,8 +37,8 @@ OPERATIONS = (
 """Section 11.3 of the specification."""
 
 
-def a2a_call(request: Request, host: Host, hosted: Hosted, context: CallContext, path: Path) -> Call:
-    """What a request means to A2A."""
+def a2a_call(host: Host, hosted: Hosted, context: CallContext, path: Path, parameters: Mapping[str, str]) -> Call:
+    """What a request means to A2A; ``parameters`` are its service parameters, by their names in lower case."""
 
     async def ask(message: Message, asked_in: CallContext) -> Answer:
         return await host.answer(hosted.name, message, asked_in, path=path)
@@ -44,9 +46,13 @@ def a2a_call(request: Request, host: Host, hosted: Hosted, context: CallContext,
     def give_up() -> None:
         host.give_up(hosted.name, context)
 
-    in_query = {name.lower(): value for name, value in request.query_params.items() if name.lower().startswith("a2a-")}
-    parameters = in_query | dict(request.headers)
     return Call(hosted.name, hosted.runner.name, ask, give_up, context, parameters)
+
+
+def service_parameters(request: Request) -> dict[str, str]:
+    """The headers; A2A's own may stand in the query as well."""
+    in_query = {name.lower(): value for name, value in request.query_params.items() if name.lower().startswith("a2a-")}
+    return in_query | dict(request.headers)
 
 
 def rest_routes(host: Host, a2a: A2A, gate: Gate, max_body_bytes: int) -> list[Route]:
@@ -73,9 +79,9 @@ class RestEndpoint(Endpoint):
 
     async def _respond(self, request: Request, receive: Receive) -> Response:
         hosted = self._host.find(request.path_params.get("name"))
-        admitted = await self._gate.admit(request.headers, request.client, hosted)
+        context, path = await self._gate.admit(request.headers, request.client, hosted)
         body = await self._read(request)
-        call = a2a_call(request, self._host, hosted, *admitted)
+        call = a2a_call(self._host, hosted, context, path, service_parameters(request))
         again = Request(request.scope, said_again(body, receive))
         server = await self._a2a.server()
         response = await while_connected(receive, server.rest(self._operation, again, call))

@@ -7,7 +7,7 @@ from starlette.responses import Response
 from starlette.types import Receive
 
 from isek.errors import IsekError
-from isek.node.a2a_endpoint import a2a_call
+from isek.node.a2a_endpoint import a2a_call, service_parameters
 from isek.node.access import Gate
 from isek.node.endpoint import JSON, Endpoint, parse_json, said_again, while_connected
 from isek.node.host import Host
@@ -30,7 +30,7 @@ class AskEndpoint(Endpoint):
         body = await self._read(request)
         content = parse_json(body)
         if isinstance(content, list) or (isinstance(content, dict) and "jsonrpc" in content):
-            call = a2a_call(request, self._host, hosted, context, path)
+            call = a2a_call(self._host, hosted, context, path, service_parameters(request))
             again = Request(request.scope, said_again(body, receive))
             return await while_connected(receive, (await self._a2a.server()).json_rpc(again, call))
         asked = read_plain_request(content)

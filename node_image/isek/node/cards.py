@@ -8,6 +8,7 @@ from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
+from yarl import URL
 
 from isek.log import log
 from isek.node.caller import SharedToken
@@ -45,6 +46,7 @@ class Cards:
         reader: gets the cards of others.
         settings: of the node.
         key: signs.
+        grpc_port: where the node is asked over gRPC; None: nowhere.
     """
 
     def __init__(
@@ -54,6 +56,8 @@ class Cards:
         reader: CardReader,
         settings: NodeSettings,
         key: CardKey,
+        *,
+        grpc_port: int | None = None,
     ) -> None:
         self._host = host
         self._membership = membership
@@ -62,6 +66,7 @@ class Cards:
         self._reader = reader
         own = NodeRecord(node_id=settings.node_id, host=settings.advertise_host, port=settings.port)
         self._own_url = own.url
+        self._grpc_port = grpc_port
         self._signed: OrderedDict[tuple[str, str], SignedCard] = OrderedDict()
 
     async def card(self, request: Request, name: str | None) -> Response:
@@ -118,9 +123,17 @@ class Cards:
 
     async def _new_card(self, hosted: Hosted, base: str) -> SignedCard:
         cards = await a2a_cards()
-        card = cards.agent_card(hosted.name, hosted.description, hosted.capabilities, f"{base}/agents/{hosted.name}")
+        url = f"{base}/agents/{hosted.name}"
+        card = cards.agent_card(hosted.name, hosted.description, hosted.capabilities, url, self._grpc_at(base))
         etag = f'W/"{_digest(cards.to_json(card))}"'
         return SignedCard(_json(cards.to_json(cards.signed(card, self._key, base + KEYS_PATH))), etag)
+
+    def _grpc_at(self, base: str) -> str | None:
+        """The gRPC port, by the name that the caller has for the node."""
+        if self._grpc_port is None:
+            return None
+        host = URL(base).host or ""
+        return f"[{host}]:{self._grpc_port}" if ":" in host else f"{host}:{self._grpc_port}"
 
 
 def _digest(card: dict[str, Any]) -> str:

@@ -7,6 +7,10 @@ EVERYWHERE = ""
 """In the place of an address: all addresses of this machine or pod."""
 
 
+class PortError(Exception):
+    """A port cannot be had; what to do stands in the message."""
+
+
 def listen(host: str, port: int) -> socket.socket:
     """Listen on an address, or everywhere: over IPv6 and IPv4 where the kernel has both, else over IPv4 alone.
 

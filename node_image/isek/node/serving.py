@@ -4,6 +4,7 @@ import asyncio
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import AsyncExitStack, contextmanager, suppress
+from typing import TYPE_CHECKING
 
 import uvicorn
 
@@ -25,6 +26,9 @@ from isek.protocol.card_reader import CardReader
 from isek.protocol.mesh import Mesh
 from isek.protocol.p2p import Sidecar
 from isek.registry import Registry, open_registry
+
+if TYPE_CHECKING:
+    from isek.node.grpc_server import GrpcServer
 
 LAST_ANSWERS_SECONDS = 5
 """For what is written but not sent yet when the last run has ended."""
@@ -91,10 +95,10 @@ async def serve(
         stack.push_async_callback(reader.close)
         a2a = A2A(settings.node_id)
         stack.push_async_callback(a2a.aclose)
-        cards = Cards(host, membership, reader, settings, card_key)
-
         gate = Gate(settings, SharedToken.of(settings), membership.of_peer)
         stack.push_async_callback(gate.aclose)
+        grpc = await _start_grpc(host, a2a, gate, settings, stack)
+        cards = Cards(host, membership, reader, settings, card_key, grpc_port=grpc.port if grpc else None)
 
         server = _Server(
             uvicorn.Config(
@@ -124,7 +128,7 @@ async def serve(
                 await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
                 if joining.done():
                     joining.result()
-            await _drain(settings, host, membership, joining, hurry)
+            await _drain(settings, host, membership, joining, hurry, grpc=grpc)
         finally:
             told.cancel()
             server.should_exit = True
@@ -132,8 +136,27 @@ async def serve(
             await serving
 
 
+async def _start_grpc(
+    host: Host, a2a: A2A, gate: Gate, settings: NodeSettings, stack: AsyncExitStack
+) -> "GrpcServer | None":
+    if settings.grpc_port is None:
+        return None
+    from isek.node.grpc_server import GrpcServer  # noqa: PLC0415  (9 MB that nodes without it do without)
+
+    server = GrpcServer(host, a2a, gate, settings)
+    await server.start()
+    stack.push_async_callback(server.stop, LAST_ANSWERS_SECONDS)
+    return server
+
+
 async def _drain(
-    settings: NodeSettings, host: Host, membership: Membership, joining: "asyncio.Task[None]", hurry: asyncio.Event
+    settings: NodeSettings,
+    host: Host,
+    membership: Membership,
+    joining: "asyncio.Task[None]",
+    hurry: asyncio.Event,
+    *,
+    grpc: "GrpcServer | None",
 ) -> None:
     """Leave the registry first, so that no peer asks any more; then refuse who asks still, and finish what runs.
 
@@ -149,6 +172,8 @@ async def _drain(
     host.draining = True
     waits = [asyncio.create_task(host.idle()), asyncio.create_task(hurry.wait())]
     left = max(settings.drain_seconds - settings.linger_seconds, 0)
+    if grpc is not None:
+        grpc.close(left)
     await asyncio.wait(waits, timeout=left, return_when=asyncio.FIRST_COMPLETED)
     for wait in waits:
         wait.cancel()

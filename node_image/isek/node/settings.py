@@ -30,6 +30,8 @@ class NodeSettings(BaseSettings):
     """Address to listen on; empty: all, over IPv4 and IPv6."""
     port: Annotated[int, Field(ge=0, le=65535)] = 8080
     """Port to listen on; 0: any free one."""
+    grpc_port: Annotated[int | None, Field(ge=0, le=65535)] = None
+    """Port for A2A over gRPC; 0: any free one; None: none."""
     advertise_host: str = "127.0.0.1"
     """Address at which peers reach the node over HTTP."""
     config_hash: str = ""

@@ -24,8 +24,10 @@ INTERFACES = (
 """The preferred one first. Those of version 0.3 speak JSON-RPC, its default."""
 
 
-def agent_card(name: str, description: str, capabilities: tuple[str, ...], url: str) -> AgentCard:
-    """The card of an agent that answers at ``url``.
+def agent_card(
+    name: str, description: str, capabilities: tuple[str, ...], url: str, grpc: str | None = None
+) -> AgentCard:
+    """The card of an agent that answers at ``url``, and at the host and port ``grpc``.
 
     Our capabilities are A2A's skills; A2A's own capabilities say whether the agent streams and pushes. An agent that
     names no capability has its description as its one skill.
@@ -40,11 +42,21 @@ def agent_card(name: str, description: str, capabilities: tuple[str, ...], url: 
         supported_interfaces=[
             AgentInterface(url=url, protocol_binding=binding, protocol_version=version)
             for binding, version in INTERFACES
-        ],
+        ]
+        + ([_over_grpc(grpc, name)] if grpc else []),
         capabilities=AgentCapabilities(streaming=True, push_notifications=False, extensions=EXTENSIONS),
         default_input_modes=INPUT_MODES,
         default_output_modes=OUTPUT_MODES,
         skills=skills,
+    )
+
+
+def _over_grpc(address: str, name: str) -> AgentInterface:
+    return AgentInterface(
+        url=address,
+        protocol_binding=TransportProtocol.GRPC,
+        protocol_version=PROTOCOL_VERSION_1_0,
+        tenant=name,
     )
 
 

@@ -46,6 +46,7 @@ class PodProcesses:
             node_id=pod.node_id,
             host=HOST,
             port=self._port,
+            grpc_port=free_port(),
             advertise_host=HOST,
             hosted_file=files.write_hosted(pod),
             secrets_dir=files.secrets_dir(pod),

@@ -14,6 +14,7 @@ from isek_operator.manifests.volumes import node_mounts
 from isek_operator.settings import OperatorSettings
 
 HTTP_PORT = 8080
+GRPC_PORT = 8082
 PRE_STOP_SECONDS = 3
 DRAIN_MARGIN_SECONDS = 20
 LINGER_SECONDS = 6
@@ -46,7 +47,10 @@ def node_container(workload: Workload, settings: OperatorSettings) -> dict[str, 
         "imagePullPolicy": "IfNotPresent",
         "command": ["isek-node"],
         "env": [*_downward_api(workload), *_settings(workload), *_users(workload)],
-        "ports": [{"name": "http", "containerPort": HTTP_PORT, "protocol": "TCP"}],
+        "ports": [
+            {"name": "http", "containerPort": HTTP_PORT, "protocol": "TCP"},
+            {"name": "grpc", "containerPort": GRPC_PORT, "protocol": "TCP"},
+        ],
         # not /readyz: that waits for etcd, and no restart of the node brings etcd back
         "startupProbe": probes.started("/healthz", "http", within_seconds=120),
         "readinessProbe": probes.ready("/readyz", "http"),
@@ -84,6 +88,7 @@ def _settings(workload: Workload) -> list[dict[str, Any]]:
             "namespace": workload.namespace,
             "mesh_id": mesh.mesh_id,
             "port": HTTP_PORT,
+            "grpc_port": GRPC_PORT,
             "registry_url": f"etcds://{','.join(etcd_endpoints(mesh))}",
             "registry_ttl_seconds": mesh.spec.registry.ttl_seconds,
             "p2p_enabled": mesh.spec.p2p.enabled,

@@ -15,7 +15,7 @@ from isek_operator.manifests.etcd import (
     etcd_selector,
 )
 from isek_operator.manifests.meta import Manifest, child_meta
-from isek_operator.manifests.node_container import HTTP_PORT
+from isek_operator.manifests.node_container import GRPC_PORT, HTTP_PORT
 from isek_operator.manifests.relay import RELAY_PORT, relay_name, relay_selector
 
 
@@ -25,7 +25,14 @@ def workload_service(workload: Workload) -> Manifest:
         "apiVersion": "v1",
         "kind": "Service",
         "metadata": child_meta(workload.owner, workload.name),
-        "spec": {"selector": workload.selector, "ports": [_port("http", HTTP_PORT, appProtocol="http")]},
+        "spec": {
+            "selector": workload.selector,
+            "ports": [
+                _port("http", HTTP_PORT, appProtocol="http"),
+                # HTTP/2 in the clear: what a Gateway's GRPCRoute needs to know (KEP-3726)
+                _port("grpc", GRPC_PORT, appProtocol="kubernetes.io/h2c"),
+            ],
+        },
     }
 
 

@@ -43,7 +43,7 @@ async def node(tmp_path_factory: pytest.TempPathFactory, models: OpenAIServer) -
     ]
     folder = tmp_path_factory.mktemp("node")
     async with NodeProcess(
-        folder, agents, environment={"OPENAI_API_KEY": "any"}, max_body_bytes=1024 * 1024
+        folder, agents, environment={"OPENAI_API_KEY": "any"}, max_body_bytes=1024 * 1024, grpc_port=0
     ) as process:
         yield process
 

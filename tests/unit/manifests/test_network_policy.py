@@ -109,8 +109,9 @@ def test_without_libp2p_peers_ask_each_other_over_http() -> None:
 def test_over_http_a_node_is_reached_from_its_own_namespace_and_its_metrics_from_everywhere_inside() -> None:
     town = Town()
 
-    assert town.allows(Pod(NAMESPACE), town.writer, 8080)
-    assert not town.allows(STRANGER, town.writer, 8080)
+    for port in (8080, 8082):
+        assert town.allows(Pod(NAMESPACE), town.writer, port)
+        assert not town.allows(STRANGER, town.writer, port)
     assert not town.allows(STRANGER, town.writer, 9000)
     assert town.allows(STRANGER, town.writer, 9002)
     assert not town.allows("10.0.0.7", town.writer, 9002)

@@ -9,7 +9,8 @@ def test_a_workload_answers_at_one_address() -> None:
     assert service["metadata"]["name"] == "researcher-agent"
     assert service["spec"]["selector"] == {"isek.io/agent": "researcher"}
     assert service["spec"]["ports"] == [
-        {"name": "http", "port": 8080, "targetPort": "http", "protocol": "TCP", "appProtocol": "http"}
+        {"name": "http", "port": 8080, "targetPort": "http", "protocol": "TCP", "appProtocol": "http"},
+        {"name": "grpc", "port": 8082, "targetPort": "grpc", "protocol": "TCP", "appProtocol": "kubernetes.io/h2c"},
     ]
 
 
