@@ -15,6 +15,8 @@ CONDITIONS: dict[ConditionType, str] = {
     "ResolvedRefs": "All that it refers to exists and may be used.",
     "EtcdAvailable": "Enough etcd members answer for nodes to register and to find each other.",
     "RelaysAvailable": "A relay answers at least. The condition stands there where `p2p.relays` asks for some.",
+    "NetworkKeyCurrent": "The private network key is the one that was asked for, and no other is accepted. The "
+    "condition stands there where the operator makes the key.",
 }
 
 HEAD = """\

@@ -45,6 +45,8 @@ class OperatorSettings(BaseSettings):
     """Image of the etcd of the meshes that the operator makes by default."""
     etcd_lost_seconds: Annotated[int, Field(ge=1)] = 300
     """How long an etcd may be without a quorum before an empty one takes its place."""
+    network_key_spread_seconds: Annotated[int, Field(ge=1)] = 180
+    """Until a changed Secret is surely in all pods that mount it, those that are just starting included."""
     watch_namespaces: Annotated[tuple[str, ...], NoDecode] = ()
     """Namespaces to look after, separated by commas; empty: all."""
     dns_servers: Annotated[tuple[IPv4Address | IPv6Address, ...], NoDecode] = Field(

@@ -279,6 +279,11 @@ RULES = [
         mesh(etcd={"external": EXTERNAL}),
     ),
     RuleExample(
+        "whoever gives the key replaces it; leave rotation out beside secretName",
+        mesh(p2p={"privateNetworkKey": {"secretName": "shared", "rotation": 1}}),
+        mesh(p2p={"privateNetworkKey": {"rotation": 1}}),
+    ),
+    RuleExample(
         "whoever runs the external etcd says how many members it has",
         mesh(etcd={"external": EXTERNAL, "replicas": 3}),
         mesh(etcd={"external": EXTERNAL, "replicas": 1}),

@@ -122,6 +122,17 @@ class PrivateNetworkKey(Model):
     secret_name: ObjectName | None = None
     """Secret with a key of your own, in the swarm key format, under swarm.key: meshes of several clusters with the same
     one are one network. Default: the operator makes one."""
+    rotation: Annotated[int, Field(ge=0, le=2**31 - 1)] = 0
+    """With another number the operator replaces the key that it has made, while calls go on: the condition
+    NetworkKeyCurrent says how far it is."""
+
+    rules: ClassVar[tuple[Rule, ...]] = (
+        Rule(
+            cel="!has(self.secretName) || self.rotation == 0",
+            message="whoever gives the key replaces it; leave rotation out beside secretName",
+            holds=lambda key: key.secret_name is None or key.rotation == 0,
+        ),
+    )
 
 
 class RelayService(Model):

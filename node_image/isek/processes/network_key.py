@@ -11,6 +11,7 @@ from pathlib import Path
 MAX_KEYS = 8
 """In one file: the one that is dialled with, and others that are accepted meanwhile."""
 
+_FORM = "/key/swarm/psk/1.0.0/\n/base16/\n{}\n"
 _KEY = re.compile(r"/key/swarm/psk/1\.0\.0/\s+/base16/\s+([0-9a-fA-F]{64})(?:\s+|$)")
 
 
@@ -19,7 +20,7 @@ def new_private_network_key() -> str:
 
     (https://github.com/libp2p/specs/blob/master/pnet/Private-Networks-PSK-V1.md)
     """
-    return f"/key/swarm/psk/1.0.0/\n/base16/\n{secrets.token_hex(32)}\n"
+    return _FORM.format(secrets.token_hex(32))
 
 
 def fingerprints(keys: str) -> tuple[str, ...]:
@@ -28,12 +29,21 @@ def fingerprints(keys: str) -> tuple[str, ...]:
     One key after the other, each with its two lines before it. None at all where the file is of another form, has more
     than ``MAX_KEYS``, or the same one twice.
     """
+    return tuple(_fingerprint(key) for key in split_keys(keys))
+
+
+def split_keys(keys: str) -> list[str]:
+    """Each key of a file as a file of its own; none where ``fingerprints`` has none."""
     found, end = [], 0
     text = keys.lstrip()
     while match := _KEY.match(text, end):
-        found.append(hashlib.sha256(b"isek private network key\0" + bytes.fromhex(match[1])).hexdigest()[:16])
+        found.append(_FORM.format(match[1].lower()))
         end = match.end()
-    return tuple(found) if end == len(text) and len(set(found)) == len(found) <= MAX_KEYS else ()
+    return found if end == len(text) and len(set(found)) == len(found) <= MAX_KEYS else []
+
+
+def _fingerprint(key: str) -> str:
+    return hashlib.sha256(b"isek private network key\0" + bytes.fromhex(key.rsplit(maxsplit=1)[-1])).hexdigest()[:16]
 
 
 def key_of_this_user() -> Path:

@@ -123,9 +123,20 @@ class EtcdAdmin:
 
     async def values(self, prefix: str) -> dict[str, bytes]:
         """The keys below a prefix, which ends in a slash, with their values: the first thousand."""
-        request = rpc.RangeRequest(key=prefix.encode(), range_end=_end(prefix), limit=MOST_VALUES)
-        answer = await self._any(lambda channel: rpc.KVStub(channel).Range(request, timeout=CALL_SECONDS))
-        return {each.key.decode(errors="replace"): each.value for each in answer.kvs}
+        return _by_key(await self._range(prefix.encode(), prefix))
+
+    async def all_values(self, prefix: str) -> dict[str, bytes]:
+        """All keys below a prefix, which ends in a slash, with their values, however many they are."""
+        answer = await self._range(prefix.encode(), prefix)
+        found = _by_key(answer)
+        while answer.more:
+            answer = await self._range(answer.kvs[-1].key + b"\0", prefix)
+            found |= _by_key(answer)
+        return found
+
+    async def _range(self, start: bytes, prefix: str) -> Any:
+        request = rpc.RangeRequest(key=start, range_end=_end(prefix), limit=MOST_VALUES)
+        return await self._any(lambda channel: rpc.KVStub(channel).Range(request, timeout=CALL_SECONDS))
 
     async def space_alarms(self) -> frozenset[int]:
         """The members that have reached their quota; as long as there is one, etcd refuses writes."""
@@ -285,6 +296,10 @@ def _prefix(permission: Any) -> str:
     start = permission.key.decode(errors="replace")  # somebody else's grant may be of any bytes
     whole = permission.permType == rpc.Permission.READWRITE and permission.range_end == _end(start)
     return start if whole else f"{permission.key!r} to {permission.range_end!r}"
+
+
+def _by_key(answer: Any) -> dict[str, bytes]:
+    return {each.key.decode(errors="replace"): each.value for each in answer.kvs}
 
 
 def _end(prefix: str) -> bytes:

@@ -7,10 +7,10 @@ from dataclasses import replace
 from typing import TypeVar
 
 from isek.registry.broken import BrokenRecord
-from isek.registry.record import RecordError
+from isek.registry.record import NodeRecord, RecordError
 
 from isek_operator.cluster.etcd import EtcdAdmin, EtcdError, EtcdUnavailableError, ListedMember, MemberStatus
-from isek_operator.decide.etcd.view import BrokenAgent, EtcdAccess, EtcdView, MemberView
+from isek_operator.decide.etcd.view import BrokenAgent, EtcdAccess, EtcdView, MemberView, NodeKeys
 
 T = TypeVar("T")
 logger = logging.getLogger(__name__)
@@ -38,7 +38,12 @@ async def look(admin: EtcdAdmin, access: EtcdAccess, now: float) -> EtcdView:
         view = await _in_time(_with_rights(admin, access, view))
     except EtcdError as error:
         view = replace(view, quorum=not access.role, error=str(error))
-    return replace(view, broken=await _broken(admin, access.broken_prefix)) if view.quorum else view
+    if not view.quorum:
+        return view
+    broken, node_keys = await asyncio.gather(
+        _broken(admin, access.broken_prefix), _node_keys(admin, access.nodes_prefix)
+    )
+    return replace(view, broken=broken, node_keys=node_keys)
 
 
 async def _through_the_quorum(admin: EtcdAdmin, access: EtcdAccess) -> tuple[ListedMember, ...]:
@@ -81,6 +86,26 @@ async def _known(admin: EtcdAdmin) -> Iterable[ListedMember]:
     try:
         return await _in_time(admin.members(linearizable=False))
     except EtcdError:
+        return ()
+
+
+async def _node_keys(admin: EtcdAdmin, prefix: str) -> frozenset[NodeKeys] | None:
+    """Of every node: one whose record cannot be read has taken up nothing."""
+    if not prefix:
+        return None
+    try:
+        said = await _in_time(admin.all_values(prefix))
+    except EtcdError as error:
+        logger.warning("cannot read what nodes say below %s: %s", prefix, error)
+        return None
+    return frozenset(NodeKeys(key.removeprefix(prefix), _keys_of(key, value)) for key, value in said.items())
+
+
+def _keys_of(key: str, value: bytes) -> tuple[str, ...]:
+    try:
+        return NodeRecord.decode(key, value).network_keys
+    except RecordError as error:
+        logger.debug("passed over: %s", error)
         return ()
 
 

@@ -4,12 +4,21 @@ from base64 import b64decode, b64encode
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 
-from isek.processes.network_key import new_private_network_key
+from isek.processes.network_key import new_private_network_key, split_keys
 
 from isek_operator import pki
 from isek_operator.cluster.client import Client
 from isek_operator.cluster.errors import ConflictError
-from isek_operator.decide.outcome import Authority, Certificate, Copied, NetworkKey, PeerKey, SecretContent, Trusted
+from isek_operator.decide.outcome import (
+    Authority,
+    Certificate,
+    Copied,
+    NetworkKey,
+    NetworkKeyStep,
+    PeerKey,
+    SecretContent,
+    Trusted,
+)
 from isek_operator.kinds import SECRET
 from isek_operator.manifests.secret import CA_CERTIFICATE, CERTIFICATE, PRIVATE_KEY
 from isek_operator.peer_identity import PeerIdentity
@@ -46,6 +55,8 @@ class SecretValues:
             case PeerKey(private, public):
                 identity = PeerIdentity.new()
                 return {private: b64encode(identity.private_key).decode(), public: _encoded(identity.peer_id)}
+            case NetworkKeyStep():
+                return await self._network_keys(content, namespace)
             case Copied(sources):
                 return {key: await self._copied(namespace, name, key) for namespace, name, key in sources}
             case Trusted(certificates):
@@ -54,6 +65,18 @@ class SecretValues:
                 return await self._authority(content, namespace)
             case Certificate():
                 return await self._certificate(content, namespace)
+
+    async def _network_keys(self, wanted: NetworkKeyStep, namespace: str) -> Data:
+        values = await self._read(namespace, wanted.secret)
+        keys = split_keys(_decoded(values.get(wanted.key)))
+        match wanted.step:
+            case "Add":
+                keys = [*keys, new_private_network_key()]
+            case "Prefer":
+                keys = [*keys[-1:], *keys[:-1]]
+            case "Drop":
+                keys = keys[:1]
+        return {wanted.key: _encoded("".join(keys))}
 
     async def _authority(self, wanted: Authority, namespace: str) -> Data:
         if wanted.given is None:

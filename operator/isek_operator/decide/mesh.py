@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from isek.api import IsekMesh, Resource
+from isek.registry.record import nodes_prefix
 
 from isek_operator.decide.conditions import Verdict, resolved_references, verdict_findings
 from isek_operator.decide.etcd.availability import external_available, external_verdict, managed_available
@@ -12,8 +13,8 @@ from isek_operator.decide.etcd.plan import plan
 from isek_operator.decide.etcd.ruling import Plan
 from isek_operator.decide.etcd.versions import lowest_version
 from isek_operator.decide.etcd.versions import refusal as image_refusal
+from isek_operator.decide.etcd.view import EtcdAccess
 from isek_operator.decide.etcd.volumes import about_volumes
-from isek_operator.decide.network_key import network_key_secrets
 from isek_operator.decide.observed_mesh import ObservedMesh, gather_mesh
 from isek_operator.decide.outcome import Doomed, Finding, Manifest, Outcome, OwnFate, Upgrade
 from isek_operator.decide.problem import Problem
@@ -72,6 +73,7 @@ def judge_external(observed: ObservedMesh) -> Outcome:
             *verdict_findings(relays.judge(verdict)),
             available,
             *relays.findings,
+            *observed.rotation.findings,
             resolved_references(observed.missing_secrets),
         ),
         status={
@@ -82,10 +84,11 @@ def judge_external(observed: ObservedMesh) -> Outcome:
             **relays.status,
         },
         wish=tuple(relays.wish),
-        secrets=(*network_key_secrets(mesh), *relays.secrets),
+        secrets=(*observed.rotation.secrets, *relays.secrets),
         kept=relays.kept,
         fate=_fate(observed),
-        etcd=replace(observed.access, settled=verdict.ready),
+        etcd=_access(observed, settled=verdict.ready),
+        look_again_after=observed.rotation.look_again_after,
     )
 
 
@@ -113,6 +116,7 @@ def judge_managed(observed: ObservedMesh, settings: OperatorSettings) -> Outcome
             *verdict_findings(relays.judge(verdict)),
             available,
             *relays.findings,
+            *observed.rotation.findings,
             resolved_references(problems),
         ),
         status={
@@ -129,12 +133,12 @@ def judge_managed(observed: ObservedMesh, settings: OperatorSettings) -> Outcome
             *_wish(observed, planned, credentials, settings, image, mark=its_turn.mark, recreating=recreating),
             *relays.wish,
         ),
-        secrets=(*network_key_secrets(mesh), *credentials.secrets, *relays.secrets),
+        secrets=(*observed.rotation.secrets, *credentials.secrets, *relays.secrets),
         kept=relays.kept,
         doomed=(_doomed(observed.stateful_set),) if observed.misshapen and observed.stateful_set else (),
         fate=_fate(observed),
         upgrade=its_turn.upgrade,
-        etcd=None if recreating else replace(observed.access, settled=planned.settled and available.status),
+        etcd=None if recreating else _access(observed, settled=planned.settled and available.status),
         etcd_step=planned.step,
         certificates=credentials.expiries,
         look_again_after=_look_again_after(observed, credentials, available, recreating=recreating),
@@ -174,6 +178,12 @@ def _exposed(observed: ObservedMesh) -> dict[str, str]:
         return {}
     host = exposure.names[0]
     return {"exposed": f"https://[{host}]:{numbers[0]}" if ":" in host else f"https://{host}:{numbers[0]}"}
+
+
+def _access(observed: ObservedMesh, *, settled: bool) -> EtcdAccess:
+    if not observed.rotation.asks_nodes:
+        return replace(observed.access, settled=settled)
+    return replace(observed.access, nodes_prefix=nodes_prefix(observed.mesh.mesh_id), settled=False)
 
 
 def _turn(observed: ObservedMesh, settings: OperatorSettings) -> Turn:
@@ -223,7 +233,7 @@ def _look_again_after(
 ) -> float | None:
     if recreating:
         return LOOK_FOR_REMAINS_SECONDS
-    waits = [credentials.look_again_after]
+    waits = [credentials.look_again_after, observed.rotation.look_again_after]
     until_lost = observed.situation.lost_seconds - observed.situation.unavailable_seconds
     if not available.status and until_lost > 0:
         waits.append(max(until_lost, LOOK_FOR_REMAINS_SECONDS))

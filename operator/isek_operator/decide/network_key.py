@@ -53,16 +53,19 @@ def network_key_source(mesh: IsekMesh, world: World) -> Source | None:
 
 
 def misshapen_network_key(mesh: IsekMesh, world: World) -> tuple[Problem, ...]:
-    """What is wrong with a user's key, where it is there."""
-    name = mesh.spec.p2p.private_network_key.secret_name
-    data = world.secret(mesh.namespace, name) if name and mesh.spec.p2p.enabled else None
-    data_key = private_network_data_key(mesh)
-    if name is None or data is None or data_key not in data or accepted_network_keys(mesh, world):
+    """What is wrong with the key, where it is there."""
+    if not mesh.spec.p2p.enabled or accepted_network_keys(mesh, world):
         return ()
+    given, made = mesh.spec.p2p.private_network_key.secret_name, made_network_key(mesh, world)
+    data = world.secret(mesh.namespace, given) if given else made["data"] if made else None
+    data_key = private_network_data_key(mesh)
+    if data is None or data_key not in data:
+        return ()
+    cure = f"To make one: {how_to_make_network_key(mesh, given)}" if given else "Delete it, and a new one is made"
     message = (
-        f"Secret {name!r}: {data_key} is no private network key; it needs the lines /key/swarm/psk/1.0.0/, /base16/ "
-        f"and 64 hex digits, and again for each further key ({MAX_KEYS} at most, none twice). To make one: "
-        f"{how_to_make_network_key(mesh, name)}"
+        f"Secret {private_network_secret_name(mesh)!r}: {data_key} is no private network key; it needs the lines "
+        f"/key/swarm/psk/1.0.0/, /base16/ and 64 hex digits, and again for each further key ({MAX_KEYS} at most, none "
+        f"twice). {cure}"
     )
     return (Problem(Reason.SECRET_INVALID, message),)
 

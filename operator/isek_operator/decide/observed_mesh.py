@@ -15,6 +15,7 @@ from isek_operator.decide.etcd.volumes import Volumes, shape, volumes, with_the_
 from isek_operator.decide.grants import refusal
 from isek_operator.decide.missing import missing_secrets
 from isek_operator.decide.network_key import accepted_network_keys, misshapen_network_key
+from isek_operator.decide.network_key_rotation import Rotation, decide_rotation, gather_rotation
 from isek_operator.decide.outcome import Manifest
 from isek_operator.decide.problem import Problem
 from isek_operator.decide.references import MeshName, mesh_users
@@ -46,6 +47,7 @@ class ObservedMesh:
     """What is wrong with the Secrets that users give."""
     network_keys: tuple[str, ...]
     """Fingerprints of the keys of the private network."""
+    rotation: Rotation
     certificates: ObservedCertificates
     upgrades: Mapping[str, int]
     """How many workloads are on their way to each version of the operator."""
@@ -102,6 +104,7 @@ def gather_mesh(mesh: IsekMesh, world: World, settings: OperatorSettings) -> Obs
         access=external_access(mesh) if mesh.spec.etcd.external else managed_access(mesh, world),
         missing_secrets=(*missing_secrets(mesh, world), *misshapen_network_key(mesh, world)),
         network_keys=accepted_network_keys(mesh, world),
+        rotation=decide_rotation(gather_rotation(mesh, world, settings)),
         certificates=gather_certificates(mesh, world),
         upgrades=world.upgrades(),
         relays=gather_relays(mesh, world, settings),

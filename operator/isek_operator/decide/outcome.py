@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Any
+from typing import Any, Literal
 
 from isek_operator.decide.etcd.steps import EtcdStep
 from isek_operator.decide.etcd.view import EtcdAccess
@@ -38,6 +38,17 @@ class PeerKey:
     """Of the key."""
     public: str
     """Of the peer id, which anybody may know."""
+
+
+@dataclass(frozen=True)
+class NetworkKeyStep:
+    """The keys that a Secret holds already, changed by one step of a rotation."""
+
+    secret: str
+    """Its name; it is in the namespace of what is written."""
+    key: str
+    step: Literal["Add", "Prefer", "Drop"]
+    """Add a new key behind the others; put the last one first; keep the first one only."""
 
 
 @dataclass(frozen=True)
@@ -77,7 +88,7 @@ class Trusted:
     certificates: str
 
 
-SecretContent = NetworkKey | PeerKey | Authority | Certificate | Copied | Trusted
+SecretContent = NetworkKey | NetworkKeyStep | PeerKey | Authority | Certificate | Copied | Trusted
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,9 @@ it in a decision, show it by a situation in ``tests/unit/decide/situations.py``,
 from enum import StrEnum
 from typing import Literal, NamedTuple
 
-ConditionType = Literal["Ready", "Reconciling", "Stalled", "ResolvedRefs", "EtcdAvailable", "RelaysAvailable"]
+ConditionType = Literal[
+    "Ready", "Reconciling", "Stalled", "ResolvedRefs", "EtcdAvailable", "RelaysAvailable", "NetworkKeyCurrent"
+]
 
 AGENT, TEAM, NODE, MESH = "IsekAgent", "IsekTeam", "IsekNode", "IsekMesh"
 AGENTS_AND_TEAMS = (AGENT, TEAM)
@@ -335,6 +337,22 @@ class Reason(StrEnum):
         "Wait; if it lasts, the mesh has more nodes than its etcd can hold: use several meshes.",
         (MESH,),
         ON_ITS_WAY,
+    )
+    NETWORK_KEY_IN_USE = Entry(
+        "NetworkKeyInUse",
+        "Sidecars dial with the key of the private network that was asked for, and accept no other.",
+        NOTHING,
+        (MESH,),
+        ("NetworkKeyCurrent",),
+    )
+    NETWORK_KEY_ROTATING = Entry(
+        "NetworkKeyRotating",
+        "The key of the private network is being replaced, in three steps; calls go on. Each step waits until all "
+        "nodes of the mesh have taken up the one before, and for some minutes.",
+        "Wait; if it lasts, see the pods that the message names: a sidecar of an older version, or one whose Secret is "
+        "not renewed.",
+        (MESH,),
+        ("NetworkKeyCurrent",),
     )
     DEFRAGMENTING = Entry(
         "Defragmenting",

@@ -50,7 +50,7 @@ async def etcd_ground(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator
         Kubelet(control_plane.kube, labels="isek.io/mesh") as kubelet,
     ):
         user = await control_plane.restricted_user("isek-operator", operator_rules())
-        settings = {"etcd_lost_seconds": "8"}
+        settings = {"etcd_lost_seconds": "8", "network_key_spread_seconds": "2"}
         async with OperatorProcess(user.kubeconfig, log, hosts=kubelet.hosts, **settings) as operator:
             yield EtcdGround(control_plane, kubelet, operator)
     assert_no_fault(log)

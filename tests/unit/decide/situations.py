@@ -205,6 +205,7 @@ def _meshes() -> Iterator[Situation]:
     refused = of_size(1).put(mesh(etcd={"image": "registry.k8s.io/etcd:3.4.0-0"}))
     yield now("whose image goes back", refused, "IsekMesh", "Failed")
     yield now("with other volumes", of_size(1).put(mesh(etcd={"storage": {"size": "2Gi"}})), "IsekMesh", "InProgress")
+    yield now("whose private network key is replaced", rotating(), "IsekMesh", "Current")
     external = Scene(mesh(etcd=EXTERNAL), secrets={"etcd-tls": ("ca.crt", "tls.crt", "tls.key")})
     yield now("whose external etcd does not answer", external, "IsekMesh", "InProgress")
     yield now("whose external etcd has no certificate", Scene(mesh(etcd=EXTERNAL)), "IsekMesh", "Failed")
@@ -216,6 +217,11 @@ def _meshes() -> Iterator[Situation]:
     yield now("without its authority", Scene(own_authority), "IsekMesh", "Failed")
     unusable = Scene(secrets={"own": ("tls.crt", "tls.key")}).put(own_authority)
     yield now("with an authority that cannot issue", unusable, "IsekMesh", "Failed")
+
+
+def rotating() -> Scene:
+    """A mesh whose private network key is about to be replaced."""
+    return of_size(1).put(mesh(p2p={"privateNetworkKey": {"rotation": 1}}))
 
 
 EXTERNAL = {"external": {"endpoints": ["https://etcd.example:2379"], "tlsSecret": {"name": "etcd-tls"}}}

@@ -56,7 +56,7 @@ def test_a_mesh_gets_an_etcd_and_the_key_of_its_private_network() -> None:
     ]
     assert outcome.status["endpoint"] == "default-etcd.newsroom.svc:2379"
     assert finding(outcome, "EtcdAvailable").reason is Reason.QUORUM_MISSING
-    assert types(outcome) == {"Ready", "Reconciling", "EtcdAvailable", "ResolvedRefs"}
+    assert types(outcome) == {"Ready", "Reconciling", "EtcdAvailable", "NetworkKeyCurrent", "ResolvedRefs"}
 
 
 def test_a_mesh_without_p2p_needs_no_key() -> None:

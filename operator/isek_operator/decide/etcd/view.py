@@ -43,6 +43,16 @@ class BrokenAgent:
 
 
 @dataclass(frozen=True)
+class NodeKeys:
+    """The private network keys that a node's sidecar accepts, as the node says."""
+
+    node: str
+    """``<namespace>/<pod>``."""
+    fingerprints: tuple[str, ...]
+    """The one that it dials with first; empty: it does not say."""
+
+
+@dataclass(frozen=True)
 class EtcdView:
     """An etcd cluster at one moment."""
 
@@ -60,6 +70,8 @@ class EtcdView:
     """The prefixes of keys that nodes may read and write."""
     broken: frozenset[BrokenAgent] | None = None
     """What nodes say they cannot run; None: that could not be read."""
+    node_keys: frozenset[NodeKeys] | None = None
+    """Of every node that is registered; None: that was not asked, or could not be read."""
     error: str = ""
     """Why nobody answered."""
 
@@ -78,6 +90,8 @@ class EtcdAccess:
     """A key that whoever asks may read."""
     broken_prefix: str = ""
     """Below which nodes say what they cannot run."""
+    nodes_prefix: str = ""
+    """Below which nodes say which keys they have taken up; empty: nobody wants to know."""
     role: str = ""
     """The role of nodes, whose rights are looked at; empty: somebody else looks after them."""
     settled: bool = False
