@@ -4,7 +4,7 @@
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from isek.errors import CallError
 from isek.events import Event
@@ -12,6 +12,7 @@ from isek.loop_result import LoopResult, Wanted
 from isek.models.base import Message, OutputSchema, ToolSchema
 
 if TYPE_CHECKING:
+    from isek.topics.message import Priority
     from isek.trace import Trace
 
 DEFAULT_USER = "default"
@@ -96,6 +97,8 @@ class CallContext:
     """The node that works on it; None: a script."""
     asks: "Asks | None" = None
     """Carries what the run asks by address; None: a script, which is in no mesh."""
+    publishes: "Publishes | None" = None
+    """Carries what the run publishes; None: a script, which is in no mesh."""
     on_event: Callable[[Event], None] | None = None
     """Is told of each step as it happens; with it, models are asked to answer piece by piece."""
     reader: Callable[[], Awaitable[None]] | None = None
@@ -120,6 +123,27 @@ class CallContext:
     def remaining_seconds(self) -> float:
         """Seconds until the deadline, never below 0."""
         return max(0.0, self.deadline - time.monotonic())
+
+    async def publish(self, topic: str, payload: Any, *, priority: "Priority | None" = None) -> int:
+        """Publish to a topic of the mesh.
+
+        Args:
+            topic: where; ``"*"``: to all who listen to any.
+            payload: any JSON value.
+            priority: whom it may overtake; default: ``Priority.NORMAL``.
+
+        Returns:
+            How many listened.
+
+        Raises:
+            CallError: the topic or the payload cannot be used; those who listen do not keep up; ``NotInMesh``: a
+                script has no mesh.
+        """
+        from isek.topics.message import Priority  # noqa: PLC0415  (it needs pydantic)
+
+        if self.publishes is None:
+            raise CallError("NotInMesh", "a script is in no mesh, and nobody would hear it", hint="host it on a node")
+        return await self.publishes.publish_from(self, topic, payload, priority or Priority.NORMAL)
 
     def deeper(self, asker: str = "") -> "CallContext":
         """The context of a call that this run makes.
@@ -170,6 +194,18 @@ class Asks(Protocol):
 
     def describe(self, address: str) -> str:
         """What an agent is good for, as it says itself, perhaps cut short; empty: not known now."""
+        ...
+
+
+class Publishes(Protocol):
+    """Publishes to topics of the mesh."""
+
+    async def publish_from(self, context: CallContext, topic: str, payload: Any, priority: "Priority") -> int:
+        """Publish on behalf of a run, and return how many listened.
+
+        Raises:
+            CallError: the topic or the payload cannot be used; those who listen do not keep up.
+        """
         ...
 
 

@@ -82,7 +82,8 @@ LEFT_OUT = {
     "spec.budget",
     "spec.guardrails",
     "spec.code",
-    *(f"tools[].{name}" for name in ("python", "http", "mcp", "httpGet", "files", "sql", "webSearch")),
+    "spec.topics",
+    *(f"tools[].{name}" for name in ("python", "http", "mcp", "httpGet", "files", "sql", "webSearch", "publish")),
 }
 """``etcd`` needs pods that run; the others are about other namespaces, about what only a node looks at, or refer to
 Secrets in a way that others show."""

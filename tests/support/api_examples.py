@@ -56,7 +56,7 @@ SQLITE_MADE: dict[str, Any] = {"provider": "SQLite", "storage": {"size": "5Gi", 
 POSTGRESQL: dict[str, Any] = {"provider": "PostgreSQL", "url": {"secretKeyRef": {"name": "db", "key": "uri"}}}
 KINDS = {"IsekAgent": agent, "IsekTeam": team}
 
-ONE_KIND_OF_TOOL = "set exactly one of builtin, python, http, mcp, httpGet, files, sql, webSearch, agent"
+ONE_KIND_OF_TOOL = "set exactly one of builtin, python, http, mcp, httpGet, files, sql, webSearch, publish, agent"
 FROM_SECRET = {"secretKeyRef": {"name": "keys", "key": "key"}}
 
 

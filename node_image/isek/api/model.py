@@ -15,7 +15,7 @@ class ToolCall(Model):
     name: Annotated[str, Field(min_length=1, max_length=64)]
     """The tool."""
     arguments: AnyObject = Field(default_factory=dict)
-    """Its arguments."""
+    """Its arguments; `{input}` in their texts stands for the message that the run began with."""
 
 
 class ScriptTurn(Model):

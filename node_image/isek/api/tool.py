@@ -7,7 +7,7 @@ from pydantic import Field, StringConstraints
 
 from isek.api.fields import AnyObject, PythonPath, Text, Url
 from isek.api.schema import Model, Rule, exactly_one_of
-from isek.api.workload import Reference, SecretValue
+from isek.api.workload import Reference, SecretValue, Topic
 
 ToolName = Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=r"^[a-zA-Z0-9_-]+$")]
 ServerToolName = Annotated[str, StringConstraints(min_length=1, max_length=128, pattern=r"^[a-zA-Z0-9_./-]+$")]
@@ -105,6 +105,13 @@ class WebSearchTool(Model):
     """Sent as `Authorization: Bearer`."""
 
 
+class PublishTool(Model):
+    """Publishes to topics of the mesh."""
+
+    topics: Annotated[tuple[Topic, ...], Field(min_length=1, max_length=16)]
+    """The topics that the model may publish to."""
+
+
 class Tool(Model):
     """Something that the agent's model may call."""
 
@@ -124,10 +131,16 @@ class Tool(Model):
     """Queries of a database."""
     web_search: WebSearchTool | None = None
     """A search engine."""
+    publish: PublishTool | None = None
+    """Publishes to topics of the mesh, for all who listen."""
     agent: Reference | None = None
     """Another agent or team, asked over the mesh."""
 
-    rules = (exactly_one_of("builtin", "python", "http", "mcp", "http_get", "files", "sql", "web_search", "agent"),)
+    rules = (
+        exactly_one_of(
+            "builtin", "python", "http", "mcp", "http_get", "files", "sql", "web_search", "publish", "agent"
+        ),
+    )
 
 
 def _named(tool: Tool) -> tuple[str, str] | None:
@@ -145,7 +158,7 @@ def _differ(tools: Sequence[Tool]) -> bool:
 
 
 SAME = (
-    *(f"has(tool.{kind}) && has(other.{kind})" for kind in ("httpGet", "files", "sql", "webSearch")),
+    *(f"has(tool.{kind}) && has(other.{kind})" for kind in ("httpGet", "files", "sql", "webSearch", "publish")),
     "has(tool.builtin) && has(other.builtin) && tool.builtin == other.builtin",
     "has(tool.http) && has(other.http) && tool.http.name == other.http.name",
     "has(tool.agent) && has(other.agent) && tool.agent.name == other.agent.name && "

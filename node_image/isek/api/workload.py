@@ -24,6 +24,7 @@ DEFAULT_MESH = "default"
 """The mesh of a namespace that is used, and made where it is missing, when none is named."""
 
 Replicas = Annotated[int, Field(ge=0, le=1000)]
+Topic = Annotated[str, Field(min_length=1, max_length=63, pattern=r"^[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?$")]
 
 
 class LocalReference(Model):
@@ -176,6 +177,8 @@ class HostedSpec(Model):
     """What a run may take."""
     access: Access | None = None
     """Who may call it; what is left out is as the mesh has it."""
+    topics: Annotated[tuple[Topic, ...], Field(max_length=16)] = ()
+    """What it listens to: each message that is published there is a task for one of its replicas."""
     mesh_ref: Reference | None = None
     """The mesh it joins; default: the one called default, made where it is missing. One of another namespace has to
     allow this one in its allowedNamespaces."""

@@ -62,7 +62,7 @@ def chat(
             **({"user": user} if user else {}),
         }
         try:
-            answer = _show(node.stream("/v1/chat/completions", body, timeout=timeout))
+            answer = _show(node.stream("POST", "/v1/chat/completions", body, timeout=timeout))
         except click.ClickException as error:
             error.show()
             said.pop()

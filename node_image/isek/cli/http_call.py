@@ -39,13 +39,13 @@ class NodeConnection:
             text = response.read()
         return Reply(response.status, _parsed(text))
 
-    def stream(self, path: str, body: Any, *, timeout: float) -> Iterator[dict[str, Any]]:
-        """The server-sent events that answer a POST, as JSON, each as it comes.
+    def stream(self, method: str, path: str, body: Any, *, timeout: float) -> Iterator[dict[str, Any]]:
+        """The server-sent events that answer a request, as JSON, each as it comes.
 
         Raises:
             click.ClickException: the node refuses, or breaks off; says why.
         """
-        with self._open("POST", path, body, timeout) as response:
+        with self._open(method, path, body, timeout) as response:
             if response.status >= 400:
                 raise_for_error(Reply(response.status, _parsed(response.read())), self.where)
             for line in response:

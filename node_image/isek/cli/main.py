@@ -19,6 +19,7 @@ COMMANDS = {
     "nodes": "isek.cli.nodes:nodes",
     "registry": "isek.cli.registry:registry",
     "setup": "isek.cli.setup:setup",
+    "topic": "isek.cli.topic:topic",
     "tree": "isek.cli.tree:tree",
     "version": "isek.cli.version:version",
 }

@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import Sequence
+from typing import Any
 
 from isek.api.model import ScriptTurn
 from isek.models.base import Message, Model, ModelReply, OutputSchema, ToolCall, ToolSchema, latest_input
@@ -47,13 +48,26 @@ class ScriptedModel(Model):
         if turn.tool_calls is not None:
             return ModelReply(
                 tool_calls=tuple(
-                    ToolCall(id=f"call-{place}-{number}", name=call.name, arguments=json.dumps(call.arguments))
+                    ToolCall(
+                        id=f"call-{place}-{number}",
+                        name=call.name,
+                        arguments=json.dumps(_filled(call.arguments, message)),
+                    )
                     for number, call in enumerate(turn.tool_calls)
                 )
             )
         if turn.output is not None:
             return ModelReply(text=json.dumps(turn.output, ensure_ascii=False))
-        return ModelReply(text=(turn.text or "").replace("{input}", message))
+        return ModelReply(text=_filled(turn.text or "", message))
+
+
+def _filled(value: Any, message: str) -> Any:
+    """With the message in the place of ``{input}``."""
+    if isinstance(value, str):
+        return value.replace("{input}", message)
+    if isinstance(value, dict):
+        return {key: _filled(each, message) for key, each in value.items()}
+    return [_filled(each, message) for each in value] if isinstance(value, list) else value
 
 
 def _fitting(script: Sequence[ScriptTurn], message: str, *, in_a_form: bool) -> list[ScriptTurn]:

@@ -77,6 +77,28 @@ class Gate:
             log().info("refused", agent=hosted.name, outcome=error.code, peerId=context.peer_id, reason=error.message)
             raise
 
+    def nodes(self, headers: Headers) -> tuple[NodeRecord, ...] | None:
+        """The nodes of the mesh that a request may come from; None: any, in a mesh without sidecars.
+
+        Raises:
+            CallError: ``Forbidden``: it comes from none.
+        """
+        if not self._token.expected:
+            return None
+        context = self.context(headers)
+        records = self._of_peer(context.peer_id) if context.peer_id else ()
+        if not records:
+            raise CallError("Forbidden", "only nodes of the mesh may ask this", status=403)
+        return records
+
+    def context(self, headers: Headers) -> CallContext:
+        """What the headers say, where nobody in particular is asked.
+
+        Raises:
+            CallError: as :func:`isek.node.caller.call_context`.
+        """
+        return call_context(headers, self._token)[0]
+
     async def known(self, headers: Headers, client: Address | None, hosted: Hosted) -> CallContext:
         """As :meth:`admit`, where nothing is asked yet, or any more: it counts for no rate limit.
 

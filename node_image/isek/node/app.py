@@ -23,6 +23,8 @@ from isek.node.metrics import Metrics
 from isek.node.recent import Recent, Unfinished
 from isek.node.responses import Kept, KeptResponses, ResponsesEndpoint
 from isek.node.settings import NodeSettings
+from isek.node.topic_endpoints import topic_routes
+from isek.node.topics import NodeTopics
 from isek.protocol.a2a import A2A
 from isek.protocol.card_reader import CARD_PATH
 from isek.unexpected import unexpected_error
@@ -31,7 +33,15 @@ PROMETHEUS_TEXT = "text/plain; version=0.0.4"
 
 
 def create_app(
-    settings: NodeSettings, host: Host, membership: Membership, metrics: Metrics, *, gate: Gate, cards: Cards, a2a: A2A
+    settings: NodeSettings,
+    host: Host,
+    membership: Membership,
+    metrics: Metrics,
+    *,
+    gate: Gate,
+    cards: Cards,
+    a2a: A2A,
+    topics: NodeTopics,
 ) -> FastAPI:
     """The application of one node: what it hosts in ``host``, its place in the mesh in ``membership``. All who ask
     an agent pass ``gate``."""
@@ -53,6 +63,7 @@ def create_app(
         Route("/v1/models", models.all),
         Route("/v1/models/{model}", models.one),
         Route("/mcp", MCPEndpoint(host, gate, settings.max_body_bytes), methods=["POST"]),
+        *topic_routes(host, topics, gate, settings.max_body_bytes),
     ]
 
     @app.get("/healthz")

@@ -29,6 +29,11 @@ class SharedToken:
         """That of the node's sidecar, where it has one."""
         return cls(settings.p2p_token_file if settings.p2p_enabled else None)
 
+    @property
+    def expected(self) -> bool:
+        """Whether there is a sidecar, by which alone other nodes come."""
+        return self._file is not None
+
     def stands_in(self, headers: Headers) -> bool:
         """Whether the request comes from the sidecar; compared in constant time."""
         shown = headers.get(names.TOKEN)

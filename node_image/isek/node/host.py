@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterable
 from dataclasses import replace
 
-from isek.asking import Answer, Asks, CallContext
+from isek.asking import Answer, Asks, CallContext, Publishes
 from isek.colleague import handed_on
 from isek.errors import CallError, IsekError
 from isek.log import log
@@ -41,6 +41,8 @@ class Host:
         """The node's own libp2p peer id, once its sidecar has told it."""
         self.asks: Asks | None = None
         """Carries what the runs ask by address."""
+        self.publishes: Publishes | None = None
+        """Carries what the runs publish."""
         self.closing = False
         """Whether connections end with their next answer."""
         self.draining = False
@@ -188,6 +190,7 @@ class Host:
             hosted_as=hosted.address,
             node_id=self._node_id,
             asks=self.asks,
+            publishes=self.publishes,
             observe=self._metrics.observer(hosted.name),
         )
 

@@ -32,6 +32,8 @@ class Hosted:
     runner: Runner
     capabilities: tuple[str, ...] = ()
     """What others may ask it for."""
+    topics: tuple[str, ...] = ()
+    """What it listens to."""
     max_concurrent_tasks: int = Limits().max_concurrent_tasks
     timeout_seconds: float = float("inf")
     """For a run, beside what the runner itself allows."""
@@ -52,6 +54,7 @@ class Hosted:
             kind="Team" if isinstance(runner, Team) else "Agent",
             runner=runner,
             capabilities=resource.spec.capabilities if isinstance(resource, IsekAgent) else (),
+            topics=resource.spec.topics,
             max_concurrent_tasks=limits.max_concurrent_tasks,
             timeout_seconds=limits.timeout_seconds,
             access=resource.spec.access or Access(),

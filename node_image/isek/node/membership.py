@@ -1,6 +1,7 @@
 """The node's place in its mesh: coming in, being ready, leaving."""
 
 import asyncio
+from typing import Any
 
 from isek import __version__
 from isek.cancelling import cancel
@@ -44,6 +45,17 @@ class Membership:
         self._card_key = card_key
         self._registration: Registration | None = None
         self._following: asyncio.Task[None] | None = None
+        self._record = NodeRecord(
+            node_id=settings.node_id,
+            namespace=settings.namespace,
+            cluster=settings.cluster,
+            zone=settings.zone,
+            version=__version__,
+            host=settings.advertise_host,
+            port=settings.port,
+            card_key=card_key,
+            agents=tuple(_agent_record(hosted) for hosted in host.hosted),
+        )
         self._waiting_for: str | None = "the start"
         metrics.registered.set_function(lambda: float(self._registration is not None and self._registration.registered))
         metrics.peers.set_function(lambda: float(sum(record.node_id != settings.node_id for record in self.nodes)))
@@ -73,6 +85,17 @@ class Membership:
         hosting = [each for name in addresses for each in (*self._registry.find(name), *self._registry.lately(name))]
         return {self._card_key} | {record.card_key for record in hosting if record.card_key}
 
+    def update(self, **said: Any) -> None:
+        """Tell the mesh something new about this node: fields of its record.
+
+        Raises:
+            RecordError: the record gets too large; the peers know what they knew before.
+        """
+        record = self._record.model_copy(update=said)
+        if self._registration is not None:
+            self._registration.update(record)
+        self._record = record
+
     async def join(self) -> None:
         """Wait for the sidecar and the registry, however long they take, and register.
 
@@ -92,39 +115,27 @@ class Membership:
             self._wait_for("the p2p sidecar")
             context = await self._sidecar.until_up()
         self._wait_for("the registry")
-        record = self._record(context)
-        self._registration = registration = await self._registry.register(record)
+        self._tell_of_sidecar(context)
+        self._registration = await self._registry.register(self._record)
+        self._registration.update(self._record)  # what was said meanwhile
         self._waiting_for = None
-        log().info("joined", mesh=self._settings.mesh_id, node=record.node_id, peerId=record.peer_id)
+        log().info("joined", mesh=self._settings.mesh_id, node=self._record.node_id, peerId=self._record.peer_id)
         if self._sidecar is not None and context is not None:
-            following = self._follow(self._sidecar, context, registration)
-            self._following = asyncio.create_task(following, name="following the sidecar")
+            self._following = asyncio.create_task(self._follow(self._sidecar, context), name="following the sidecar")
 
-    def _record(self, context: P2PContext | None) -> NodeRecord:
-        self._host.peer_id = context.peer_id if context else None
-        return NodeRecord(
-            node_id=self._settings.node_id,
-            namespace=self._settings.namespace,
-            cluster=self._settings.cluster,
-            zone=self._settings.zone,
-            version=__version__,
-            host=self._settings.advertise_host,
-            port=self._settings.port,
-            peer_id=self._host.peer_id,
-            p2p_address=context.p2p_address if context else None,
-            network_keys=context.network_keys if context else (),
-            card_key=self._card_key,
-            agents=tuple(_agent_record(hosted) for hosted in self._host.hosted),
-        )
+    def _tell_of_sidecar(self, context: P2PContext | None) -> None:
+        if context is not None:
+            self._host.peer_id = context.peer_id
+            self.update(peer_id=context.peer_id, p2p_address=context.p2p_address, network_keys=context.network_keys)
 
-    async def _follow(self, sidecar: Sidecar, known: P2PContext, registration: Registration) -> None:
+    async def _follow(self, sidecar: Sidecar, known: P2PContext) -> None:
         """Tell the mesh what changes about the sidecar."""
         while True:
             await asyncio.sleep(SIDECAR_SECONDS)
             try:
                 context = await sidecar.p2p_context()
                 if context != known:
-                    registration.update(self._record(context))
+                    self._tell_of_sidecar(context)
                     known = context
             except CallError as error:
                 log().debug("the sidecar does not say how it is: {}", error)
@@ -161,4 +172,5 @@ def _agent_record(hosted: Hosted) -> AgentRecord:
         capabilities=hosted.capabilities,
         card_hash=hosted.card_hash,
         description=hosted.description[:MAX_DESCRIPTION],
+        topics=hosted.topics,
     )

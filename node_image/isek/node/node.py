@@ -12,20 +12,23 @@ import uuid
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 from isek.agent.arguments import check_type, tuple_of
 from isek.asking import Asks, CallContext, Runner
 from isek.errors import CallError
 from isek.node.hosted import Built, Hosted
 from isek.node.listening import EVERYWHERE, listen
+from isek.node.messages import Messages
 from isek.node.own_sidecar import own_sidecar
-from isek.node.serving import Stopping, serve
+from isek.node.serving import Joined, Stopping, serve
 from isek.node.settings import NodeSettings
-from isek.protocol.mesh import Mesh
 from isek.registry import Registry
 from isek.registry.default import DefaultRegistry
 from isek.sync import background_loop, on_background_loop, synchronous_only
 from isek.team.team import IsekTeam
+from isek.topics.message import Priority
+from isek.topics.topics import PATIENCE_SECONDS
 
 START_SECONDS = 60.0
 DRAIN_SECONDS = 10
@@ -87,7 +90,7 @@ class Node:
             raise ValueError(f"node {self.node_id!r}: port must be 0 to 65535, not {port}")
         self._advertise_host = advertise_host or (LOOPBACK if host in EVERYWHERE_OR_LOCAL else host)
         self._key_file = None if private_network_key is None else Path(private_network_key)
-        self._mesh: Mesh | None = None
+        self._joined_as: Joined | None = None
         self._stopping: Stopping | None = None
         self._running: concurrent.futures.Future[None] | None = None
         self._joined = threading.Event()
@@ -191,12 +194,66 @@ class Node:
         """As :meth:`send_message`, for asynchronous programs."""
         return await asyncio.wrap_future(self._send(receiver, message, user_id, session_id, within))
 
+    def publish(
+        self, topic: str, payload: Any, *, priority: Priority = Priority.NORMAL, within: float = PATIENCE_SECONDS
+    ) -> int:
+        """Publish to all in the mesh who listen to a topic.
+
+        Args:
+            topic: where; ``"*"``: to all who listen to any.
+            payload: any JSON value, of 64 KiB at most.
+            priority: whom it may overtake.
+            within: seconds to wait until all have it in their line.
+
+        Returns:
+            How many have it by then. All who listen get it, as long as they and this node are there.
+
+        Raises:
+            CallError: ``InvalidRequest``, ``BodyTooLarge``; ``QueueFull``: not all keep up, and nobody got it.
+            RuntimeError: the node does not serve, or the caller is asynchronous.
+        """
+        synchronous_only("await apublish() instead")
+        return self._publish(topic, payload, priority, within).result()
+
+    async def apublish(
+        self, topic: str, payload: Any, *, priority: Priority = Priority.NORMAL, within: float = PATIENCE_SECONDS
+    ) -> int:
+        """As :meth:`publish`, for asynchronous programs."""
+        return await asyncio.wrap_future(self._publish(topic, payload, priority, within))
+
+    def listen(self, *topics: str) -> Messages:
+        """Hear what is published from now on to one of ``topics``, or to everybody.
+
+        Raises:
+            CallError: ``InvalidRequest``: a name that no topic can have. ``TooManyTopics``.
+            RuntimeError: the node does not serve.
+        """
+        here = self._serving().topics.here
+
+        async def listen() -> Messages:
+            return Messages(here.listen(topics))
+
+        return asyncio.run_coroutine_threadsafe(listen(), background_loop()).result()
+
+    def _publish(self, topic: str, payload: Any, priority: Priority, within: float) -> concurrent.futures.Future[int]:
+        here = self._serving().topics.here
+
+        async def publish() -> int:
+            begun = time.monotonic()
+            published = await here.publish(topic, payload, priority=priority, within=within)
+            return await published.settled_within(within - (time.monotonic() - begun))
+
+        return asyncio.run_coroutine_threadsafe(publish(), background_loop())
+
+    def _serving(self) -> Joined:
+        if self._joined_as is None:
+            raise RuntimeError(f"node {self.node_id!r} does not serve: call build_server(daemon=True) before")
+        return self._joined_as
+
     def _send(
         self, receiver: str, message: str, user_id: str, session_id: str | None, within: float
     ) -> concurrent.futures.Future[str]:
-        mesh = self._mesh
-        if mesh is None:
-            raise RuntimeError(f"node {self.node_id!r} does not serve: call build_server(daemon=True) before")
+        mesh = self._serving().mesh
 
         async def ask() -> str:
             context = CallContext(deadline=time.monotonic() + within, user_id=user_id, session_id=session_id)
@@ -230,14 +287,14 @@ class Node:
                 async with own_sidecar(settings, self._key_file) as with_sidecar:
                     await self._serve_with(with_sidecar, listening)
         finally:
-            self._mesh = None
+            self._joined_as = None
 
     async def _serve_with(self, settings: NodeSettings, listening: socket.socket) -> None:
         def hosted(_: Asks) -> list[Built]:
             return [self._hosted(agent) for agent in self.agents]
 
-        def joined(mesh: Mesh) -> None:
-            self._mesh = mesh
+        def joined(joined: Joined) -> None:
+            self._joined_as = joined
             self._joined.set()
 
         assert self._stopping is not None  # noqa: S101  (made before)

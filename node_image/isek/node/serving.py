@@ -4,6 +4,7 @@ import asyncio
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import AsyncExitStack, contextmanager, suppress
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import uvicorn
@@ -20,11 +21,14 @@ from isek.node.hosted import Built
 from isek.node.membership import Membership
 from isek.node.metrics import Metrics
 from isek.node.settings import NodeSettings
+from isek.node.topic_agents import TopicAgents
+from isek.node.topics import NodeTopics
 from isek.protocol.a2a import A2A
 from isek.protocol.card_key import CardKey
 from isek.protocol.card_reader import CardReader
 from isek.protocol.mesh import Mesh
 from isek.protocol.p2p import Sidecar
+from isek.protocol.topics import TopicCarrier
 from isek.registry import Registry, open_registry
 
 if TYPE_CHECKING:
@@ -50,6 +54,14 @@ class Stopping:
         (self.hurry if self.stop.is_set() else self.stop).set()
 
 
+@dataclass(frozen=True)
+class Joined:
+    """What a node that is in its mesh can do there."""
+
+    mesh: Mesh
+    topics: NodeTopics
+
+
 async def serve(
     settings: NodeSettings,
     listening: socket.socket,
@@ -57,7 +69,7 @@ async def serve(
     stopping: Stopping,
     *,
     registry: Registry | None = None,
-    joined: Callable[[Mesh], None] | None = None,
+    joined: Callable[[Joined], None] | None = None,
 ) -> None:
     """Be a node of the mesh until told to stop.
 
@@ -74,7 +86,6 @@ async def serve(
         RecordError: the node hosts more than a record can say.
     """
     settings = settings.model_copy(update={"port": listening.getsockname()[1]})
-    stop, hurry = stopping.stop, stopping.hurry
     metrics = Metrics()
     host = Host(settings.node_id, metrics)
     registry = registry or open_registry(settings)
@@ -95,6 +106,9 @@ async def serve(
         stack.push_async_callback(reader.close)
         a2a = A2A(settings.node_id)
         stack.push_async_callback(a2a.aclose)
+        topics = host.publishes = NodeTopics(settings, registry, TopicCarrier(mesh.post), membership)
+        topic_agents = TopicAgents(host, topics.here)
+        stack.push_async_callback(topic_agents.close)
         gate = Gate(settings, SharedToken.of(settings), membership.of_peer)
         stack.push_async_callback(gate.aclose)
         grpc = await _start_grpc(host, a2a, gate, settings, stack)
@@ -102,7 +116,7 @@ async def serve(
 
         server = _Server(
             uvicorn.Config(
-                create_app(settings, host, membership, metrics, gate=gate, cards=cards, a2a=a2a),
+                create_app(settings, host, membership, metrics, gate=gate, cards=cards, a2a=a2a, topics=topics),
                 lifespan="off",
                 ws="none",
                 access_log=False,
@@ -114,23 +128,19 @@ async def serve(
         )
 
         async def join() -> None:
+            topic_agents.listen(host.hosted)  # before it is known: what comes must find them
             await membership.join()
             if joined is not None and membership.waiting_for is None:
-                joined(mesh)
+                joined(Joined(mesh, topics))
 
         serving = asyncio.create_task(server.serve(sockets=[listening]), name="server")
         joining = asyncio.create_task(join(), name="joining")
-        told = asyncio.create_task(stop.wait(), name="told to stop")
         log().info("listening", address=settings.host, port=settings.port, agents=len(host.hosted))
         try:
-            while not stop.is_set() and not serving.done():
-                running = {task for task in (serving, joining, told) if not task.done()}
-                await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
-                if joining.done():
-                    joining.result()
-            await _drain(settings, host, membership, joining, hurry, grpc=grpc)
+            await _until_told(stopping, serving, joining)
+            await cancel(joining)
+            await _drain(settings, host, membership, topic_agents, stopping.hurry, grpc=grpc)
         finally:
-            told.cancel()
             server.should_exit = True
             server.force_exit = host.running > 0  # it had its time; the end of the loop cancels it
             await serving
@@ -149,11 +159,24 @@ async def _start_grpc(
     return server
 
 
+async def _until_told(stopping: Stopping, serving: "asyncio.Task[None]", joining: "asyncio.Task[None]") -> None:
+    """Return once the node is to end, or its server has; raise what keeps it from joining."""
+    told = asyncio.create_task(stopping.stop.wait(), name="told to stop")
+    try:
+        while not stopping.stop.is_set() and not serving.done():
+            running = {task for task in (serving, joining, told) if not task.done()}
+            await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
+            if joining.done():
+                joining.result()
+    finally:
+        told.cancel()
+
+
 async def _drain(
     settings: NodeSettings,
     host: Host,
     membership: Membership,
-    joining: "asyncio.Task[None]",
+    topic_agents: TopicAgents,
     hurry: asyncio.Event,
     *,
     grpc: "GrpcServer | None",
@@ -164,13 +187,13 @@ async def _drain(
     its connection, and what is idle that long is closed anyway.
     """
     log().info("draining", running=host.running)
-    await cancel(joining)
     await membership.leave()
+    topic_agents.stop_listening()
     host.closing = True
     with suppress(TimeoutError):
         await asyncio.wait_for(hurry.wait(), settings.linger_seconds)
     host.draining = True
-    waits = [asyncio.create_task(host.idle()), asyncio.create_task(hurry.wait())]
+    waits = [asyncio.create_task(_ended(host, topic_agents)), asyncio.create_task(hurry.wait())]
     left = max(settings.drain_seconds - settings.linger_seconds, 0)
     if grpc is not None:
         grpc.close(left)
@@ -179,6 +202,12 @@ async def _drain(
         wait.cancel()
     if host.running:
         log().warning("stopped before everything had ended", running=host.running)
+
+
+async def _ended(host: Host, topic_agents: TopicAgents) -> None:
+    await topic_agents.finished()
+    await host.idle()
+    await topic_agents.handed_over()
 
 
 class _Server(uvicorn.Server):

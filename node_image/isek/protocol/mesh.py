@@ -216,11 +216,31 @@ class Mesh:
     ) -> HttpAnswer:
         path = f"/agents/{address.partition('.')[0]}"
         to = f"{address} on {replica.node_id}"
+        return await self._carry(replica, method, path, body, sent=sent, to=to, within=within)
+
+    async def post(self, node: NodeRecord, path: str, body: bytes, within: float) -> HttpAnswer:
+        """Send JSON to a path of another node, and return its answer within so many seconds.
+
+        Raises:
+            CallError: there is none.
+        """
+        sent = {"Content-Type": "application/json", headers.TIMEOUT: str(int(within * 1000))}
+        return await self._carry(node, "POST", path, body, sent=sent, to=node.node_id, within=within)
+
+    async def _carry(
+        self,
+        node: NodeRecord,
+        method: str,
+        path: str,
+        body: bytes | None,
+        *,
+        sent: Mapping[str, str],
+        to: str,
+        within: float,
+    ) -> HttpAnswer:
         if self._sidecar is not None:
-            return await self._sidecar.call_peer(
-                str(replica.p2p_address), method, path, body, sent, to=to, within=within
-            )
-        url = URL(replica.url + path, encoded=True)
+            return await self._sidecar.call_peer(str(node.p2p_address), method, path, body, sent, to=to, within=within)
+        url = URL(node.url + path, encoded=True)
         return await self._http.request(method, url, to=to, headers=sent, within=within, body=body)
 
     def _not_found(self, address: str) -> CallError:

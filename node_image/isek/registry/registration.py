@@ -70,8 +70,10 @@ class Registration:
         Raises:
             RecordError: the record is too large; what stood there stands on.
         """
-        self._value = record.encode()
-        self._wake.set()
+        value = record.encode()
+        if value != self._value:
+            self._value = value
+            self._wake.set()
 
     async def established(self) -> None:
         """Wait until the record was written for the first time."""

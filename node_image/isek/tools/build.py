@@ -18,6 +18,7 @@ from isek.tools.files import Files
 from isek.tools.http import HttpTool
 from isek.tools.http_get import HttpGet
 from isek.tools.mcp import MCPToolkit
+from isek.tools.publish import Publish
 from isek.tools.python import PythonTool
 from isek.tools.sql import Sql
 from isek.tools.toolkit import Toolkit
@@ -69,6 +70,8 @@ def _build(spec: ToolSpec, asks: Asks, secrets_dir: Path) -> Tool | Toolkit:
         return Files(spec.files.root, read_only=spec.files.read_only)
     if spec.sql:
         return Sql(_secret(spec.sql.url, secrets_dir))
+    if spec.publish:
+        return Publish(spec.publish.topics)
     if spec.web_search:
         key = spec.web_search.api_key
         return WebSearch(spec.web_search.url, api_key=_secret(key, secrets_dir) if key else None)

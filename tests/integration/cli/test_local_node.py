@@ -3,6 +3,8 @@
 import asyncio
 import json
 import os
+import sys
+from asyncio.subprocess import PIPE
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -16,6 +18,7 @@ from isek.cli.run_directory import LocalNode, RunDirectory
 
 from tests.support.node_process import NodeProcess, agent, scripted, team
 from tests.support.openai_server import OpenAIServer
+from tests.support.waiting import until
 
 NODE_ID = "desk.default"
 
@@ -91,6 +94,39 @@ async def test_a_conversation_and_its_user_are_named_on_the_command_line(
     assert asked.output.splitlines()[0] == "tea | milk"
     assert "tea | milk | sugar" in chatted.output
     assert of_another.output.splitlines()[0] == "milk"
+
+
+@pytest.mark.usefixtures("_mesh")
+async def test_topics_on_the_command_line() -> None:
+    where = ("-n", "m", "--mesh", "m")
+    command = [sys.executable, "-m", "isek.cli.main", "topic", "listen", "news", "-o", "json", *where]
+    listening = await asyncio.create_subprocess_exec(*command, stdout=PIPE)
+    try:
+
+        async def heard() -> bool:
+            return (
+                "heard by 1 of 1"
+                in (await isek("topic", "publish", "news", "rain", "--priority", "high", *where)).output
+            )
+
+        await until(heard, what="somebody listens", within=20)
+        assert listening.stdout is not None
+        assert b"{" in await asyncio.wait_for(listening.stdout.readline(), 10)
+    finally:
+        if listening.returncode is None:
+            listening.terminate()
+        await listening.wait()
+    await isek("topic", "publish", "news", '{"city": "Rome"}', "--json", *where)
+    past = await isek("topic", "history", "news", *where)
+    unheard = await isek("topic", "publish", "weather", "-", *where, said="sun")
+    broken = await isek("topic", "publish", "news", "{", "--json", *where)
+    odd = await isek("topic", "publish", "a b", "rain", *where)
+
+    assert past.output.splitlines()[-1].endswith('outside:anybody: {"city": "Rome"}')
+    assert past.output.splitlines()[0].endswith(": rain")
+    assert "nobody listens" in unheard.output
+    assert "the message is no JSON" in broken.output
+    assert "topic 'a b' cannot be used" in odd.output
 
 
 @pytest.mark.usefixtures("_mesh")

@@ -2,7 +2,7 @@
 
 import json
 import sqlite3
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from tests.support.isek_local import Home, RunningUp
 from tests.support.mcp_server import serving
 from tests.support.openai_server import OpenAIServer, Turn
 from tests.support.postgres import PostgresServer
+from tests.support.waiting import until
 from tests.support.web_server import web_server
 
 EXAMPLES = Path(__file__).parents[3] / "examples"
@@ -50,6 +51,26 @@ async def test_the_quickstart_on_a_real_model_takes_the_key_from_the_environment
         assert not any("sk-local" in line for line in up.lines)
     tool_answers = [message for message in openai.requests[1]["messages"] if message["role"] == "tool"]
     assert [message["content"] for message in tool_answers] == ["42"]
+
+
+async def test_the_newswire_carries_what_is_said_on_one_topic_to_the_other(home: Home) -> None:
+    async with RunningUp(home, "-f", EXAMPLES / "newswire"):
+
+        async def headlines() -> list[str]:
+            await home.isek("topic", "publish", "news", "it rains")
+            past = await home.isek("topic", "history", "headlines", "-o", "json")
+            return [each["payload"] for each in json.loads(past.out)["messages"]]
+
+        assert "BREAKING: it rains" in await until(headlines, what="the editor made a headline", within=30)
+        asked = await home.isek("ask", "reporter", "the sun is back")
+        assert asked.out.splitlines()[0] == "It is out.", asked
+        assert await until(
+            lambda: _contains(headlines, "BREAKING: the sun is back"), what="so it did of what the reporter said"
+        )
+
+
+async def _contains(headlines: Callable[[], Awaitable[list[str]]], wanted: str) -> bool:
+    return wanted in await headlines()
 
 
 KEYLESS = """

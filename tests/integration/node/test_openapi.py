@@ -17,9 +17,12 @@ from isek.node.membership import Membership
 from isek.node.metrics import Metrics
 from isek.node.plain import PlainRequest
 from isek.node.responses_form import ResponsesRequest
+from isek.node.topics import NodeTopics
 from isek.protocol.a2a import A2A
 from isek.protocol.card_key import CardKey
 from isek.protocol.card_reader import CardReader
+from isek.protocol.mesh import Mesh
+from isek.protocol.topics import TopicCarrier
 from isek.registry import open_registry
 from pydantic import BaseModel
 from schemathesis import APIOperation, Case, GenerationMode
@@ -52,7 +55,10 @@ async def described(node: NodeProcess) -> dict[str, Any]:
     membership = Membership(node.settings, registry, host, None, metrics, card_key=key.public)
     cards = Cards(host, membership, CardReader(registry, None), node.settings, key)
     gate = Gate(node.settings, SharedToken(None), membership.of_peer)
-    app = create_app(node.settings, host, membership, metrics, gate=gate, cards=cards, a2a=A2A(node.settings.node_id))
+    mesh = Mesh(registry, node.settings, hosts=host.hosts, local=host.answer_local)
+    topics = NodeTopics(node.settings, registry, TopicCarrier(mesh.post), membership)
+    a2a = A2A(node.settings.node_id)
+    app = create_app(node.settings, host, membership, metrics, gate=gate, cards=cards, a2a=a2a, topics=topics)
     await registry.close()
     description = app.openapi()
     name = {"name": "name", "in": "path", "required": True, "schema": {"type": "string"}}

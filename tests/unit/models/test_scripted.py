@@ -116,3 +116,11 @@ async def test_runs_at_the_same_time_do_not_mix() -> None:
     results = await asyncio.gather(*(run(model, calls=2) for _ in range(20)))
 
     assert all([reply.text for reply in replies] == ["one", "two"] for replies in results)
+
+
+async def test_the_message_fills_the_arguments_of_tool_calls_too() -> None:
+    script = [ScriptTurn.model_validate({"toolCalls": [{"name": "t", "arguments": {"a": ["{input}!", 1]}}]})]
+
+    reply = await ScriptedModel(script).invoke([Message(role="user", content="rain")])
+
+    assert json.loads(reply.tool_calls[0].arguments) == {"a": ["rain!", 1]}
