@@ -43,7 +43,7 @@ class AgentAccess(Model):
 
 
 class TokensSecret(Model):
-    """A Secret of the same namespace, each key of which holds tokens."""
+    """A Secret in the namespace of whom is called, each key of which holds tokens."""
 
     name: ObjectName
     """Its name."""

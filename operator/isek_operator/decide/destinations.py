@@ -6,10 +6,12 @@ from ipaddress import ip_address
 from urllib.parse import SplitResult, urlsplit
 
 from isek.api import IsekAgent, Resource
+from isek.api.access import Access
 from isek.api.tool import Tool
 
+from isek_operator.decide.access import effective_access
 from isek_operator.decide.outcome import Manifest
-from isek_operator.decide.references import User, mesh, mesh_name, models
+from isek_operator.decide.references import Hosted, User, mesh, mesh_name, models
 from isek_operator.decide.world import World
 
 DEFAULT_ENDPOINT = "https://api.openai.com"
@@ -87,6 +89,8 @@ def _urls(resource: Resource, world: World) -> Iterator[SplitResult]:
         joined = mesh(*named, world)
         if joined and joined.spec.etcd.external:
             yield from map(urlsplit, joined.spec.etcd.external.endpoints)
+        if joined and isinstance(resource, Hosted):
+            yield from map(urlsplit, _issuers(effective_access(resource, joined)))
     for _, model in models(resource):
         if model.provider in {"OpenAI", "LiteLLM"}:
             yield urlsplit(model.base_url or DEFAULT_ENDPOINT)
@@ -95,6 +99,13 @@ def _urls(resource: Resource, world: World) -> Iterator[SplitResult]:
             yield urlsplit(DEFAULT_ENDPOINT)  # what its model is, the code alone knows
         for tool in resource.spec.tools:
             yield from map(urlsplit, _tool_urls(tool))
+
+
+def _issuers(access: Access | None) -> Iterator[str]:
+    """Where the keys are that sign the tokens of callers."""
+    jwt = access.outside.jwt if access and access.outside else None
+    if jwt and jwt.jwks_url:
+        yield jwt.jwks_url
 
 
 def _calls_a_database(resource: Resource) -> bool:

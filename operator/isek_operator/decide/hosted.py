@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from isek_operator.decide.access import access_problem
 from isek_operator.decide.code import CodeDigests, code_digests
 from isek_operator.decide.conditions import Verdict, condition, resolved_references, verdict_findings
 from isek_operator.decide.destinations import Destination, destinations
@@ -99,7 +100,8 @@ def judge_hosted(observed: ObservedHosted, settings: OperatorSettings, *, waits_
     made = _made(observed, placement, settings) if isinstance(placement, Dedicated) else ()
     rollout = _rollout(observed, placement, made, settings)
     unresolved = _unresolved(observed, placement)
-    verdict = _verdict(placement, rollout, [*unresolved, *_invalid(observed, rollout)])
+    problems = [*_unguarded(observed, placement), *unresolved, *_invalid(observed, rollout)]
+    verdict = _verdict(placement, rollout, problems)
     if verdict.ready and waits_for:
         verdict = Verdict.moving(Reason.MEMBER_NOT_READY, waits_for)
     if observed.memory:
@@ -146,6 +148,14 @@ def _unresolved(observed: ObservedHosted, placement: Placement) -> list[Problem]
         *observed.place.missing,
         *unresolved_peers(observed.peers, observed.place.mesh),
     ]
+
+
+def _unguarded(observed: ObservedHosted, placement: Placement) -> list[Problem]:
+    """Why it cannot be said who may call it; who is not let in for certain is not let in meanwhile."""
+    joined = placement.joined if isinstance(placement, Dedicated) else None
+    joining = placement.joining if isinstance(placement, Shared) else joined
+    problem = access_problem(observed.resource, joining.mesh) if isinstance(joining, Joined) else None
+    return [problem] if problem else []
 
 
 def _invalid(observed: ObservedHosted, rollout: Rollout) -> list[Problem]:

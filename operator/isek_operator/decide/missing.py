@@ -4,19 +4,19 @@ from isek.api import IsekAgent, Resource
 
 from isek_operator.decide.problem import Problem
 from isek_operator.decide.reasons import Reason
-from isek_operator.decide.references import referenced_claims, secret_keys
+from isek_operator.decide.references import needed_secret_keys, referenced_claims
 from isek_operator.decide.world import World
 
 
 def missing_secrets(resource: Resource, world: World) -> tuple[Problem, ...]:
     """One problem for each Secret, or key in one, that ``resource`` refers to and that does not exist."""
     problems = []
-    for reference in secret_keys(resource):
+    for reference in needed_secret_keys(resource, world):
         keys = world.secret(resource.namespace, reference.name)
         if keys is None:
             how = f" ({reference.how})" if reference.how else ""
             what = f"Secret {reference.name!r} does not exist in namespace {resource.namespace!r}; create it{how}"
-        elif reference.key not in keys:
+        elif reference.key and reference.key not in keys:
             what = f"Secret {reference.name!r} has no key {reference.key!r}; add it"
         else:
             continue

@@ -126,6 +126,14 @@ class Reason(StrEnum):
         AGENTS_AND_TEAMS,
         STUCK,
     )
+    CALLERS_UNKNOWN = Entry(
+        "CallersUnknown",
+        "It says in `spec.access` who may call it, and its mesh has `p2p.enabled: false`: nobody can tell there who "
+        "calls.",
+        "Set `spec.p2p.enabled` of the IsekMesh, name another mesh, or remove `spec.access`.",
+        AGENTS_AND_TEAMS,
+        STUCK,
+    )
     NODE_NOT_FOUND = Entry(
         "NodeNotFound",
         "The IsekNode that `spec.nodeRef` names does not exist.",

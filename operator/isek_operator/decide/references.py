@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import NamedTuple, Self
 
 from isek.api import IsekAgent, IsekMesh, IsekNode, IsekTeam, Resource
+from isek.api.access import Access
 from isek.api.model import OneModel
 from isek.api.workload import DEFAULT_MESH, PodTemplate, Reference, SecretValue
 
@@ -54,6 +55,7 @@ class SecretKey:
     """Where it is referred to."""
     name: str
     key: str
+    """Empty: whatever keys it has."""
     how: str = ""
     """A command that creates it, where that is no matter of course."""
 
@@ -193,7 +195,25 @@ def secret_keys(resource: Resource) -> tuple[SecretKey, ...]:
         return (*_etcd_keys(resource), *_network_keys(resource))
     if not isinstance(resource, User):
         return ()
-    return (*mounted_secret_keys(resource), *_environment_keys(resource.spec.template))
+    tokens = _tokens(resource.spec.access) if isinstance(resource, Hosted) else ()
+    return (*mounted_secret_keys(resource), *_environment_keys(resource.spec.template), *tokens)
+
+
+def needed_secret_keys(resource: Resource, world: World) -> tuple[SecretKey, ...]:
+    """With what its mesh says of the callers of all: their tokens are in each namespace its own."""
+    named = mesh_name(resource, world) if isinstance(resource, Hosted) else None
+    joined = mesh(*named, world) if named else None
+    own = secret_keys(resource)
+    if joined is None or not isinstance(resource, Hosted) or (resource.spec.access and resource.spec.access.outside):
+        return own
+    return (*own, *_tokens(joined.spec.access, f" of IsekMesh {joined.name!r}"))
+
+
+def _tokens(access: Access | None, whose: str = "") -> tuple[SecretKey, ...]:
+    outside = access.outside if access else None
+    if outside is None or outside.tokens_secret is None:
+        return ()
+    return (SecretKey(f"spec.access.outside.tokensSecret{whose}", outside.tokens_secret.name, ""),)
 
 
 def code_maps(resources: Iterable[Resource]) -> frozenset[tuple[str, str]]:
@@ -207,7 +227,16 @@ def code_maps(resources: Iterable[Resource]) -> frozenset[tuple[str, str]]:
 
 def referenced_secrets(resource: Resource) -> set[tuple[str, str]]:
     """Namespace and name of every Secret that ``resource`` refers to."""
-    return {(resource.namespace, key.name) for key in secret_keys(resource)}
+    return _names(resource, secret_keys(resource))
+
+
+def needed_secrets(resource: Resource, world: World) -> set[tuple[str, str]]:
+    """Those too that its mesh refers to on its behalf."""
+    return _names(resource, needed_secret_keys(resource, world))
+
+
+def _names(resource: Resource, keys: Iterable[SecretKey]) -> set[tuple[str, str]]:
+    return {(resource.namespace, key.name) for key in keys}
 
 
 def referenced_claims(resource: Resource) -> set[tuple[str, str]]:

@@ -50,6 +50,7 @@ class PodProcesses:
             advertise_host=HOST,
             hosted_file=files.write_hosted(pod),
             secrets_dir=files.secrets_dir(pod),
+            access_dir=files.secrets_dir(pod),
             code_dir=files.write_code(pod),
             memory_dir=files.memory_dir(pod),
             registry_url=registry_url,

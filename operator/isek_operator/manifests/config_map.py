@@ -3,7 +3,9 @@
 from typing import Any
 
 import yaml
+from isek.api import IsekMesh
 
+from isek_operator.decide.access import effective_access
 from isek_operator.decide.references import Hosted
 from isek_operator.decide.workload import Workload
 from isek_operator.manifests.meta import Manifest, child_meta
@@ -19,19 +21,23 @@ _DUMPER = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 _PLACEMENT = ("meshRef", "nodeRef", "replicas", "template")
 
 
-def hosted_document(resource: Hosted) -> dict[str, Any]:
-    """What a node has to know of an agent or a team: not where it runs, so that scaling restarts nothing.
+def hosted_document(resource: Hosted, mesh: IsekMesh) -> dict[str, Any]:
+    """What a node has to know of an agent or a team: not where it runs, so that scaling restarts nothing. Who may
+    call it is said whole, with what its mesh says for all.
 
     Secrets stand in it as references only, as in the resource itself.
     """
     document = resource.to_document()
-    document["spec"] = {key: value for key, value in document["spec"].items() if key not in _PLACEMENT}
+    spec = {key: value for key, value in document["spec"].items() if key not in _PLACEMENT}
+    access = effective_access(resource, mesh)
+    document["spec"] = spec if access is None else {**spec, "access": access.to_manifest()}
     return document
 
 
 def hosted_documents(workload: Workload) -> list[dict[str, Any]]:
     """The documents of all that ``workload`` hosts, in an order that does not hang on who came when."""
-    return [hosted_document(each) for each in sorted(workload.hosted, key=lambda each: (each.kind, each.name))]
+    hosted = sorted(workload.hosted, key=lambda each: (each.kind, each.name))
+    return [hosted_document(each, workload.mesh) for each in hosted]
 
 
 def config_map(workload: Workload) -> Manifest:

@@ -46,7 +46,8 @@ def _user_part(workload: Workload) -> str:
     )
     mesh = workload.mesh
     joined = [mesh.mesh_id, mesh.spec.p2p.enabled, mesh.spec.registry.ttl_seconds, workload.network_key]
-    return _digest([said, *joined, *workload.code])
+    default = [mesh.spec.access.to_manifest()] if mesh.spec.access else []
+    return _digest([said, *joined, *workload.code, *default])
 
 
 def _digest(content: Any) -> str:

@@ -6,6 +6,7 @@ from typing import Any
 
 from isek.node.settings import NodeSettings
 
+from isek_operator.decide.access import tokens_secret
 from isek_operator.decide.references import code_maps, mounted_secret_keys
 from isek_operator.decide.workload import Workload
 from isek_operator.manifests.config_map import HOSTED_FILE, RELAYS_FILE
@@ -24,7 +25,7 @@ P2P_RELAYS = PurePosixPath("/etc/isek/relays")
 
 _PATHS = {
     name: NodeSettings.model_fields[name].default
-    for name in ("hosted_file", "secrets_dir", "code_dir", "memory_dir", "registry_tls_dir")
+    for name in ("hosted_file", "secrets_dir", "access_dir", "code_dir", "memory_dir", "registry_tls_dir")
 }
 _GROUP_MAY_READ = 0o440
 
@@ -48,6 +49,11 @@ def pod_volumes(workload: Workload) -> list[dict[str, Any]]:
     ]
     if secrets := _secret_sources(workload):
         volumes.append({"name": "secrets", "projected": {"defaultMode": _GROUP_MAY_READ, "sources": secrets}})
+    for volume, name in _tokens(workload):
+        # the whole of it, so that a token that is added later is there without a restart; without it others run still
+        volumes.append(
+            {"name": volume, "secret": {"secretName": name, "defaultMode": _GROUP_MAY_READ, "optional": True}}
+        )
     for volume, name in _code(workload):
         # on a node that others are on, one whose code is gone harms no other
         volumes.append({"name": volume, "configMap": {"name": name, **({"optional": True} if workload.shared else {})}})
@@ -81,6 +87,10 @@ def node_mounts(workload: Workload) -> list[dict[str, Any]]:
     if _secret_sources(workload):
         mounts.append({"name": "secrets", "mountPath": str(_PATHS["secrets_dir"]), "readOnly": True})
     mounts += [
+        {"name": volume, "mountPath": str(_PATHS["access_dir"] / name), "readOnly": True}
+        for volume, name in _tokens(workload)
+    ]
+    mounts += [
         {"name": volume, "mountPath": str(_PATHS["code_dir"] / name), "readOnly": True}
         for volume, name in _code(workload)
     ]
@@ -98,6 +108,12 @@ def p2p_mounts() -> list[dict[str, Any]]:
         {"name": "p2p-key", "mountPath": str(P2P_KEY), "readOnly": True},
         {"name": "relays", "mountPath": str(P2P_RELAYS), "readOnly": True},
     ]
+
+
+def _tokens(workload: Workload) -> list[tuple[str, str]]:
+    """The volumes with the tokens of callers from outside, and the Secret of each."""
+    names = {tokens_secret(resource, workload.mesh) for resource in workload.hosted} - {None}
+    return [(f"tokens-{number}", str(name)) for number, name in enumerate(sorted(map(str, names)))]
 
 
 def _code(workload: Workload) -> list[tuple[str, str]]:

@@ -23,7 +23,12 @@ from isek_operator.cluster.events import Recorder
 from isek_operator.decide.destinations import service_names
 from isek_operator.decide.outcome import Outcome, OwnFate
 from isek_operator.decide.reasons import Reason
-from isek_operator.decide.references import code_maps, referenced_claims, referenced_secrets, secret_keys
+from isek_operator.decide.references import (
+    code_maps,
+    needed_secret_keys,
+    needed_secrets,
+    referenced_claims,
+)
 from isek_operator.decide.seating import neighbours, runs
 from isek_operator.decide.transitions import News
 from isek_operator.decide.world import World
@@ -102,7 +107,7 @@ class Engine:
         self._children.forget_gone()
         known = (self._store.parsed(key) for kind in CUSTOM_KINDS for key in self._store.keys(kind.kind))
         resources = [each for each in known if isinstance(each, Resource)]
-        self._secrets.forget_all_but({name for each in resources for name in referenced_secrets(each)})
+        self._secrets.forget_all_but({name for each in resources for name in needed_secrets(each, self._store)})
         self._services.forget_all_but(service_names(resources, self._store))
         self._code.forget_all_but(code_maps(resources))
         self._claims.forget_all_but({name for each in resources for name in referenced_claims(each)})
@@ -183,7 +188,7 @@ class Engine:
         # the node looks for changes of it; to whoever else is on it, the node's pods tell
         await self._code.read(code_maps(neighbours(resource, self._store)))
         return _soonest(
-            await self._secrets.read(resource.namespace, secret_keys(resource)),
+            await self._secrets.read(resource.namespace, needed_secret_keys(resource, self._store)),
             await self._services.read(service_names(runs(resource, self._store), self._store)),
             await self._code.read(code_maps(runs(resource, self._store))),
             await self._claims.read(referenced_claims(resource)),

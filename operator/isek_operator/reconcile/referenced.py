@@ -22,7 +22,7 @@ class ReferencedSecrets:
         """Read those that are not known, or not any more; seconds until what is missing may be looked for again."""
         by_name: dict[str, set[str]] = {}
         for each in needed:
-            by_name.setdefault(each.name, set()).add(each.key)
+            by_name.setdefault(each.name, set()).update([each.key] if each.key else [])
         waits = [await self._read(Key("Secret", namespace, name), keys) for name, keys in sorted(by_name.items())]
         return min((wait for wait in waits if wait is not None), default=None)
 

@@ -26,6 +26,7 @@ AGENTS_AND_TEAMS = ("IsekAgent", "IsekTeam")
 WRITER = {"agent": {"name": "writer"}}
 ON_SHARED = {"nodeRef": {"name": "shared"}}
 ELSEWHERE = {"meshRef": {"name": "elsewhere"}}
+GUARDED = {"access": {"agents": {"from": "Namespace"}}}
 NO_SECRET = {"template": {"env": [{"name": "KEY", "valueFrom": {"secretKeyRef": {"name": "none", "key": "key"}}}]}}
 
 
@@ -144,6 +145,9 @@ def _agents_and_teams() -> Iterator[Situation]:
     yield now("without its code", settled_world().put(coded("researcher")), "IsekAgent", "Failed")
     for kind in AGENTS_AND_TEAMS:
         yield now("that its node cannot build", unbuildable(kind), kind, "Failed")
+        unguarded = settled_world().put(mesh("open", p2p={"enabled": False}))
+        unguarded.put(one_of(kind, meshRef={"name": "open"}, **GUARDED))
+        yield now("whose callers nobody can tell", unguarded, kind, "Failed")
         guest = one_of(kind, **ON_SHARED)
         yield now("without its node", settled_world().put(guest), kind, "Failed")
         hosted = settled_world().put(node(), guest)
