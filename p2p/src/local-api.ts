@@ -3,7 +3,6 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import { sendError, sendJson } from './answer.ts'
 import type { Calls } from './calls.ts'
-import type { Context } from './context.ts'
 import { reasonOf, SidecarError } from './errors.ts'
 import type { Log } from './log.ts'
 import type { PeerCaller } from './peer-caller.ts'
@@ -11,9 +10,20 @@ import type { PeerCaller } from './peer-caller.ts'
 /** Longer than HTTP clients keep idle connections, so that it is never this side that closes one just being used. */
 const IDLE_CONNECTION_MS = 75_000
 
+/** What the node has to know of its sidecar; it asks every few seconds. */
+export interface Context {
+  peer_id: string
+  /** The direct one. */
+  p2p_address: string
+  /** All that others may dial, the direct one first; they change as relays come and go. */
+  p2p_addresses: readonly string[]
+  /** Fingerprints of the private network keys that are accepted, the one that is dialled with first; none: whoever comes. */
+  network_keys: readonly string[]
+}
+
 export interface LocalApiInit {
   caller: PeerCaller
-  context: Context
+  context: () => Context
   isAuthorized: (authorization: string | undefined) => boolean
   calls: Calls
   log: Log
@@ -27,10 +37,7 @@ export function createLocalApi({ caller, context, isAuthorized, calls, log }: Lo
     const url = new URL(incoming.url ?? '/', 'http://127.0.0.1')
     const endpoint = `${incoming.method} ${url.pathname}`
     if (endpoint === 'GET /p2p_context') {
-      const left = new AbortController()
-      outgoing.once('close', () => left.abort())
-      await context.changed(url.searchParams.get('unlike'), left.signal)
-      sendJson(outgoing, 200, context.now())
+      sendJson(outgoing, 200, context())
     } else if (endpoint === 'POST /call_peer') {
       await callPeer(url.searchParams, incoming, outgoing)
     } else {

@@ -35,8 +35,6 @@ export interface RelaysInit {
   /** What the file has new; undefined: nothing. */
   readFile: () => Promise<KnownRelays | undefined>
   log: Log
-  /** Called when the addresses changed. */
-  changed: () => void
 }
 
 export interface Relays {
@@ -58,7 +56,7 @@ interface Relay {
   restsUntil: number
 }
 
-export function createRelays({ libp2p, reservations, readFile, log, changed }: RelaysInit): Relays {
+export function createRelays({ libp2p, reservations, readFile, log }: RelaysInit): Relays {
   const relays = new Map<string, Relay>()
   const stopping = new AbortController()
   const own = libp2p.peerId.toString()
@@ -75,8 +73,7 @@ export function createRelays({ libp2p, reservations, readFile, log, changed }: R
     const now = addresses()
     if (now.join() !== told.join()) {
       told = now
-      log.info('reachable through relays', { relays: chosen.filter((id) => relays.get(id)?.reserved !== undefined).length })
-      changed()
+      log.info('reachable through relays', { addresses: now.join(' ') })
     }
   }
 

@@ -2,7 +2,6 @@
 
 import { join } from 'node:path'
 import { createCalls } from './calls.ts'
-import { createContext } from './context.ts'
 import { createDialer } from './dialer.ts'
 import { createGate } from './gate.ts'
 import { createHealth } from './health.ts'
@@ -60,7 +59,7 @@ export async function startSidecar(settings: Settings, log: Log): Promise<Sideca
     refuseConnections: () => refuseConnections
   })
   const readFile = settings.relaysFile === undefined ? async () => undefined : createRelaysFile(settings.relaysFile, log)
-  const relays = createRelays({ libp2p, reservations, readFile, log, changed: () => context.change() })
+  const relays = createRelays({ libp2p, reservations, readFile, log })
   const metrics = createMetrics(libp2p, counter, relays.counts)
   const calls = createCalls(metrics)
   const gate = createGate({ nodeUrl: settings.nodeUrl, token, asked: metrics.gateAsked })
@@ -73,9 +72,13 @@ export async function startSidecar(settings: Settings, log: Log): Promise<Sideca
   await server.start()
   await naming('ISEK_P2P_LISTEN_PORT', async () => libp2p.start())
   const direct = { peer_id: libp2p.peerId.toString(), p2p_address: peerAddress(libp2p, settings.announceHost) }
-  const context = createContext({ ...direct, relayed: relays.addresses, networkKeys: () => network?.fingerprints ?? [] })
   dialer.start()
   relays.start()
+  const context = () => ({
+    ...direct,
+    p2p_addresses: [direct.p2p_address, ...relays.addresses()],
+    network_keys: network?.fingerprints ?? []
+  })
   const api = createLocalApi({ caller, context, isAuthorized: createTokenCheck(token), calls, log })
   const health = createHealth({ ready: () => libp2p.status === 'started' && !calls.draining, expose: metrics.expose })
   const endpoints: Endpoints = {

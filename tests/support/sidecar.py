@@ -27,7 +27,9 @@ def sidecar_bundle() -> Path:
 class SidecarProcess:
     """Starts a sidecar for the node at ``node_url`` and waits until it listens; the end of the context stops it."""
 
-    def __init__(self, state_dir: Path, node_url: str, *, private_network_key: Path | None = None) -> None:
+    def __init__(
+        self, state_dir: Path, node_url: str, *, private_network_key: Path | None = None, **environment: str
+    ) -> None:
         self.state_dir = state_dir
         self._environment = {
             "ISEK_P2P_LISTEN_HOST": "127.0.0.1",
@@ -37,6 +39,7 @@ class SidecarProcess:
             "ISEK_P2P_HEALTH_PORT": "0",
             "ISEK_P2P_NODE_URL": node_url,
             "ISEK_P2P_STATE_DIR": str(state_dir),
+            **environment,
         }
         if private_network_key is not None:
             self._environment["ISEK_P2P_PRIVATE_NETWORK_KEY_FILE"] = str(private_network_key)
@@ -141,13 +144,16 @@ class PeerNode:
         resources: Sequence[dict[str, Any]],
         *,
         private_network_key: Path | None = None,
+        sidecar_environment: dict[str, str] | None = None,
         **settings: Any,
     ) -> None:
         folder.mkdir()
         port = free_port()
         self._folder, self._resources, self._settings = folder, resources, {**settings, "port": port}
         url = f"http://127.0.0.1:{port}"
-        self.sidecar = SidecarProcess(folder / "p2p", url, private_network_key=private_network_key)
+        self.sidecar = SidecarProcess(
+            folder / "p2p", url, private_network_key=private_network_key, **(sidecar_environment or {})
+        )
         self._node: NodeProcess | None = None
 
     @property

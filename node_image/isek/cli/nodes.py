@@ -85,6 +85,12 @@ def _row(record: dict[str, Any]) -> tuple[str, ...]:
         record["nodeId"],
         agents or "-",
         short_peer_id(record.get("peerId")),
-        record.get("p2pAddress", "").partition("/p2p/")[0] or f"{record['host']}:{record['port']}",
+        _where(record),
         record.get("zone") or "-",
     )
+
+
+def _where(record: dict[str, Any]) -> str:
+    direct = record.get("p2pAddress", "").partition("/p2p/")[0] or f"{record['host']}:{record['port']}"
+    relays = {address.partition("/p2p-circuit/")[0].rpartition("/")[2] for address in record.get("p2pAddresses", ())}
+    return f"{direct} +{len(relays)} relays" if relays else str(direct)

@@ -13,6 +13,7 @@ from isek.asking import MAX_CALL_DEPTH, CallContext, IdempotencyKey
 from isek.errors import CallError
 from isek.node.settings import NodeSettings
 from isek.protocol import headers as names
+from isek.protocol.p2p import path_of
 from isek.protocol.traceparent import child_of
 from isek.trace import Path as CallPath
 
@@ -71,7 +72,7 @@ def call_context(headers: Headers, token: SharedToken) -> tuple[CallContext, Cal
         peer_id=peer_id,
         idempotency_key=_idempotency_key(headers),
     )
-    return context, "libp2p" if peer_id else "http"
+    return context, path_of(headers) if peer_id else "http"
 
 
 def _idempotency_key(headers: Headers) -> IdempotencyKey | None:

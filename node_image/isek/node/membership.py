@@ -126,7 +126,12 @@ class Membership:
     def _tell_of_sidecar(self, context: P2PContext | None) -> None:
         if context is not None:
             self._host.peer_id = context.peer_id
-            self.update(peer_id=context.peer_id, p2p_address=context.p2p_address, network_keys=context.network_keys)
+            self.update(
+                peer_id=context.peer_id,
+                p2p_address=context.p2p_address,
+                p2p_addresses=context.relayed_addresses,
+                network_keys=context.network_keys,
+            )
 
     async def _follow(self, sidecar: Sidecar, known: P2PContext) -> None:
         """Tell the mesh what changes about the sidecar."""

@@ -7,6 +7,7 @@ from prometheus_client.exposition import generate_latest
 from prometheus_client.process_collector import ProcessCollector
 
 from isek.events import Event, ModelReplied, ToolEnded
+from isek.trace import Path
 
 disable_created_metrics()  # type: ignore[no-untyped-call]  # they double the series and say little
 
@@ -35,6 +36,12 @@ class Metrics:
         self.running = Gauge("isek_running_tasks", "Runs right now.", ("agent",), registry=self._registry)
         self.registered = Gauge("isek_registered", "1 while the registry knows this node.", registry=self._registry)
         self.peers = Gauge("isek_peers", "Other nodes in the registry.", registry=self._registry)
+        self.calls = Counter(
+            "isek_calls",
+            "Calls of agents by others of this node, by path (local, libp2p, relay, http) and outcome.",
+            ("path", "outcome"),
+            registry=self._registry,
+        )
         self.model_calls = Counter(
             "isek_model_calls", "Calls of models by agent and outcome.", ("agent", "outcome"), registry=self._registry
         )
@@ -55,6 +62,10 @@ class Metrics:
     def render(self) -> bytes:
         """All of it in Prometheus' text format."""
         return generate_latest(self._registry)
+
+    def called(self, path: Path, error: str | None) -> None:
+        """Count a call that somebody here made, with the code of its error."""
+        self.calls.labels(path, error or OK).inc()
 
     def observer(self, agent: str) -> Callable[[Event], None]:
         """Counts the steps of one agent, and of those that it asks and that only it knows."""

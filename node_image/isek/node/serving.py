@@ -95,7 +95,9 @@ async def serve(
         if settings.p2p_enabled:
             sidecar = Sidecar(settings.p2p_api_url, settings.p2p_token_file, settings.max_body_bytes)
             stack.push_async_callback(sidecar.close)
-        mesh = Mesh(registry, settings, hosts=host.hosts, local=host.answer_local, sidecar=sidecar)
+        mesh = Mesh(
+            registry, settings, hosts=host.hosts, local=host.answer_local, sidecar=sidecar, called=metrics.called
+        )
         stack.push_async_callback(mesh.close)
         host.asks = mesh
         host.take_in(hosted(mesh))

@@ -75,8 +75,8 @@ class CardReader:
         if self._sidecar is None:
             url = URL(record.url + path, encoded=True)
             return await self._http.request("GET", url, to=to, headers={}, within=WITHIN_SECONDS)
-        address = str(record.p2p_address)
-        return await self._sidecar.call_peer(address, "GET", path, None, {}, to=to, within=WITHIN_SECONDS)
+        ways = record.all_p2p_addresses
+        return await self._sidecar.call_peer(ways, "GET", path, None, {}, to=to, within=WITHIN_SECONDS)
 
 
 def _not_trusted(record: NodeRecord, address: str, why: str) -> CallError:

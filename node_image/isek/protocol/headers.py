@@ -10,6 +10,8 @@ LOAD = "Isek-Load"
 """On answers: the runs of the answering node right now."""
 PEER_ID = "Isek-Peer-Id"
 """The calling peer; said by the own sidecar alone."""
+PATH = "Isek-Path"
+"""How a call came between two sidecars: ``libp2p`` (directly) or ``relay``; said by sidecars alone."""
 TOKEN = "Isek-Token"  # noqa: S105
 """What the sidecar proves itself with."""
 CALLER = "Isek-Caller"

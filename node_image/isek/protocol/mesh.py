@@ -5,6 +5,7 @@ import difflib
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 
 from yarl import URL
 
@@ -15,7 +16,7 @@ from isek.protocol import headers
 from isek.protocol.balance import Loads, less_loaded, of_session
 from isek.protocol.delivery import deliver, new_key
 from isek.protocol.http_client import HttpAnswer, HttpClient
-from isek.protocol.p2p import Sidecar
+from isek.protocol.p2p import Sidecar, path_of
 from isek.protocol.plain_form import read_answer, request_body, request_headers
 from isek.registry import NodeRecord, Registry
 from isek.trace import Path, Stopwatch, Trace
@@ -39,6 +40,7 @@ class Mesh:
         hosts: whether this node itself hosts an agent or team of that name.
         local: asks an agent that lives on this node: its name, the message, the context of its run.
         sidecar: carries all calls to other nodes, which need one too; None: HTTP to all.
+        called: told of the end of each call: its path, and the code of its error, if any.
     """
 
     def __init__(
@@ -49,6 +51,7 @@ class Mesh:
         hosts: Callable[[str], bool],
         local: Local,
         sidecar: Sidecar | None = None,
+        called: Callable[[Path, str | None], None] = lambda path, error: None,
     ) -> None:
         self._registry = registry
         self._namespace = settings.namespace
@@ -58,6 +61,7 @@ class Mesh:
         self._hosts = hosts
         self._local = local
         self._sidecar = sidecar
+        self._called = called
         self._http = HttpClient(settings.max_body_bytes)
         self._loads = Loads()
         self._giving_up: set[asyncio.Task[None]] = set()
@@ -154,24 +158,28 @@ class Mesh:
         return self._own if replicas[0] is self._own else less_loaded(replicas, self._loads)
 
     async def _ask(self, replica: NodeRecord, address: str, message: str, context: CallContext) -> Answer:
-        path = self._path_to(replica)
+        way = _Way(self._path_to(replica))
         watch = _Stopwatch()
         try:
-            if path == "local":
+            if way.path == "local":
                 answer = await self._local(address.partition(".")[0], message, context)
             else:
-                answer = await self._ask_far(replica, address, message, context)
+                answer = await self._ask_far(replica, address, message, context, way)
         except IsekError as error:
-            error.trace = watch.seen_from_here(error.trace, address, replica, path, error.code)
+            error.trace = watch.seen_from_here(error.trace, address, replica, way.path, error.code)
+            self._called(way.path, error.code)
             raise
-        return Answer(answer.text, watch.seen_from_here(answer.trace, address, replica, path))
+        self._called(way.path, None)
+        return Answer(answer.text, watch.seen_from_here(answer.trace, address, replica, way.path))
 
     def _path_to(self, replica: NodeRecord) -> Path:
         if replica is self._own:
             return "local"
         return "http" if self._sidecar is None else "libp2p"
 
-    async def _ask_far(self, replica: NodeRecord, address: str, message: str, context: CallContext) -> Answer:
+    async def _ask_far(
+        self, replica: NodeRecord, address: str, message: str, context: CallContext, way: "_Way"
+    ) -> Answer:
         body, said, key = request_body(self._own.node_id, message, context), request_headers(context), new_key()
 
         async def post(more: Mapping[str, str], within: float) -> HttpAnswer:
@@ -187,6 +195,8 @@ class Mesh:
             except asyncio.CancelledError:
                 self._give_up(replica, address, key)
                 raise
+        if self._sidecar is not None:
+            way.path = path_of(answer.headers)
         load = answer.headers.get(headers.LOAD, "")
         if load.isdecimal():
             self._loads.report(replica.node_id, float(load))
@@ -239,7 +249,7 @@ class Mesh:
         within: float,
     ) -> HttpAnswer:
         if self._sidecar is not None:
-            return await self._sidecar.call_peer(str(node.p2p_address), method, path, body, sent, to=to, within=within)
+            return await self._sidecar.call_peer(node.all_p2p_addresses, method, path, body, sent, to=to, within=within)
         url = URL(node.url + path, encoded=True)
         return await self._http.request(method, url, to=to, headers=sent, within=within, body=body)
 
@@ -264,6 +274,13 @@ def _no_p2p_address(address: str, replicas: list[NodeRecord]) -> CallError:
         f"no node that hosts {address} has a p2p address: {nodes}",
         hint="all nodes of a mesh need a sidecar, or none; restart those that were started without one",
     )
+
+
+@dataclass
+class _Way:
+    """How a call goes, as far as is known: whether directly or through a relay, the sidecar says with the answer."""
+
+    path: Path
 
 
 class _Stopwatch(Stopwatch):

@@ -13,6 +13,7 @@ from yarl import URL
 from isek.errors import CallError
 from isek.protocol import headers
 from isek.protocol.http_client import DeliveryUnknownError, HttpAnswer, HttpClient, deadline_exceeded
+from isek.trace import Path as CallPath
 
 POLL_SECONDS = 0.1
 CONTEXT_SECONDS = 2.0
@@ -28,6 +29,8 @@ class P2PContext:
     """A multiaddr with ``/p2p/<peer id>`` at its end."""
     network_keys: tuple[str, ...] = ()
     """Fingerprints of the private network keys that the sidecar accepts, the one that it dials with first."""
+    relayed_addresses: tuple[str, ...] = ()
+    """Further ways to the sidecar, through relays; they come and go."""
 
 
 class Sidecar:
@@ -71,11 +74,13 @@ class Sidecar:
         if answer.status != 200:
             raise _sidecar_error(answer, OWN)
         context = json.loads(answer.body)
-        return P2PContext(context["peer_id"], context["p2p_address"], tuple(context.get("network_keys", ())))
+        direct = context["p2p_address"]
+        relayed = tuple(each for each in context.get("p2p_addresses", ()) if each != direct)
+        return P2PContext(context["peer_id"], direct, tuple(context.get("network_keys", ())), relayed)
 
     async def call_peer(
         self,
-        p2p_address: str,
+        p2p_addresses: tuple[str, ...],
         method: str,
         path: str,
         body: bytes | None,
@@ -84,13 +89,22 @@ class Sidecar:
         to: str,
         within: float,
     ) -> HttpAnswer:
-        """A request to a path of a peer's node, and its answer.
+        """A request to a path of a peer's node, and its answer; ``headers.PATH`` of it says how it came.
+
+        Args:
+            p2p_addresses: the ways to the peer.
+            method: of HTTP.
+            path: at its node.
+            body: of the request.
+            request_headers: of the request.
+            to: who is asked, for the messages of errors.
+            within: seconds until the end of the answer.
 
         Raises:
             CallError: ``AgentUnreachable``, ``DeadlineExceeded``, ``AnswerTooLarge``, or what the sidecars refuse the
                 request for.
         """
-        url = self._call_url(p2p_address, method, path)
+        url = self._call_url(p2p_addresses, method, path)
         answer = await self._request("POST", url, request_headers, body, to=f"{to}, through {OWN},", within=within)
         if headers.P2P_ERROR in answer.headers:
             raise _sidecar_error(answer, to)
@@ -123,8 +137,13 @@ class Sidecar:
                 hint="the sidecar makes it when it starts; check that it runs and that both name the same file",
             ) from None
 
-    def _new_call_url(self, p2p_address: str, method: str, path: str) -> URL:
-        return (self._url / "call_peer").with_query(p2p_address=p2p_address, method=method, path=path)
+    def _new_call_url(self, p2p_addresses: tuple[str, ...], method: str, path: str) -> URL:
+        return (self._url / "call_peer").with_query(p2p_address=p2p_addresses, method=method, path=path)
+
+
+def path_of(said: Mapping[str, str]) -> CallPath:
+    """How a call came between two sidecars, by the headers of one; older ones know the direct way only."""
+    return "relay" if said.get(headers.PATH) == "relay" else "libp2p"
 
 
 def _sidecar_error(answer: HttpAnswer, to: str) -> CallError:

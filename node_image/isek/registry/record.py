@@ -46,6 +46,8 @@ class NodeRecord(BaseModel):
     port: int
     peer_id: str | None = None
     p2p_address: Annotated[str | None, Field(alias="p2pAddress")] = None
+    p2p_addresses: Annotated[tuple[str, ...], Field(alias="p2pAddresses")] = ()
+    """Further ways to its sidecar: through relays; as many as fit."""
     network_keys: tuple[str, ...] = ()
     """Fingerprints of the private network keys that its sidecar accepts, the one that it dials with first."""
     topics: tuple[str, ...] = ()
@@ -60,19 +62,29 @@ class NodeRecord(BaseModel):
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"http://{host}:{self.port}"
 
+    @property
+    def all_p2p_addresses(self) -> tuple[str, ...]:
+        """Every way to its sidecar, the direct one first; empty where it has none."""
+        return (self.p2p_address, *self.p2p_addresses) if self.p2p_address else ()
+
     def key(self, mesh_id: str) -> str:
         """Where the record stands in the registry."""
         return f"{nodes_prefix(mesh_id)}{self.namespace}/{self.node_id.removesuffix('.' + self.namespace)}"
 
     def encode(self) -> bytes:
-        """The record as JSON. Descriptions, then capabilities, that do not fit are left away; they still stand on the
-        agents' cards.
+        """The record as JSON. What does not fit is left away: ways through relays, from the last on; then descriptions,
+        then capabilities, which still stand on the agents' cards.
 
         Raises:
             RecordError: it is larger than 4 KiB even so.
         """
         encoded = self._to_json()
         record = self
+        while len(encoded) > MAX_RECORD_BYTES and record.p2p_addresses:
+            record = record.model_copy(update={"p2p_addresses": record.p2p_addresses[:-1]})
+            encoded = record._to_json()
+        if record is not self:
+            log().warning("{}: not all of its addresses fit into its record", self.node_id)
         for what, nothing in (("descriptions", {"description": ""}), ("capabilities", {"capabilities": ()})):
             if len(encoded) <= MAX_RECORD_BYTES:
                 break

@@ -7,7 +7,7 @@ import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { TestContext } from 'node:test'
-import type { Addresses } from '../../src/context.ts'
+import type { Context } from '../../src/local-api.ts'
 import { createLog } from '../../src/log.ts'
 import { readSettings } from '../../src/settings.ts'
 import { type Endpoints, startSidecar } from '../../src/sidecar.ts'
@@ -101,7 +101,7 @@ export interface Peer extends Endpoints {
   stop(): Promise<void>
   /** Calls a peer at one of its addresses. */
   call(address: string | string[], init?: CallInit): Promise<Response>
-  context(unlike?: string): Promise<Addresses>
+  context(): Promise<Context>
   /** The value of a metric by its full name with labels, 0 where there is none. */
   metric(name: string): Promise<number>
 }
@@ -141,9 +141,9 @@ export async function peerAt(endpoints: Endpoints, stateDir: string, stop: () =>
       const authorized = { authorization: `Bearer ${token}`, ...headers }
       return await fetch(`${endpoints.api}/call_peer?${query}`, { ...init, method: 'POST', headers: authorized })
     },
-    async context(unlike = '') {
+    async context() {
       const headers = { authorization: `Bearer ${token}` }
-      return (await (await fetch(`${endpoints.api}/p2p_context?unlike=${unlike}`, { headers })).json()) as Addresses
+      return (await (await fetch(`${endpoints.api}/p2p_context`, { headers })).json()) as Context
     },
     async metric(name) {
       const text = await (await fetch(`${endpoints.health}/metrics`)).text()

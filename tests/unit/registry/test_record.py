@@ -28,6 +28,19 @@ def test_a_record_is_written_in_the_names_that_all_nodes_agree_on() -> None:
     }
 
 
+def test_the_ways_through_relays_are_told_as_far_as_they_fit() -> None:
+    ways = tuple(f"/ip4/10.0.0.{n}/tcp/9000/p2p/{'r' * 52}/p2p-circuit/p2p/12D3KooWa" for n in range(40))
+    agent = AgentRecord(name="writer", description="d" * 160)
+
+    few = NodeRecord.decode(KEY, RECORD.model_copy(update={"p2p_addresses": ways[:2]}).encode())
+    many = NodeRecord.decode(KEY, RECORD.model_copy(update={"p2p_addresses": ways, "agents": (agent,)}).encode())
+
+    assert few.all_p2p_addresses == ("/ip4/10.0.0.7/tcp/9000/p2p/12D3KooWa", *ways[:2])
+    assert 2 < len(many.p2p_addresses) < 40
+    assert many.p2p_addresses == ways[: len(many.p2p_addresses)]
+    assert many.agents == (agent,)
+
+
 def test_a_record_stands_below_its_mesh_and_namespace_and_reads_back() -> None:
     assert RECORD.key("newsroom.default") == KEY
     assert NodeRecord.decode(KEY, RECORD.encode()) == RECORD
