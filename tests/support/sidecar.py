@@ -181,5 +181,9 @@ class PeerNode:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
+        await self.stop()
+
+    async def stop(self) -> None:
+        """As a pod: the node ends first, the sidecar after it."""
         await self.node.stop()
-        await self.sidecar.__aexit__(kind, error, traceback)
+        await self.sidecar.__aexit__(None, None, None)

@@ -40,7 +40,9 @@ class Endpoint(ABC):
             if not self._host.draining:
                 raise
             # the server has waited for this run as long as it may
-            response = self._failure(CallError("Draining", "the node was stopped before it had an answer", status=503))
+            response = self._failure(
+                CallError("NodeStopped", "the node was stopped before it had an answer", status=503)
+            )
         except Exception:
             response = self._failure(unexpected_error(scope["path"]))
         response.headers[headers.LOAD] = str(self._host.running)

@@ -5,6 +5,7 @@ import random
 import time
 import uuid
 from collections.abc import Awaitable, Callable, Mapping
+from http import HTTPStatus
 
 from isek.asking import CallContext
 from isek.errors import CallError
@@ -48,13 +49,17 @@ async def deliver(post: Post, key: str, context: CallContext, to: str) -> HttpAn
         if unknown is not None:
             sent[headers.TRIED] = str(int((now - first_told) * 1000) + 1)
         try:
-            return await post(sent, within)
+            answer = await post(sent, within)
         except DeliveryUnknownError as error:
             unknown = error
         except CallError as error:
             # that it cannot be told again now does not mean that it did not arrive before
             if unknown is None or error.code != "AgentUnreachable":
                 raise
+        else:
+            # where it has come to host others, it no longer knows what it did before
+            if unknown is None or answer.status != HTTPStatus.NOT_FOUND:
+                return answer
         if pause is None or pause >= context.remaining_seconds():
             raise unknown
         await asyncio.sleep(pause * random.uniform(0.5, 1))  # noqa: S311  (no secret)
