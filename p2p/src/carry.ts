@@ -6,9 +6,6 @@ import { sendError } from './answer.ts'
 import { type Delivered, SidecarError } from './errors.ts'
 import { ERROR, endToEnd, TIMEOUT } from './headers.ts'
 
-/** The largest request body, in bytes. Answers have no limit. */
-export const MAX_BODY_BYTES = 16 * 1024 * 1024
-
 /** One for all: an AbortError made for each call, with its stack, would cost 5 % of the sidecar's time. */
 const CALL_IS_OVER = new Error('the call is over')
 
@@ -21,6 +18,8 @@ export interface Hop {
   headers: Record<string, string>
   /** Headers of the request that stay here. */
   dropped?: readonly string[]
+  /** The largest request body, in bytes. Answers have no limit. */
+  maxBodyBytes: number
   /** `performance.now()` at which the call must have ended. */
   deadline: number
   /** Aborted when the call is over, whatever the reason. */
@@ -86,8 +85,8 @@ export function carry(hop: Hop): Promise<Outcome> {
       fail(deadlineExceeded())
       return
     }
-    if (Number(incoming.headers['content-length'] ?? 0) > MAX_BODY_BYTES) {
-      fail(bodyTooLarge())
+    if (Number(incoming.headers['content-length'] ?? 0) > hop.maxBodyBytes) {
+      fail(bodyTooLarge(hop.maxBodyBytes))
       return
     }
 
@@ -122,8 +121,8 @@ export function carry(hop: Hop): Promise<Outcome> {
       let received = 0
       incoming.on('data', (chunk: Buffer) => {
         received += chunk.length
-        if (received > MAX_BODY_BYTES) {
-          fail(bodyTooLarge())
+        if (received > hop.maxBodyBytes) {
+          fail(bodyTooLarge(hop.maxBodyBytes))
         }
       })
       incoming.pipe(to)
@@ -166,6 +165,6 @@ function deadlineExceeded(): SidecarError {
   )
 }
 
-function bodyTooLarge(): SidecarError {
-  return new SidecarError('BodyTooLarge', `the request body has more than ${MAX_BODY_BYTES} bytes`, 'send less, or a reference to the data')
+function bodyTooLarge(maxBodyBytes: number): SidecarError {
+  return new SidecarError('BodyTooLarge', `the request body has more than ${maxBodyBytes} bytes`, 'send less, or a reference to the data')
 }

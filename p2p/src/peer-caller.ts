@@ -41,7 +41,13 @@ export interface PeerCaller {
   stop(): void
 }
 
-export function createPeerCaller({ libp2p, dialer }: { libp2p: Libp2p; dialer: Dialer }): PeerCaller {
+export interface PeerCallerInit {
+  libp2p: Libp2p
+  dialer: Dialer
+  maxBodyBytes: number
+}
+
+export function createPeerCaller({ libp2p, dialer, maxBodyBytes }: PeerCallerInit): PeerCaller {
   const agent = new StreamAgent(libp2p, dialer)
   const self = libp2p.peerId.toString()
 
@@ -71,6 +77,7 @@ export function createPeerCaller({ libp2p, dialer }: { libp2p: Libp2p; dialer: D
         to,
         headers: {},
         dropped: ['authorization'], // that of the local API
+        maxBodyBytes,
         deadline: performance.now() + timeoutOf(incoming.headers),
         over,
         toSidecar: true,

@@ -27,6 +27,7 @@ export interface PeerServerInit {
   gate: Gate
   nodeUrl: URL
   token: string
+  maxBodyBytes: number
   calls: Calls
   log: Log
 }
@@ -36,7 +37,7 @@ export interface PeerServer {
   stop(): void
 }
 
-export function createPeerServer({ libp2p, network, gate, nodeUrl, token, calls, log }: PeerServerInit): PeerServer {
+export function createPeerServer({ libp2p, network, gate, nodeUrl, token, maxBodyBytes, calls, log }: PeerServerInit): PeerServer {
   const toNode = new Agent({ keepAlive: true, maxFreeSockets: MAX_STREAMS, timeout: IDLE_NODE_CONNECTION_MS, scheduling: 'lifo' })
   const server = createServer({ keepAliveTimeout: IDLE_STREAM_MS }, (incoming, outgoing) => {
     serve(incoming, outgoing).catch((error) => log.error('serving a peer failed', { reason: reasonOf(error) }))
@@ -65,6 +66,7 @@ export function createPeerServer({ libp2p, network, gate, nodeUrl, token, calls,
           outgoing,
           to: { agent: toNode, host: nodeUrl.hostname, port: nodeUrl.port, method: incoming.method ?? 'POST', path: target },
           headers: { 'Isek-Token': token, 'Isek-Peer-Id': peerId, 'Isek-Path': path },
+          maxBodyBytes,
           deadline: begun + timeout,
           over: new AbortController(),
           toSidecar: false,

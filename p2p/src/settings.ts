@@ -46,6 +46,8 @@ export interface Settings extends LogSettings {
   privateNetworkKeyFile: string | undefined
   /** Relays to be reached through, one multiaddr with a peer id a line; may change. */
   relaysFile: string | undefined
+  /** The largest body of a request: that of the node. */
+  maxBodyBytes: number
 }
 
 type Environment = Record<string, string | undefined>
@@ -63,6 +65,7 @@ export function readSettings(env: Environment): Settings {
     stateDir: value(env, 'ISEK_P2P_STATE_DIR') ?? '/var/run/isek/p2p',
     privateNetworkKeyFile: value(env, 'ISEK_P2P_PRIVATE_NETWORK_KEY_FILE'),
     relaysFile: value(env, 'ISEK_P2P_RELAYS_FILE'),
+    maxBodyBytes: bytes(env, 'ISEK_P2P_MAX_BODY_BYTES', 16 * 1024 * 1024),
     ...readLogSettings(env)
   }
 }
@@ -104,6 +107,14 @@ function port(env: Environment, name: string, fallback: number): number {
     throw new StartError(`${name} is ${quote(text)}; set it to a port from 0 (any free one) to 65535`)
   }
   return number
+}
+
+function bytes(env: Environment, name: string, fallback: number): number {
+  const text = value(env, name) ?? String(fallback)
+  if (!/^[1-9]\d{0,14}$/.test(text)) {
+    throw new StartError(`${name} is ${quote(text)}; set it to a number of bytes, for example ${fallback}`)
+  }
+  return Number(text)
 }
 
 function ip(env: Environment, name: string): string | undefined {

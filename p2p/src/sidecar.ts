@@ -63,9 +63,10 @@ export async function startSidecar(settings: Settings, log: Log): Promise<Sideca
   const metrics = createMetrics(libp2p, counter, relays.counts)
   const calls = createCalls(metrics)
   const gate = createGate({ nodeUrl: settings.nodeUrl, token, asked: metrics.gateAsked })
-  const server = createPeerServer({ libp2p, network, gate, nodeUrl: settings.nodeUrl, token, calls, log })
+  const { nodeUrl, maxBodyBytes } = settings
+  const server = createPeerServer({ libp2p, network, gate, nodeUrl, token, maxBodyBytes, calls, log })
   const dialer = createDialer({ libp2p, dialRelayed, log, isFormer: network?.isFormer })
-  const caller = createPeerCaller({ libp2p, dialer })
+  const caller = createPeerCaller({ libp2p, dialer, maxBodyBytes })
 
   network?.retire(libp2p, caller.leave)
 

@@ -101,6 +101,18 @@ test('a body of 16 MiB crosses, one byte more is refused before anything is dial
   assert.deepEqual((({ status, code, header }) => [status, code, header])(await errorOf(refused)), [413, 'BodyTooLarge', 'BodyTooLarge'])
 })
 
+test('how large a body may be is a setting, and the sidecar of the callee looks too', async (t) => {
+  const node = await startNode(t)
+  const near = await startPeer(t, node.url)
+  const far = await startPeer(t, node.url, { ISEK_P2P_MAX_BODY_BYTES: '1024' })
+
+  const fits = await near.call(far.p2p_address, { body: Buffer.alloc(1024) })
+  const refused = await near.call(far.p2p_address, { body: Buffer.alloc(1025) })
+
+  assert.equal(fits.status, 200)
+  assert.equal((await errorOf(refused)).code, 'BodyTooLarge')
+})
+
 test('a body without a length is cut off at the limit', async (t) => {
   let ended = false
   const { near, far } = await startPair(t, (incoming) => {

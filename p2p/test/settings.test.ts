@@ -23,6 +23,7 @@ for (const [variable, value, fix] of [
   ['ISEK_P2P_LISTEN_HOST', 'localhost', 'IP address'],
   ['ISEK_P2P_ANNOUNCE_HOST', 'pod-1', 'IP address'],
   ['ISEK_P2P_NODE_URL', 'https://127.0.0.1:8080', 'http://HOST:PORT'],
+  ['ISEK_P2P_MAX_BODY_BYTES', '16M', 'a number of bytes'],
   ['ISEK_LOG_FORMAT', 'xml', 'Text, JSON'],
   ['ISEK_LOG_LEVEL', 'loud', 'debug, info, warning, error']
 ] as const) {

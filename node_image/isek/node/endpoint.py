@@ -74,20 +74,31 @@ class Endpoint(ABC):
         """The body.
 
         Raises:
-            CallError: ``BodyTooLarge``.
+            CallError: ``BodyTooLarge``, before it is read where it says how long it is.
         """
+        length = request.headers.get("content-length", "")
+        if length.isdecimal() and int(length) > self._max_body_bytes:
+            raise self._too_large()
         chunks: list[bytes] = []
         left = self._max_body_bytes
         async for chunk in request.stream():
             left -= len(chunk)
             if left < 0:
-                raise CallError("BodyTooLarge", f"the body is larger than {self._max_body_bytes} bytes", status=413)
+                raise self._too_large()
             chunks.append(chunk)
         return b"".join(chunks)
 
+    def _too_large(self) -> CallError:
+        return CallError(
+            "BodyTooLarge",
+            f"the body is larger than {self._max_body_bytes} bytes",
+            hint="send less, or a reference to the data",
+            status=413,
+        )
+
 
 def check_type(request: Request, *allowed: str) -> None:
-    """Let these media types pass alone.
+    """Let these media types pass alone, as they are.
 
     Raises:
         CallError: ``UnsupportedMediaType``.
@@ -98,6 +109,13 @@ def check_type(request: Request, *allowed: str) -> None:
             "UnsupportedMediaType",
             f"the body must be {' or '.join(allowed)}, not {kind or 'of no type'}",
             hint=f"send the header Content-Type: {allowed[0]}",
+            status=415,
+        )
+    if request.headers.get("content-encoding", "identity").strip().lower() != "identity":
+        raise CallError(
+            "UnsupportedMediaType",
+            "the body must not be compressed: how large it is must be seen before it is read",
+            hint="send it without Content-Encoding",
             status=415,
         )
 

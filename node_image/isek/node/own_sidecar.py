@@ -37,6 +37,7 @@ async def own_sidecar(settings: NodeSettings, key_file: Path | None) -> AsyncGen
             node_url=f"http://{HOST}:{settings.port}",
             state_dir=state_dir,
             key_file=key_file or key_of_this_user(),
+            max_body_bytes=settings.max_body_bytes,
         )
         guard = Guard()
         process = SupervisedProcess("sidecar", program.command, environment, group=guard.group, console=_Log())

@@ -7,7 +7,7 @@ from isek.processes.process import inherited_environment
 
 
 def sidecar_environment(
-    *, host: str, announce: str, api_port: int, node_url: str, state_dir: Path, key_file: Path
+    *, host: str, announce: str, api_port: int, node_url: str, state_dir: Path, key_file: Path, max_body_bytes: int
 ) -> dict[str, str]:
     """All variables of a sidecar process.
 
@@ -18,6 +18,7 @@ def sidecar_environment(
         node_url: where its node answers.
         state_dir: for its identity, and the token that it shares with its node.
         key_file: of the mesh's private network.
+        max_body_bytes: the largest request that its node accepts.
     """
     return inherited_environment() | {
         "ISEK_P2P_LISTEN_HOST": host,
@@ -29,4 +30,5 @@ def sidecar_environment(
         "ISEK_P2P_NODE_URL": node_url,
         "ISEK_P2P_STATE_DIR": str(state_dir),
         "ISEK_P2P_PRIVATE_NETWORK_KEY_FILE": str(key_file),
+        "ISEK_P2P_MAX_BODY_BYTES": str(max_body_bytes),
     }

@@ -81,21 +81,28 @@ class HttpClient:
 
     async def _read(self, answer: aiohttp.ClientResponse, to: str) -> bytes:
         body = bytearray()
+        if (answer.content_length or 0) > self._max_answer_bytes:
+            raise self._too_large(to)
         async for chunk in answer.content.iter_any():
             body += chunk
             if len(body) > self._max_answer_bytes:
-                raise CallError(
-                    "AnswerTooLarge",
-                    f"{to} answered with more than {self._max_answer_bytes} bytes",
-                    hint="ask for less, or for a reference to the data",
-                )
+                raise self._too_large(to)
         return bytes(body)
+
+    def _too_large(self, to: str) -> CallError:
+        return CallError(
+            "AnswerTooLarge",
+            f"{to} answered with more than {self._max_answer_bytes} bytes",
+            hint="ask for less, or for a reference to the data",
+        )
 
     def _open(self) -> aiohttp.ClientSession:
         if self._session is None:  # it belongs to the event loop that runs now
             self._session = aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=IDLE_SECONDS),
                 cookie_jar=aiohttp.DummyCookieJar(),
+                headers={"Accept-Encoding": "identity"},  # what is compressed may be larger than it looks
+                auto_decompress=False,
             )
         return self._session
 

@@ -71,6 +71,7 @@ class PodProcesses:
                 node_url=self.url,
                 state_dir=files.sidecar_dir(pod),
                 key_file=files.private_network_key(pod),
+                max_body_bytes=settings.max_body_bytes,
             )
             name = f"{pod.name} p2p"
             self._sidecar = SupervisedProcess(name, sidecar_command, environment, group=group, console=console)

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from isek.node.settings import NodeSettings
+
 from isek_operator.manifests import probes
 from isek_operator.manifests.config_map import RELAYS_FILE
 from isek_operator.manifests.secret import PRIVATE_NETWORK_KEY
@@ -30,6 +32,8 @@ def p2p_container(settings: OperatorSettings) -> dict[str, Any]:
             },
             {"name": "ISEK_P2P_PRIVATE_NETWORK_KEY_FILE", "value": str(P2P_KEY / PRIVATE_NETWORK_KEY)},
             {"name": "ISEK_P2P_RELAYS_FILE", "value": str(P2P_RELAYS / RELAYS_FILE)},
+            # the node's own, by default
+            {"name": "ISEK_P2P_MAX_BODY_BYTES", "value": str(NodeSettings.model_construct().max_body_bytes)},
         ],
         "ports": [
             {"name": "p2p", "containerPort": P2P_PORT, "protocol": "TCP"},

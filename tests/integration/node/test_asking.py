@@ -1,5 +1,7 @@
 """A node, asked over HTTP in both forms."""
 
+import asyncio
+import gzip
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -172,6 +174,25 @@ async def test_a_body_of_unknown_length_is_bounded_too(node: NodeProcess) -> Non
         session.post(f"{node.url}/agents/echo", data=endless(), headers=JSON) as response,
     ):
         assert (response.status, (await response.json())["error"]["code"]) == (413, "BodyTooLarge")
+
+
+async def test_a_body_that_says_it_is_too_large_is_refused_before_it_is_sent(node: NodeProcess) -> None:
+    host, port = node.url.removeprefix("http://").split(":")
+    reader, writer = await asyncio.open_connection(host, int(port))
+    head = "POST /agents/echo HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+    writer.write(f"{head}Expect: 100-continue\r\nContent-Length: 4097\r\n\r\n".encode())
+
+    assert await asyncio.wait_for(reader.readline(), 10) == b"HTTP/1.1 413 Request Entity Too Large\r\n"
+    writer.close()
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "deflate", "br", "identity, gzip"])
+async def test_a_body_that_is_larger_than_it_looks_is_not_read(node: NodeProcess, encoding: str) -> None:
+    bomb = gzip.compress(b"0" * 1_000_000)
+
+    status, body = await post(f"{node.url}/agents/echo", bomb, **{"Content-Encoding": encoding})
+
+    assert (status, body["error"]["code"]) == (415, "UnsupportedMediaType")
 
 
 async def test_a_node_with_several_agents_lists_them_where_one_is_needed(node: NodeProcess) -> None:

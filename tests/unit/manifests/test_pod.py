@@ -193,3 +193,11 @@ def test_what_the_user_says_about_pods_is_taken_over() -> None:
 )
 def test_a_pod_is_restricted(workload: Workload) -> None:
     assert list(breaches_of_restricted(pod_of(workload))) == []
+
+
+def test_node_and_sidecar_take_bodies_of_the_same_size() -> None:
+    pod = pod_of(dedicated(agent()))
+    [sidecar], [container] = pod["initContainers"], pod["containers"]
+
+    own = environment(container).get("ISEK_MAX_BODY_BYTES", str(NodeSettings.model_construct().max_body_bytes))
+    assert environment(sidecar)["ISEK_P2P_MAX_BODY_BYTES"] == own
