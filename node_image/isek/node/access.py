@@ -144,7 +144,7 @@ class Gate:
             )
         said = headers.get(names.CALLER)
         name, _, namespace = (said or "").partition(".")
-        host = next((each for each in records if each.namespace == namespace and _hosts(each, name)), None)
+        host = next((each for each in records if each.namespace == namespace and each.speaks_for(name)), None)
         caller = said if host else None
         check_agent(hosted, caller, (host or records[0]).namespace)
         return replace(context, caller=caller)
@@ -218,10 +218,6 @@ class Gate:
             )
             error.response_headers["Retry-After"] = str(math.ceil(wait))
             raise error
-
-
-def _hosts(record: NodeRecord, name: str) -> bool:
-    return any(agent.name == name for agent in record.agents)
 
 
 def _unauthorized(message: str, challenge: str) -> CallError:

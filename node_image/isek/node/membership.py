@@ -169,6 +169,16 @@ class Membership:
         if self._registration is not None:
             await self._registration.leave()
 
+    async def withdraw(self) -> None:
+        """Be asked by no peer any more. While something runs, the node stays known as the one that asks others."""
+        if not (self._host.running and self._record.peer_id):
+            await self.leave()
+            return
+        self._waiting_for = "its end"
+        names = tuple(agent.name for agent in self._record.agents)
+        self.update(agents=(), topics=(), finishing=names)
+
+
 
 def _agent_record(hosted: Hosted) -> AgentRecord:
     return AgentRecord(

@@ -189,7 +189,7 @@ async def _drain(
     its connection, and what is idle that long is closed anyway.
     """
     log().info("draining", running=host.running)
-    await membership.leave()
+    await membership.withdraw()
     topic_agents.stop_listening()
     host.closing = True
     with suppress(TimeoutError):
@@ -202,6 +202,7 @@ async def _drain(
     await asyncio.wait(waits, timeout=left, return_when=asyncio.FIRST_COMPLETED)
     for wait in waits:
         wait.cancel()
+    await membership.leave()
     if host.running:
         log().warning("stopped before everything had ended", running=host.running)
 

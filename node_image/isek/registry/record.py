@@ -55,6 +55,12 @@ class NodeRecord(BaseModel):
     card_key: str = ""
     """The public key that the cards of its agents are signed with (``isek.protocol.card_key``)."""
     agents: tuple[AgentRecord, ...] = ()
+    finishing: tuple[str, ...] = ()
+    """Agents that nobody is to ask here any more, and that still ask others: what runs when the node ends."""
+
+    def speaks_for(self, agent: str) -> bool:
+        """Whether the node may ask others on behalf of an agent of this name."""
+        return agent in self.finishing or any(each.name == agent for each in self.agents)
 
     @property
     def url(self) -> str:
