@@ -19,7 +19,7 @@ YOU = "you"
 """There is no login: whoever reaches the page is the one who talks."""
 
 settings = Settings()
-nodes = Nodes(settings.nodes, settings.namespace)
+nodes = Nodes(settings.nodes, settings.namespace, settings.shown_token)
 app.add_middleware(Guard, hosts=settings.hosts, html=get_html_template(""))
 
 

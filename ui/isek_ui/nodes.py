@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -37,11 +37,15 @@ class Nodes:
     Args:
         urls: some of the nodes, or Services before them; each tells of the others of its mesh.
         namespace: the only one whose nodes may be reached from here; None: all may.
+        token: the bearer token for agents that ask callers for one, asked for each time; None: there is none.
     """
 
-    def __init__(self, urls: Sequence[str], namespace: str | None = None) -> None:
+    def __init__(
+        self, urls: Sequence[str], namespace: str | None = None, token: Callable[[], str | None] = lambda: None
+    ) -> None:
         self._urls = urls
         self._namespace = namespace
+        self._token = token
 
     async def agents(self) -> list[Agent]:
         """All that can be talked with, by address.
@@ -70,7 +74,7 @@ class Nodes:
         if not replicas:
             raise TalkError(f"nobody is called {address} any more, or its nodes are not ready; see `isek nodes`")
         body = {"model": name, "messages": list(messages), "stream": True, "session_id": conversation}
-        async with _open_session() as session:
+        async with self._open_session() as session:
             replica, response = await _asked(session, replicas, body)
             async with response:
                 if response.status != 200:
@@ -84,7 +88,7 @@ class Nodes:
                     raise TalkError(f"node {replica} broke off: {error}; see its log") from None
 
     async def _records(self) -> list[NodeRecord]:
-        async with _open_session() as session:
+        async with self._open_session() as session:
             told = await asyncio.gather(*(_told_by(session, url) for url in self._urls), return_exceptions=True)
         known = [records for records in told if isinstance(records, list)]
         if not known:
@@ -92,10 +96,13 @@ class Nodes:
         by_id = {record.node_id: record for records in known for record in records}
         return [record for record in by_id.values() if self._namespace in {None, record.namespace}]
 
-
-def _open_session() -> aiohttp.ClientSession:
-    """An answer may take as long as the agent is allowed to."""
-    return aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_SECONDS))
+    def _open_session(self) -> aiohttp.ClientSession:
+        """An answer may take as long as the agent is allowed to."""
+        token = self._token()
+        return aiohttp.ClientSession(
+            timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_SECONDS),
+            headers={} if token is None else {"Authorization": f"Bearer {token}"},
+        )
 
 
 async def _told_by(session: aiohttp.ClientSession, url: str) -> list[NodeRecord]:
@@ -103,7 +110,10 @@ async def _told_by(session: aiohttp.ClientSession, url: str) -> list[NodeRecord]
     try:
         timeout = aiohttp.ClientTimeout(total=LOOK_SECONDS)
         async with session.get(f"{url.rstrip('/')}/isek/nodes", timeout=timeout) as response:
-            return [NodeRecord.model_validate(each) for each in (await response.json())["nodes"]]
+            said = await response.json()
+            if response.status != 200:
+                raise _failure(said, f"{url} answered with status {response.status}")
+            return [NodeRecord.model_validate(each) for each in said["nodes"]]
     except TimeoutError:
         raise TalkError(f"{url}: no answer within {LOOK_SECONDS} s") from None
     except (aiohttp.ClientError, ValueError, KeyError, TypeError) as error:

@@ -9,6 +9,8 @@ from typing import Any
 
 import click
 
+from isek.cli.token import token
+
 
 @dataclass(frozen=True)
 class Reply:
@@ -56,6 +58,8 @@ class NodeConnection:
     @contextmanager
     def _open(self, method: str, path: str, body: Any, timeout: float) -> Iterator[HTTPResponse]:
         headers = {"Content-Type": "application/json", "Isek-Timeout-Ms": str(int(timeout * 1000))}
+        if (shown := token()) is not None:
+            headers["Authorization"] = f"Bearer {shown}"
         if self.connection.sock is None:
             self.connection.timeout = timeout + 1  # the node says better what took long
         try:

@@ -9,6 +9,7 @@ import click
 
 from isek.cli.http_call import NodeConnection
 from isek.cli.run_directory import DEFAULT_NAME, RunDirectory, name_option
+from isek.cli.token import TOKEN_FILE
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -98,8 +99,9 @@ class Place:
 
 
 def place_options(command: F) -> F:
-    """Give a command the options of ``Place``."""
+    """Give a command the options of ``Place``, and how it is known there."""
     for option in (
+        TOKEN_FILE,
         click.option("-n", "--namespace", help="Namespace; default: the kubeconfig's, or `default`."),
         click.option("--context", help="Ask the cluster of this kubeconfig context."),
         name_option(help="Ask this local mesh, as `isek up --name` called it."),

@@ -9,6 +9,7 @@ import click
 
 from isek.cli.meshes import Place, not_found
 from isek.cli.run_directory import LocalMesh, RunDirectory
+from isek.cli.token import token, token_file
 
 MODULE = "isek_ui"
 ENVIRONMENT = "ui"
@@ -35,6 +36,10 @@ def serve_page(place: Place, target: str | None, port: int) -> None:
     }
     if target is not None:
         told["AGENT"] = _address(mesh, target, place.namespace or "default")
+    if (file := token_file()) is not None:
+        told["TOKEN_FILE"] = str(file.absolute())
+    elif (shown := token()) is not None:
+        told["TOKEN"] = shown
     python = _page_python()
     environment = {name: value for name, value in os.environ.items() if not name.startswith("ISEK_UI_")}
     environment |= {f"ISEK_UI_{name}": value for name, value in told.items()}

@@ -36,7 +36,7 @@ async def _mesh(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterato
 
 @asynccontextmanager
 async def mesh_of(
-    resources: list[dict[str, Any]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    resources: list[dict[str, Any]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, **settings: Any
 ) -> AsyncIterator[None]:
     """A local mesh of one node."""
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
@@ -44,7 +44,7 @@ async def mesh_of(
     directory = RunDirectory()
     lock = directory.lock()
     assert lock is not None
-    async with NodeProcess(tmp_path, resources, node_id=NODE_ID) as node:
+    async with NodeProcess(tmp_path, resources, node_id=NODE_ID, **settings) as node:
         hosted = directory.hosted_file(NODE_ID)
         hosted.parent.mkdir(parents=True)
         hosted.write_text(node.settings.hosted_file.read_text())
@@ -52,6 +52,32 @@ async def mesh_of(
         directory.write("http://127.0.0.1:1", "default.default", [LocalNode(NODE_ID, node.url, addresses, "m/m")])
         yield
     os.close(lock)
+
+
+GUARDED = agent(
+    "writer", {"provider": "Echo"}, access={"outside": {"from": "Authenticated", "tokensSecret": {"name": "callers"}}}
+)
+TOKEN = "me-0123456789abcdef"
+
+
+@pytest.mark.parametrize(
+    "command", [("ask", "writer", "tea"), ("nodes", "-n", "m", "--mesh", "m"), ("chat", "writer")], ids=str
+)
+async def test_who_has_a_token_shows_it_from_a_file_or_the_environment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: tuple[str, ...]
+) -> None:
+    (tmp_path / "callers").mkdir()
+    (tmp_path / "callers" / "me").write_text(TOKEN)
+    async with mesh_of([GUARDED], tmp_path, monkeypatch, access_dir=tmp_path):
+        refused = await isek(*command, said="tea\n\n")
+        by_file = await isek(*command, "--token-file", str(tmp_path / "callers" / "me"), said="tea\n\n")
+        monkeypatch.setenv("ISEK_TOKEN", TOKEN)
+        by_environment = await isek(*command, said="tea\n\n")
+
+    assert "Unauthorized: a bearer token is needed" in refused.output
+    for allowed in (by_file, by_environment):
+        assert "Unauthorized" not in allowed.output
+        assert allowed.exit_code == 0
 
 
 async def isek(*arguments: str, said: str = "") -> Result:
