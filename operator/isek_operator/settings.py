@@ -49,6 +49,9 @@ class OperatorSettings(BaseSettings):
     """Until a changed Secret is surely in all pods that mount it, those that are just starting included."""
     watch_namespaces: Annotated[tuple[str, ...], NoDecode] = ()
     """Namespaces to look after, separated by commas; empty: all."""
+    cluster_name: Annotated[str, Field(max_length=63, pattern=r"^([a-z0-9]([-.a-z0-9]*[a-z0-9])?)?$")] = ""
+    """What this cluster is called in meshes that several share; empty: by the first digits of the uid of its namespace
+    kube-system, which no other has."""
     dns_servers: Annotated[tuple[IPv4Address | IPv6Address, ...], NoDecode] = Field(
         default_factory=lambda: name_servers(Path("/etc/resolv.conf"))
     )

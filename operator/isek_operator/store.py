@@ -200,6 +200,11 @@ class Store:
         manifest = self.get(Key("Namespace", "", namespace))
         return (manifest["metadata"].get("labels") or {}) if manifest else None
 
+    def cluster(self) -> str:
+        """A name for the cluster that no other has; empty: not known, since the operator may not see its namespaces."""
+        manifest = self.get(Key("Namespace", "", "kube-system"))
+        return str(manifest["metadata"]["uid"])[:8] if manifest else ""
+
     def children(self, owner_uid: str) -> list[Manifest]:
         """The live objects whose controller is the object of this uid."""
         return [self._entries[key].manifest for key in self._children.get(owner_uid, ())]

@@ -49,6 +49,7 @@ class Membership:
             node_id=settings.node_id,
             namespace=settings.namespace,
             cluster=settings.cluster,
+            region=settings.region,
             zone=settings.zone,
             version=__version__,
             host=settings.advertise_host,

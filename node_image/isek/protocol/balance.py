@@ -17,6 +17,10 @@ UNREACHABLE_LOAD = 100.0
 FORGET_SECONDS = 60.0
 REMEMBERED = 1_000
 
+SAME_ZONE, SAME_REGION, SAME_CLUSTER, ELSEWHERE = 0.0, 2.0, 4.0, 16.0
+"""How many more runs a nearer node may have under way before one further away is asked. A call over a relay takes some
+milliseconds more, a run seconds; what counts is who pays for traffic between zones, and what a cut would take along."""
+
 
 class Loads:
     """How busy the other nodes are, as far as this one can tell: its own calls under way, and what answers said."""
@@ -54,11 +58,26 @@ class Loads:
         self.report(node_id, UNREACHABLE_LOAD)
 
 
-def less_loaded(replicas: Sequence[NodeRecord], loads: Loads) -> NodeRecord:
-    """The less loaded of two taken by chance: nearly as even as asking all, without all callers choosing the same."""
+def nearest(replicas: Sequence[NodeRecord], here: NodeRecord, loads: Loads) -> NodeRecord:
+    """The less loaded of two of the nearest, or of two others where these are busier by more than their distance.
+
+    Two, taken by chance, are nearly as even as asking all, without all callers choosing the same.
+    """
     if len(replicas) == 1:
         return replicas[0]
-    return min(random.sample(replicas, 2), key=lambda replica: loads.of(replica.node_id))
+    distances = [_distance(here, replica) for replica in replicas]
+    near = [replica for replica, distance in zip(replicas, distances, strict=True) if distance == min(distances)]
+    far = [replica for replica, distance in zip(replicas, distances, strict=True) if distance != min(distances)]
+    candidates = [each for group in (near, far) for each in random.sample(group, min(2, len(group)))]
+    return min(candidates, key=lambda replica: loads.of(replica.node_id) + _distance(here, replica))
+
+
+def _distance(here: NodeRecord, there: NodeRecord) -> float:
+    if here.cluster != there.cluster:
+        return ELSEWHERE
+    if here.region != there.region:
+        return SAME_CLUSTER
+    return SAME_ZONE if here.zone == there.zone else SAME_REGION
 
 
 def of_session(replicas: Sequence[NodeRecord], session_id: str) -> NodeRecord:

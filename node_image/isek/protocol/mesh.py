@@ -13,7 +13,7 @@ from isek.asking import Answer, CallContext
 from isek.errors import CallError, IsekError
 from isek.node.settings import NodeSettings
 from isek.protocol import headers
-from isek.protocol.balance import Loads, less_loaded, of_session
+from isek.protocol.balance import Loads, nearest, of_session
 from isek.protocol.delivery import deliver, new_key
 from isek.protocol.http_client import HttpAnswer, HttpClient
 from isek.protocol.p2p import Sidecar, path_of
@@ -56,7 +56,13 @@ class Mesh:
         self._registry = registry
         self._namespace = settings.namespace
         self._own = NodeRecord(
-            node_id=settings.node_id, namespace=settings.namespace, host=settings.advertise_host, port=settings.port
+            node_id=settings.node_id,
+            namespace=settings.namespace,
+            cluster=settings.cluster,
+            region=settings.region,
+            zone=settings.zone,
+            host=settings.advertise_host,
+            port=settings.port,
         )
         self._hosts = hosts
         self._local = local
@@ -155,7 +161,7 @@ class Mesh:
     def _choose(self, replicas: list[NodeRecord], session_id: str | None) -> NodeRecord:
         if session_id is not None:
             return of_session(replicas, session_id)
-        return self._own if replicas[0] is self._own else less_loaded(replicas, self._loads)
+        return self._own if replicas[0] is self._own else nearest(replicas, self._own, self._loads)
 
     async def _ask(self, replica: NodeRecord, address: str, message: str, context: CallContext) -> Answer:
         way = _Way(self._path_to(replica))

@@ -40,6 +40,7 @@ class NodeRecord(BaseModel):
     node_id: str
     namespace: str = "default"
     cluster: str = ""
+    region: str = ""
     zone: str = ""
     version: str = ""
     host: str

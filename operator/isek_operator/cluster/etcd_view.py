@@ -10,7 +10,14 @@ from isek.registry.broken import BrokenRecord
 from isek.registry.record import NodeRecord, RecordError
 
 from isek_operator.cluster.etcd import EtcdAdmin, EtcdError, EtcdUnavailableError, ListedMember, MemberStatus
-from isek_operator.decide.etcd.view import BrokenAgent, EtcdAccess, EtcdView, MemberView, NodeKeys
+from isek_operator.decide.etcd.view import (
+    AgentElsewhere,
+    BrokenAgent,
+    EtcdAccess,
+    EtcdView,
+    MemberView,
+    NodeKeys,
+)
 
 T = TypeVar("T")
 logger = logging.getLogger(__name__)
@@ -40,10 +47,10 @@ async def look(admin: EtcdAdmin, access: EtcdAccess, now: float) -> EtcdView:
         view = replace(view, quorum=not access.role, error=str(error))
     if not view.quorum:
         return view
-    broken, node_keys = await asyncio.gather(
-        _broken(admin, access.broken_prefix), _node_keys(admin, access.nodes_prefix)
+    broken, node_keys, elsewhere = await asyncio.gather(
+        _broken(admin, access.broken_prefix), _node_keys(admin, access.nodes_prefix), _elsewhere(admin, access)
     )
-    return replace(view, broken=broken, node_keys=node_keys)
+    return replace(view, broken=broken, node_keys=node_keys, elsewhere=elsewhere)
 
 
 async def _through_the_quorum(admin: EtcdAdmin, access: EtcdAccess) -> tuple[ListedMember, ...]:
@@ -79,6 +86,27 @@ async def _broken(admin: EtcdAdmin, prefix: str) -> frozenset[BrokenAgent] | Non
             continue
         of = (record.namespace, record.config_hash)
         found.update(BrokenAgent(each.kind, of[0], each.name, of[1], each.message) for each in record.agents)
+    return frozenset(found)
+
+
+async def _elsewhere(admin: EtcdAdmin, access: EtcdAccess) -> frozenset[AgentElsewhere] | None:
+    """Whom nodes of other clusters host."""
+    if not access.others_prefix:
+        return frozenset()
+    try:
+        said = await _in_time(admin.all_values(access.others_prefix))
+    except EtcdError as error:
+        logger.warning("cannot read who lives below %s: %s", access.others_prefix, error)
+        return None
+    found: set[AgentElsewhere] = set()
+    for key, value in said.items():
+        try:
+            record = NodeRecord.decode(key, value)
+        except RecordError as error:
+            logger.debug("passed over: %s", error)
+            continue
+        if record.cluster != access.cluster:
+            found.update(AgentElsewhere(f"Isek{each.kind}", record.namespace, each.name) for each in record.agents)
     return frozenset(found)
 
 

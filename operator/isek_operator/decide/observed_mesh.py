@@ -101,7 +101,7 @@ def gather_mesh(mesh: IsekMesh, world: World, settings: OperatorSettings) -> Obs
         spec_managers=world.spec_managers("IsekMesh", mesh.namespace, mesh.name),
         stateful_set=stateful_set,
         situation=gather_situation(mesh, world, stateful_set, membership, settings),
-        access=external_access(mesh) if mesh.spec.etcd.external else managed_access(mesh, world),
+        access=external_access(mesh, settings) if mesh.spec.etcd.external else managed_access(mesh, world, settings),
         missing_secrets=(*missing_secrets(mesh, world), *misshapen_network_key(mesh, world)),
         network_keys=accepted_network_keys(mesh, world),
         rotation=decide_rotation(gather_rotation(mesh, world, settings)),

@@ -29,6 +29,10 @@ class World(Protocol):
         """The labels of a namespace; None: not known, since it is not there or the operator may not see it."""
         ...
 
+    def cluster(self) -> str:
+        """A name for the cluster that no other has; empty: not known, since the operator may not see its namespaces."""
+        ...
+
     def upgrades(self) -> Mapping[str, int]:
         """How many workloads, etcds too, are on their way to each version of the operator (:mod:`.upgrade`)."""
         ...

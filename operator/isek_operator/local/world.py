@@ -86,6 +86,10 @@ class LocalWorld:
         """As in ``World``."""
         return [each for each in self._resources.values() if (kind, namespace, name) in referents(each)]
 
+    def cluster(self) -> str:
+        """As in ``World``: there is none."""
+        return ""
+
     def namespace_labels(self, namespace: str) -> Mapping[str, str]:
         """As in ``World``; one that no file holds has the label that the API server gives to all of them."""
         return {NAME_LABEL: namespace, **self._namespaces.get(namespace, {})}

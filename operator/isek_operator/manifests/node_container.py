@@ -46,7 +46,7 @@ def node_container(workload: Workload, settings: OperatorSettings) -> dict[str, 
         "image": template.image or settings.node_image,
         "imagePullPolicy": "IfNotPresent",
         "command": ["isek-node"],
-        "env": [*_downward_api(workload), *_settings(workload), *_users(workload)],
+        "env": [*_downward_api(workload), *_settings(workload, settings), *_users(workload)],
         "ports": [
             {"name": "http", "containerPort": HTTP_PORT, "protocol": "TCP"},
             {"name": "grpc", "containerPort": GRPC_PORT, "protocol": "TCP"},
@@ -69,7 +69,8 @@ def _downward_api(workload: Workload) -> list[dict[str, Any]]:
         "ISEK_POD_NAME": "metadata.name",
         "ISEK_ADVERTISE_HOST": "status.podIP",
         "ISEK_CONFIG_HASH": f"metadata.annotations['{CONFIG_HASH}']",
-        # set by the API server where the machine has a zone (Kubernetes 1.35), else empty
+        # set by the API server where the machine has such labels (Kubernetes 1.35), else empty
+        "ISEK_REGION": "metadata.labels['topology.kubernetes.io/region']",
         "ISEK_ZONE": "metadata.labels['topology.kubernetes.io/zone']",
     }
     return [
@@ -81,11 +82,12 @@ def _downward_api(workload: Workload) -> list[dict[str, Any]]:
     ]
 
 
-def _settings(workload: Workload) -> list[dict[str, Any]]:
+def _settings(workload: Workload, settings: OperatorSettings) -> list[dict[str, Any]]:
     mesh = workload.mesh
-    settings = _DEFAULTS.model_copy(
+    told = _DEFAULTS.model_copy(
         update={
             "namespace": workload.namespace,
+            "cluster": settings.cluster_name,
             "mesh_id": mesh.mesh_id,
             "port": HTTP_PORT,
             "grpc_port": GRPC_PORT,
@@ -96,7 +98,7 @@ def _settings(workload: Workload) -> list[dict[str, Any]]:
             "linger_seconds": LINGER_SECONDS,
         }
     )
-    return [{"name": name, "value": value} for name, value in settings.to_environment().items()]
+    return [{"name": name, "value": value} for name, value in told.to_environment().items()]
 
 
 def _users(workload: Workload) -> list[dict[str, Any]]:

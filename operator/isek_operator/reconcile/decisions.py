@@ -19,15 +19,16 @@ def decisions(settings: OperatorSettings) -> Decide:
     """The decision about any resource, made under these settings."""
 
     def decide(resource: Resource, world: World) -> Outcome:
+        here = settings if settings.cluster_name else settings.model_copy(update={"cluster_name": world.cluster()})
         match resource:
             case IsekMesh():
-                return decide_mesh(resource, world, settings)
+                return decide_mesh(resource, world, here)
             case IsekNode():
-                return decide_node(resource, world, settings)
+                return decide_node(resource, world, here)
             case IsekAgent():
-                return decide_agent(resource, world, settings)
+                return decide_agent(resource, world, here)
             case IsekTeam():
-                return decide_team(resource, world, settings)
+                return decide_team(resource, world, here)
             case _:
                 raise TypeError(f"no decision is known for {resource.kind}")
 

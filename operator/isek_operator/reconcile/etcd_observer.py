@@ -108,12 +108,17 @@ class EtcdObserver:
         before = self._store.etcd(mesh.namespace, mesh.name)
         if view.broken is None and before is not None:
             view = replace(view, broken=before.broken)  # nodes cannot run more for an etcd that is not read
+        if view.elsewhere is None and before is not None:
+            view = replace(view, elsewhere=before.elsewhere)
         self._store.put_etcd(mesh.namespace, mesh.name, view)
         self._measure(mesh, view)
         if is_news := news(before) != news(view):
             self._due(mesh)
             for each in (view.broken or frozenset()) ^ ((before and before.broken) or frozenset()):
                 self._due(Key(each.kind, each.namespace, each.name))
+            for named in (view.elsewhere or frozenset()) ^ ((before and before.elsewhere) or frozenset()):
+                for asking in self._store.referrers(*named):
+                    self._due(Key(asking.kind, asking.namespace, asking.name))
         return is_news
 
     async def admin(self, mesh: Key, access: EtcdAccess) -> "EtcdAdmin":

@@ -105,6 +105,7 @@ CASES: tuple[tuple[str, Any, Look, Any], ...] = (
     ("image.pullSecrets", REGISTRY, lambda found: pod(found)["imagePullSecrets"], REGISTRY),
     ("image.pullSecrets", REGISTRY, lambda found: first(found, "Pod")["spec"]["imagePullSecrets"], REGISTRY),
     ("replicas", 3, lambda found: first(found, "Deployment")["spec"]["replicas"], 3),
+    ("clusterName", "north", told("CLUSTER_NAME"), "north"),
     ("maxConcurrentUpgrades", 9, told("MAX_CONCURRENT_UPGRADES"), "9"),
     ("image.repository", "mine/operator", told("OPERATOR_IMAGE"), f"mine/operator:{VERSION}"),
     ("nodeImage.repository", "elsewhere/node", told("NODE_IMAGE"), f"elsewhere/node:{VERSION}"),

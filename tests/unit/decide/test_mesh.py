@@ -406,6 +406,7 @@ def test_an_external_etcd_is_asked_as_nodes_do_and_never_touched() -> None:
         endpoints=(("etcd.example:2379", "etcd.example:2379"),),
         secret="etcd-tls",
         broken_prefix="/isek/newsroom.default/broken/",
+        others_prefix="/isek/newsroom.default/nodes/",
         key="/isek/newsroom.default/",
         settled=True,
     )

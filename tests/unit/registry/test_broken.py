@@ -4,7 +4,7 @@ from isek.registry.record import MAX_RECORD_BYTES, RecordError
 from isek_operator.decide.etcd.gathering import managed_access
 
 from tests.unit.decide.scene import Scene
-from tests.unit.manifests.samples import a_mesh
+from tests.unit.manifests.samples import SETTINGS, a_mesh
 
 
 def record(*messages: str) -> BrokenRecord:
@@ -52,4 +52,4 @@ def test_nonsense_who_speaks_for_another_namespace_and_what_is_too_large_is_refu
 def test_the_operator_looks_where_nodes_write() -> None:
     mesh = a_mesh()
 
-    assert managed_access(mesh, Scene().store).broken_prefix == broken_prefix(mesh.mesh_id)
+    assert managed_access(mesh, Scene().store, SETTINGS).broken_prefix == broken_prefix(mesh.mesh_id)

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from isek.api import IsekMesh
+from isek.registry.record import nodes_prefix
 
 from isek_operator.decide.etcd.membership import Membership
 from isek_operator.decide.etcd.situation import Pod, Situation
@@ -57,7 +58,7 @@ def registry_prefix(mesh: IsekMesh) -> str:
     return f"/isek/{mesh.mesh_id}/"
 
 
-def managed_access(mesh: IsekMesh, world: World) -> EtcdAccess:
+def managed_access(mesh: IsekMesh, world: World, settings: OperatorSettings) -> EtcdAccess:
     """How the operator reaches the members that it looks after: by the addresses of their pods."""
     addresses = ((pod["metadata"]["name"], (pod.get("status") or {}).get("podIP")) for _, pod in _pods(mesh, world))
     return EtcdAccess(
@@ -65,17 +66,21 @@ def managed_access(mesh: IsekMesh, world: World) -> EtcdAccess:
         secret=etcd_root_secret_name(mesh),
         server_name=etcd_service_host(mesh),
         broken_prefix=f"{registry_prefix(mesh)}broken/",
+        others_prefix=nodes_prefix(mesh.mesh_id) if mesh.spec.etcd.expose else "",
+        cluster=settings.cluster_name,
         role=NODE_USER,
     )
 
 
-def external_access(mesh: IsekMesh) -> EtcdAccess:
+def external_access(mesh: IsekMesh, settings: OperatorSettings) -> EtcdAccess:
     """How the operator reaches an etcd that somebody else runs: as nodes do."""
     return EtcdAccess(
         endpoints=tuple((endpoint, endpoint) for endpoint in etcd_endpoints(mesh)),
         secret=etcd_client_secret_name(mesh),
         key=registry_prefix(mesh),
         broken_prefix=f"{registry_prefix(mesh)}broken/",
+        others_prefix=nodes_prefix(mesh.mesh_id),
+        cluster=settings.cluster_name,
     )
 
 

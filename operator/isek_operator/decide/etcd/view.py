@@ -1,6 +1,7 @@
 """What an etcd cluster says about itself."""
 
 from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
 MOST_BEHIND = 5000
 """Entries of the log that a member may lack and still count: what etcd keeps for those that catch up."""
@@ -42,6 +43,14 @@ class BrokenAgent:
     message: str
 
 
+class AgentElsewhere(NamedTuple):
+    """An agent or a team that a node of another cluster hosts."""
+
+    kind: str
+    namespace: str
+    name: str
+
+
 @dataclass(frozen=True)
 class NodeKeys:
     """The private network keys that a node's sidecar accepts, as the node says."""
@@ -72,6 +81,8 @@ class EtcdView:
     """What nodes say they cannot run; None: that could not be read."""
     node_keys: frozenset[NodeKeys] | None = None
     """Of every node that is registered; None: that was not asked, or could not be read."""
+    elsewhere: frozenset[AgentElsewhere] | None = None
+    """Who lives in other clusters of the mesh; None: that could not be read."""
     error: str = ""
     """Why nobody answered."""
 
@@ -92,6 +103,10 @@ class EtcdAccess:
     """Below which nodes say what they cannot run."""
     nodes_prefix: str = ""
     """Below which nodes say which keys they have taken up; empty: nobody wants to know."""
+    others_prefix: str = ""
+    """Below which nodes of other clusters, too, say whom they host; empty: there are none."""
+    cluster: str = ""
+    """What this cluster is called there."""
     role: str = ""
     """The role of nodes, whose rights are looked at; empty: somebody else looks after them."""
     settled: bool = False
