@@ -199,7 +199,7 @@ class Mesh:
                     self._loads.unreachable(replica.node_id)
                 raise
             except asyncio.CancelledError:
-                self._give_up(replica, address, key)
+                self._give_up(replica, address, {**said, headers.IDEMPOTENCY_KEY: key})
                 raise
         if self._sidecar is not None:
             way.path = path_of(answer.headers)
@@ -208,12 +208,11 @@ class Mesh:
             self._loads.report(replica.node_id, float(load))
         return read_answer(answer, address)
 
-    def _give_up(self, replica: NodeRecord, address: str, key: str) -> None:
+    def _give_up(self, replica: NodeRecord, address: str, sent: Mapping[str, str]) -> None:
         """Let the other side end the run at once: cut off without a word, it waits for the call to be told again."""
 
         async def tell() -> None:
             with suppress(CallError):
-                sent = {headers.IDEMPOTENCY_KEY: key}
                 await self._request(replica, address, "DELETE", None, sent=sent, within=GIVE_UP_SECONDS)
 
         telling = asyncio.create_task(tell(), name="give up")
