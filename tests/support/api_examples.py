@@ -369,6 +369,7 @@ SCHEMA = [
     SchemaExample("spec.budget.maxTokensPerRun", agent(budget={"maxTokensPerRun": 0})),
     SchemaExample("spec.guardrails.riskThreshold", agent(guardrails={"riskThreshold": "Extreme"})),
     SchemaExample("spec.memory.storage.size", agent(memory={**SQLITE_MADE, "storage": {"size": "lots"}})),
+    SchemaExample("spec.tools[0].mcp.pins", agent(tools=[{"mcp": {"url": "http://x/", "pins": {"search": "md5:0"}}}])),
     SchemaExample("spec.nodeRef.name", agent(nodeRef={"name": "With.Dot"})),
     SchemaExample("instructionz", agent(instructionz="typo")),
     SchemaExample("spec.members", team(members=[])),

@@ -5,12 +5,13 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints
 
-from isek.api.fields import AnyObject, PythonPath, Text, Url
+from isek.api.fields import AnyObject, PythonPath, ShortText, Text, Url
 from isek.api.schema import Model, Rule, exactly_one_of
 from isek.api.workload import Reference, SecretValue, Topic
 
 ToolName = Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=r"^[a-zA-Z0-9_-]+$")]
 ServerToolName = Annotated[str, StringConstraints(min_length=1, max_length=128, pattern=r"^[a-zA-Z0-9_./-]+$")]
+Digest = Annotated[str, StringConstraints(max_length=71, pattern=r"^sha256:[0-9a-f]{64}$")]
 UrlTemplate = Annotated[str, StringConstraints(max_length=2048, pattern=r"^https?://[^/?#{}\s]+([/?#][^\s]*)?$")]
 Host = Annotated[
     str,
@@ -67,6 +68,10 @@ class McpTool(Model):
     """Where it answers."""
     allow: Annotated[tuple[ServerToolName, ...], Field(min_length=1, max_length=64)] | None = None
     """The only tools to take, as the server calls them; default: all."""
+    pins: Annotated[dict[ShortText, Digest], Field(min_length=1, max_length=64)] | None = None
+    """What each tool is to be, by its name: the digest of its name, description and schema, as the node's log tells it.
+    A tool that is something else, or is not named here or in `allow`, is not offered to the model. Default: as it is
+    when the node first sees it."""
     headers: Headers = ()
     """Are sent along."""
 

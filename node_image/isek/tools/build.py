@@ -63,7 +63,8 @@ def _build(spec: ToolSpec, asks: Asks, secrets_dir: Path) -> Tool | Toolkit:
             headers=_headers(spec.http.headers, secrets_dir),
         )
     if spec.mcp:
-        return MCPToolkit(spec.mcp.url, headers=_headers(spec.mcp.headers, secrets_dir), allow=spec.mcp.allow)
+        headers = _headers(spec.mcp.headers, secrets_dir)
+        return MCPToolkit(spec.mcp.url, headers=headers, allow=spec.mcp.allow, pins=spec.mcp.pins)
     if spec.http_get:
         return HttpGet(spec.http_get.allow, private_addresses=spec.http_get.private_addresses)
     if spec.files:

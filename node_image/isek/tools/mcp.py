@@ -2,6 +2,7 @@
 
 import asyncio
 import functools
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Any
@@ -13,6 +14,7 @@ from isek.models.base import ToolSchema
 from isek.per_loop import PerLoop
 from isek.tools.arguments import ArgumentCheck
 from isek.tools.base import TIMEOUT_SECONDS, RiskLevel, Tool, ToolError, tool_name
+from isek.tools.pinned import PinnedTools
 from isek.tools.toolkit import Toolkit
 
 if TYPE_CHECKING:
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
     from mcp.types import Tool as Described
 
 CONNECT_SECONDS = 30.0
+LOOK_SECONDS = 60.0
+"""After which a run asks again what the server's tools are."""
 
 
 class MCPToolkit(Toolkit):
@@ -34,6 +38,9 @@ class MCPToolkit(Toolkit):
         env: for the started server, beside a few harmless variables of this process.
         headers: are sent along to ``url``; values, or what reads them when a connection is made.
         allow: the only tools to take; default: all.
+        pins: what each tool has to be, by its name, as :attr:`pins` of a toolkit tells it once it was opened. A tool
+            that is something else is not offered to the model, nor one that neither this nor ``allow`` names. Default:
+            what the tools are when they are first seen.
         name: of the toolkit.
         instructions: how its tools are used; the model reads it.
         risk_level: what harm its tools may do; default: low for those that the server calls read-only, high for those
@@ -52,6 +59,7 @@ class MCPToolkit(Toolkit):
         env: Mapping[str, str] | None = None,
         headers: Mapping[str, Readable] | None = None,
         allow: Iterable[str] | None = None,
+        pins: Mapping[str, str] | None = None,
         name: str = "mcp",
         instructions: str = "",
         risk_level: RiskLevel | None = None,
@@ -67,45 +75,65 @@ class MCPToolkit(Toolkit):
         self._command = tuple(command)
         self._env = dict(env or {})
         self._headers = dict(headers or {})
-        self._allow = None if allow is None else tuple(allow)
+        self._pinned = PinnedTools(url or command[0], allow, pins)
+        self._looked_at: float | None = None
         self.risk_level = risk_level
         self.timeout_seconds = timeout_seconds
         self._servers = PerLoop(lambda: _Server(self._where, self._enter), _Server.aclose)
 
     async def open(self) -> Sequence[Tool]:
-        """The server's tools, which are asked for once.
+        """The server's tools. They are asked for anew after a while, since what they are may change.
 
         Raises:
             RunError: ``ToolsUnavailable``: the server cannot be reached, or lacks one that is allowed.
         """
-        if self._tools:
+        now = time.monotonic()
+        if self._looked_at is not None and now - self._looked_at < LOOK_SECONDS:
             return tuple(self._tools.values())
+        known = self._looked_at is not None
         try:
-            described = await (await (await self._servers.get()).connected()).list_tools()
+            if known:
+                self._looked_at = now  # the others that run meanwhile use what there is
+            self._take(await (await (await self._servers.get()).connected()).list_tools())
         except ToolError as error:
+            if known:  # whoever calls one of its tools is told
+                return tuple(self._tools.values())
             raise _unavailable(str(error), "start the MCP server, or mend its address") from None
-        names = {tool.name for tool in described}
-        if self._allow is not None and (missing := set(self._allow) - names):
-            there = ", ".join(sorted(names)) or "none"
-            raise _unavailable(
-                f"the MCP server {self._where} has no tool {min(missing)!r}; it has: {there}", "mend allow"
-            )
+        self._looked_at = now
+        return tuple(self._tools.values())
+
+    @property
+    def pins(self) -> Mapping[str, str]:
+        """What each tool is taken to be, by its name: a digest of its name, description and schema."""
+        return self._pinned.pins
+
+    @property
+    def changed(self) -> Sequence[str]:
+        """Tools that are not what they have to be: what is wrong with each, and what to do."""
+        return self._pinned.changed
+
+    def _take(self, described: "Sequence[Described]") -> None:
+        """Offer those of the server's tools that are what they have to be."""
         try:
-            tools = [MCPTool(self, tool) for tool in described if self._allow is None or tool.name in self._allow]
+            tools = [MCPTool(self, tool) for tool in self._pinned.unchanged(described)]
         except ValueError as error:
             raise _unavailable(str(error), "leave the tool out of allow") from None
         self._tools = {tool.schema.name: tool for tool in tools}
-        return tuple(tools)
 
     async def ask(self, tool: str, arguments: dict[str, Any]) -> "CallToolResult":
         """Call a tool of the server.
 
         Raises:
-            ToolError: the server could not be asked.
+            ToolError: the server could not be asked, or the tool is no longer what it was.
         """
         try:
             async with asyncio.timeout(self.timeout_seconds):
-                return await (await (await self._servers.get()).connected()).call(tool, arguments)
+                connection = await (await self._servers.get()).connected()
+                if not connection.looked_at:  # it may be another server by now
+                    self._take(await connection.list_tools())
+                if not self._pinned.offers(tool):
+                    raise ToolError(f"{tool!r} has changed since it was accepted, and is not called")
+                return await connection.call(tool, arguments)
         except TimeoutError:
             raise ToolError(f"{tool!r} did not answer within {self.timeout_seconds:g} s") from None
 
@@ -196,6 +224,8 @@ class _Connection:
         self._ready: asyncio.Future[Client] = asyncio.get_running_loop().create_future()
         self._task: asyncio.Task[None] | None = None
         self._broken = False
+        self.looked_at = False
+        """Whether it was asked what its tools are."""
 
     @property
     def alive(self) -> bool:
@@ -231,6 +261,7 @@ class _Connection:
             tools += page.tools
             cursor = page.next_cursor
             if not cursor:
+                self.looked_at = True
                 return tools
 
     async def call(self, tool: str, arguments: dict[str, Any]) -> "CallToolResult":
@@ -281,7 +312,7 @@ def _risk(described: "Described") -> RiskLevel:
 
 
 async def _page(cursor: str | None, client: "Client") -> "ListToolsResult":
-    return await client.list_tools(cursor=cursor)
+    return await client.list_tools(cursor=cursor, cache_mode="bypass")
 
 
 def _unavailable(message: str, hint: str) -> RunError:
