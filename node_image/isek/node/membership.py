@@ -180,7 +180,6 @@ class Membership:
         self.update(agents=(), topics=(), finishing=names)
 
 
-
 def _agent_record(hosted: Hosted) -> AgentRecord:
     return AgentRecord(
         name=hosted.name,
