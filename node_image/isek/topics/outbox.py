@@ -79,7 +79,7 @@ class Outbox:
             await cancel(self._sending)
 
     async def _hand_over(self) -> None:
-        backoff = Backoff(longest=5.0)
+        backoff = Backoff(first=0.02, longest=2.0)
         while len(self.line):
             # those that were published in the same moment go together
             await asyncio.sleep(0)
@@ -96,9 +96,10 @@ class Outbox:
                 self._again(batch)
                 await backoff.wait()
                 continue
-            if self._settle(batch, refusals):
+            self._settle(batch, refusals)
+            if len(refusals) < len(batch):
                 backoff.reset()
-            else:
+            if refusals:
                 await backoff.wait()
         self._sending = None
         self._empty()
@@ -124,8 +125,7 @@ class Outbox:
                 if to == PROGRAMS or not self._elsewhere(delivery, to):
                     delivery.published.settle(heard=False)
 
-    def _settle(self, batch: Sequence[Delivery], refusals: Refusals) -> bool:
-        """Whether nobody was refused."""
+    def _settle(self, batch: Sequence[Delivery], refusals: Refusals) -> None:
         again: list[Delivery] = []
         for delivery in batch:
             refused = refusals.get(delivery.message.id, {})
@@ -136,4 +136,3 @@ class Outbox:
             if delivery.to:
                 again.append(delivery)
         self._again(again)
-        return not refusals
