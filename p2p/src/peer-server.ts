@@ -5,6 +5,7 @@ import type { Libp2p } from '@libp2p/interface'
 import { sendError } from './answer.ts'
 import type { Calls } from './calls.ts'
 import { carry } from './carry.ts'
+import type { DialBack } from './dial-back.ts'
 import { type Delivered, reasonOf, SidecarError } from './errors.ts'
 import type { Gate } from './gate.ts'
 import { timeoutOf } from './headers.ts'
@@ -25,6 +26,7 @@ export interface PeerServerInit {
   /** None: connections have no key. */
   network: PrivateNetwork | undefined
   gate: Gate
+  dialBack: DialBack
   nodeUrl: URL
   token: string
   maxBodyBytes: number
@@ -37,7 +39,8 @@ export interface PeerServer {
   stop(): void
 }
 
-export function createPeerServer({ libp2p, network, gate, nodeUrl, token, maxBodyBytes, calls, log }: PeerServerInit): PeerServer {
+export function createPeerServer(init: PeerServerInit): PeerServer {
+  const { libp2p, network, gate, dialBack, nodeUrl, token, maxBodyBytes, calls, log } = init
   const toNode = new Agent({ keepAlive: true, maxFreeSockets: MAX_STREAMS, timeout: IDLE_NODE_CONNECTION_MS, scheduling: 'lifo' })
   const server = createServer({ keepAliveTimeout: IDLE_STREAM_MS }, (incoming, outgoing) => {
     serve(incoming, outgoing).catch((error) => log.error('serving a peer failed', { reason: reasonOf(error) }))
@@ -57,6 +60,9 @@ export function createPeerServer({ libp2p, network, gate, nodeUrl, token, maxBod
         throw formerKey(peerId)
       }
       await gate.admit(connection)
+      if (path === 'relay') {
+        void dialBack.tryPeerOf(connection)
+      }
       const target = incoming.url ?? ''
       checkPath(target)
       const timeout = timeoutOf(incoming.headers)

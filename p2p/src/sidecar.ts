@@ -2,6 +2,7 @@
 
 import { join } from 'node:path'
 import { createCalls } from './calls.ts'
+import { createDialBack } from './dial-back.ts'
 import { createDialer } from './dialer.ts'
 import { createGate } from './gate.ts'
 import { createHealth } from './health.ts'
@@ -63,8 +64,9 @@ export async function startSidecar(settings: Settings, log: Log): Promise<Sideca
   const metrics = createMetrics(libp2p, counter, relays.counts)
   const calls = createCalls(metrics)
   const gate = createGate({ nodeUrl: settings.nodeUrl, token, asked: metrics.gateAsked })
+  const dialBack = createDialBack({ libp2p, onOneMachine: /^127\.|^::1$/.test(settings.announceHost ?? ''), log })
   const { nodeUrl, maxBodyBytes } = settings
-  const server = createPeerServer({ libp2p, network, gate, nodeUrl, token, maxBodyBytes, calls, log })
+  const server = createPeerServer({ libp2p, network, gate, dialBack, nodeUrl, token, maxBodyBytes, calls, log })
   const dialer = createDialer({ libp2p, dialRelayed, log, isFormer: network?.isFormer })
   const caller = createPeerCaller({ libp2p, dialer, maxBodyBytes })
 

@@ -92,6 +92,24 @@ test('the direct way is taken by new calls as soon as it is there, and a running
   await until('the relayed connection is closed', async () => (await relay.metric('isek_p2p_relay_circuits')) === 0, 20_000)
 })
 
+test('a caller that can be reached itself is called back, and its calls change to that connection', async (t) => {
+  const relay = await startRelay(t)
+  const file = join(await temporaryDirectory(t), 'relays')
+  await writeFile(file, relay.address)
+  const env = { ISEK_P2P_RELAYS_FILE: file, ISEK_P2P_ANNOUNCE_HOST: '127.0.0.1' }
+  const node = await startNode(t)
+  const near = await startPeer(t, node.url, env)
+  const far = await startPeer(t, node.url, env)
+  await reserved(far, 1)
+  const addresses = (await far.context()).p2p_addresses.map((each) => (each === far.p2p_address ? nowhere(far) : each))
+  const first = way(await near.call(addresses))
+
+  await until('the calls go directly', async () => way(await near.call(addresses)) === 'libp2p')
+
+  assert.equal(first, 'relay')
+  assert.equal(await near.metric('isek_p2p_connections{direction="inbound"}'), 1, 'the far side has opened it')
+})
+
 test('a call does not wait each time for an address that leads nowhere', async (t) => {
   const relay = await startRelay(t)
   const { near, far, addresses } = await startRelayed(t, [relay.address])
