@@ -2,18 +2,18 @@
 
 /**
  * Peers that may be called through one relay. libp2p's default of 15 is for relays that strangers use;
- * a reservation costs a connection and some 100 KiB, so that 4,000 fit into 512 MiB.
+ * a connection with a reservation costs up to 0.3 MB (bench/reservations.ts), so that 2,000 fit into 768 MiB.
  */
-export const MAX_RESERVATIONS = 4_000
+export const MAX_RESERVATIONS = 2_000
 
 /** A reservation is renewed well before; one of a peer that left without a word is gone after it. It ends with its connection, too. */
 export const RESERVATION_SECONDS = 3_600
 
 /** Connections that one peer may have opened through the relay, so that none takes the room of all. */
-export const MAX_CIRCUITS_OF_PEER = 512
+export const MAX_CIRCUITS_OF_PEER = 256
 
 /** All relayed connections: each costs two streams with windows of up to 1 MiB while their readers are slow. */
-export const MAX_CIRCUITS = 8_000
+export const MAX_CIRCUITS = 4_000
 
 /**
  * No call lasts longer than a day, so that none is cut; libp2p's default of two minutes and 128 KiB would cut most answers of a model.
@@ -29,5 +29,5 @@ export const HANDSHAKE_MS = 5_000
 /** Addresses in a message are not read: a peer id and what is around it take less. */
 export const MAX_MESSAGE_BYTES = 4_096
 
-/** Above the reservations, for those who call and are not called. */
-export const MAX_CONNECTIONS = 10_000
+/** Above the reservations: sidecars keep a connection to each relay that they know, and reserve at two of them. */
+export const MAX_CONNECTIONS = 2_500
