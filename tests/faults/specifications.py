@@ -79,6 +79,7 @@ LEFT_OUT = {
     "model.class",
     "model.fallbacks",
     "spec.access",
+    "spec.pushNotifications",
     "spec.budget",
     "spec.guardrails",
     "spec.code",

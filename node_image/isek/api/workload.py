@@ -17,6 +17,7 @@ from isek.api.fields import (
     ShortText,
     Text,
 )
+from isek.api.push_notifications import PushNotifications
 from isek.api.resource import MESH_COLUMN, Column, WorkloadStatus
 from isek.api.schema import Model, Rule
 
@@ -179,6 +180,8 @@ class HostedSpec(Model):
     """Who may call it; what is left out is as the mesh has it."""
     topics: Annotated[tuple[Topic, ...], Field(max_length=16)] = ()
     """What it listens to: each message that is published there is a task for one of its replicas."""
+    push_notifications: PushNotifications | None = None
+    """Whether callers over A2A may be told at a URL of theirs that a task has ended; default: they may not."""
     mesh_ref: Reference | None = None
     """The mesh it joins; default: the one called default, made where it is missing. One of another namespace has to
     allow this one in its allowedNamespaces."""

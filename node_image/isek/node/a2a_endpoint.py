@@ -46,7 +46,7 @@ def a2a_call(host: Host, hosted: Hosted, context: CallContext, path: Path, param
     def give_up() -> None:
         host.give_up(hosted.name, context)
 
-    return Call(hosted.name, hosted.runner.name, ask, give_up, context, parameters)
+    return Call(hosted.name, hosted.runner.name, ask, give_up, context, parameters, hosted.push_hosts)
 
 
 def service_parameters(request: Request) -> dict[str, str]:

@@ -124,7 +124,14 @@ class Cards:
     async def _new_card(self, hosted: Hosted, base: str) -> SignedCard:
         cards = await a2a_cards()
         url = f"{base}/agents/{hosted.name}"
-        card = cards.agent_card(hosted.name, hosted.description, hosted.capabilities, url, self._grpc_at(base))
+        card = cards.agent_card(
+            hosted.name,
+            hosted.description,
+            hosted.capabilities,
+            url,
+            self._grpc_at(base),
+            pushes=hosted.push_hosts is not None,
+        )
         etag = f'W/"{_digest(cards.to_json(card))}"'
         return SignedCard(_json(cards.to_json(cards.signed(card, self._key, base + KEYS_PATH))), etag)
 

@@ -37,6 +37,8 @@ class Hosted:
     max_concurrent_tasks: int = Limits().max_concurrent_tasks
     timeout_seconds: float = float("inf")
     """For a run, beside what the runner itself allows."""
+    push_hosts: tuple[str, ...] | None = None
+    """Where callers may be told that a task has ended, beside public addresses; None: nowhere."""
     access: Access = field(default_factory=Access)
     """Who may call it."""
     given_description: str = ""
@@ -58,6 +60,7 @@ class Hosted:
             max_concurrent_tasks=limits.max_concurrent_tasks,
             timeout_seconds=limits.timeout_seconds,
             access=resource.spec.access or Access(),
+            push_hosts=push.allowed_hosts if (push := resource.spec.push_notifications) else None,
             given_description=resource.spec.description,
         )
 

@@ -24,8 +24,15 @@ class Call:
     """What travels with the request; the session is not known yet."""
     parameters: Mapping[str, str] = field(default_factory=dict)
     """A2A's service parameters: headers, or gRPC's metadata, by their names in lower case."""
+    push_hosts: tuple[str, ...] | None = None
+    """Where the caller may be told that a task has ended, beside public addresses; None: nowhere."""
     refused: IsekError | None = None
     """Why the node did not take it, once that is known."""
+
+    @property
+    def speaks_v0_3(self) -> bool:
+        """Whether the caller speaks version 0.3, as does who names none."""
+        return (self.parameters.get("a2a-version") or "0.3").startswith("0.3")
 
     @property
     def owner(self) -> str:

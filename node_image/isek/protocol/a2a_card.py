@@ -25,7 +25,13 @@ INTERFACES = (
 
 
 def agent_card(
-    name: str, description: str, capabilities: tuple[str, ...], url: str, grpc: str | None = None
+    name: str,
+    description: str,
+    capabilities: tuple[str, ...],
+    url: str,
+    grpc: str | None = None,
+    *,
+    pushes: bool = False,
 ) -> AgentCard:
     """The card of an agent that answers at ``url``, and at the host and port ``grpc``.
 
@@ -44,7 +50,7 @@ def agent_card(
             for binding, version in INTERFACES
         ]
         + ([_over_grpc(grpc, name)] if grpc else []),
-        capabilities=AgentCapabilities(streaming=True, push_notifications=False, extensions=EXTENSIONS),
+        capabilities=AgentCapabilities(streaming=True, push_notifications=pushes, extensions=EXTENSIONS),
         default_input_modes=INPUT_MODES,
         default_output_modes=OUTPUT_MODES,
         skills=skills,

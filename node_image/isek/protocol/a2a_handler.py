@@ -47,6 +47,7 @@ from isek.errors import IsekError
 from isek.protocol.a2a_call import Call
 from isek.protocol.a2a_context import TRACE, call_of
 from isek.protocol.a2a_parts import message_of
+from isek.protocol.a2a_push import Pushes, check
 from isek.protocol.a2a_run import Run
 from isek.protocol.a2a_state import ENDED, status
 from isek.protocol.a2a_store import TaskMemory
@@ -58,16 +59,19 @@ class TaskHandler(RequestHandler):
     Args:
         node_id: ends the ids of tasks.
         store: remembers them.
+        pushes: tell of their ends.
     """
 
-    def __init__(self, node_id: str, store: TaskStore | None = None) -> None:
+    def __init__(self, node_id: str, store: TaskStore | None = None, pushes: Pushes | None = None) -> None:
         self._node_id = node_id
         self._store = store or TaskMemory()
+        self._pushes = pushes or Pushes()
         self._runs: dict[str, Run] = {}
 
     async def aclose(self) -> None:
         """End all runs."""
         await asyncio.gather(*(run.cancel() for run in tuple(self._runs.values())))
+        await self._pushes.aclose()
 
     @validate_request_params
     async def on_message_send(self, params: SendMessageRequest, context: ServerCallContext) -> A2AMessage | Task:
@@ -146,29 +150,38 @@ class TaskHandler(RequestHandler):
             raise TaskNotCancelableError(f"task {task.id} has ended: {TaskState.Name(task.status.state)}")
         return task
 
+    @validate_request_params
     async def on_create_task_push_notification_config(
         self, params: TaskPushNotificationConfig, context: ServerCallContext
     ) -> TaskPushNotificationConfig:
-        """There are no push notifications."""
-        raise PushNotificationNotSupportedError
+        """Tell at a URL when the task has ended."""
+        check(params, call_of(context))
+        task = await self._find(params.task_id, context)
+        if task.id not in self._runs:
+            raise UnsupportedOperationError(f"task {task.id} has ended: {TaskState.Name(task.status.state)}")
+        return self._pushes.add(task.id, params, call_of(context))
 
+    @validate_request_params
     async def on_get_task_push_notification_config(
         self, params: GetTaskPushNotificationConfigRequest, context: ServerCallContext
     ) -> TaskPushNotificationConfig:
-        """There are no push notifications."""
-        raise PushNotificationNotSupportedError
+        """Where it is told, by the id of the configuration."""
+        return self._pushes.one((await self._pushed(params.task_id, context)).id, params.id)
 
+    @validate_request_params
     async def on_list_task_push_notification_configs(
         self, params: ListTaskPushNotificationConfigsRequest, context: ServerCallContext
     ) -> ListTaskPushNotificationConfigsResponse:
-        """There are no push notifications."""
-        raise PushNotificationNotSupportedError
+        """Everywhere it is told: ten at most, all on one page."""
+        task = await self._pushed(params.task_id, context)
+        return ListTaskPushNotificationConfigsResponse(configs=self._pushes.of(task.id))
 
+    @validate_request_params
     async def on_delete_task_push_notification_config(
         self, params: DeleteTaskPushNotificationConfigRequest, context: ServerCallContext
     ) -> None:
-        """There are no push notifications."""
-        raise PushNotificationNotSupportedError
+        """Tell there no more."""
+        self._pushes.remove((await self._pushed(params.task_id, context)).id, params.id)
 
     async def on_get_extended_agent_card(
         self, params: GetExtendedAgentCardRequest, context: ServerCallContext
@@ -178,14 +191,18 @@ class TaskHandler(RequestHandler):
 
     async def _begin(self, params: SendMessageRequest, context: ServerCallContext, *, told: bool) -> Run:
         validate_history_length(params.configuration)
-        if params.configuration.HasField("task_push_notification_config"):
-            raise PushNotificationNotSupportedError
+        push = params.configuration.task_push_notification_config
+        pushed = params.configuration.HasField("task_push_notification_config")
+        if pushed:
+            check(push, call_of(context))
         asked = params.message
         if asked.task_id:
             await self._refuse_more(asked, context)
         message = message_of(asked)
         task = self._new_task(asked, call_of(context))
         await self._store.save(task, context)
+        if pushed:
+            self._pushes.add(task.id, push, call_of(context))
         run = self._runs[task.id] = Run(
             task,
             message,
@@ -223,18 +240,26 @@ class TaskHandler(RequestHandler):
         if run.refused is not None:
             self._runs.pop(run.task.id, None)
             await self._store.delete(run.task.id, context)
+            self._pushes.forget(run.task.id)
             call_of(context).refused = run.refused
             raise a2a_error(run.refused)
 
     async def _keep(self, ended: Task, context: ServerCallContext) -> None:
         del self._runs[ended.id]
         await self._store.save(ended, context)
+        self._pushes.ended(ended)
 
     async def _find(self, task_id: str, context: ServerCallContext) -> Task:
         task = await self._store.get(task_id, context)
         if task is None:
             raise TaskNotFoundError(f"there is no task {task_id!r}, or not for this caller")
         return task
+
+    async def _pushed(self, task_id: str, context: ServerCallContext) -> Task:
+        """The task, of an agent that tells of its tasks."""
+        if call_of(context).push_hosts is None:
+            raise PushNotificationNotSupportedError
+        return await self._find(task_id, context)
 
     def _now(self, task: Task) -> Task:
         run = self._runs.get(task.id)

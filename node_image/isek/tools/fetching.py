@@ -1,27 +1,14 @@
 """HTTP on behalf of a model: how much of an answer it gets, and which addresses it must not reach."""
 
-import asyncio
 from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv6Network, ip_address
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from isek.public_addresses import NotPublicError, is_address, is_public, public_resolver
 from isek.tools.base import ToolError
-
-if TYPE_CHECKING:
-    from aiohttp.abc import AbstractResolver
 
 MAX_BYTES = 256 * 1024
 """Of a body; the rest is cut off."""
 TIMEOUT_SECONDS = 30.0
-NAT64 = IPv6Network("64:ff9b::/96")
-"""Leads to the IPv4 address in its last 32 bits (RFC 6052)."""
-NEVER_PUBLIC = (
-    IPv6Network("64:ff9b:1::/48"),  # NAT64 of a site's own (RFC 8215)
-    IPv6Network("::/96"),  # IPv4-compatible (RFC 4291)
-    IPv6Network("::ffff:0:0:0/96"),  # IPv4-translated (RFC 2765)
-    IPv6Network("fec0::/10"),  # site-local (RFC 3879)
-)
-"""Beside what Python's table says, which differs from version to version."""
 TEXT_TYPES = ("text/", "application/json", "application/xml", "application/javascript", "application/yaml")
 TEXT_SUFFIXES = ("+json", "+xml", "+yaml")
 
@@ -63,12 +50,12 @@ async def fetch(
             raise ValueError("it must begin with http:// or https:// and a host")  # noqa: TRY301
     except ValueError as error:
         raise ToolError(f"{url!r} is no URL: {error}") from None
-    if public_only and _is_address(target.host) and not is_public(target.host):
+    if public_only and is_address(target.host) and not is_public(target.host):
         raise ToolError(f"{target.host!r} is not an address of the public internet")
     try:
         async with (
             aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(resolver=_public_resolver() if public_only else None),
+                connector=aiohttp.TCPConnector(resolver=public_resolver() if public_only else None),
                 timeout=aiohttp.ClientTimeout(total=timeout_seconds),
             ) as session,
             session.request(
@@ -86,52 +73,9 @@ async def fetch(
         raise ToolError(f"{target.host} cannot be asked: {error}") from None
 
 
-def is_public(address: str) -> bool:
-    """Whether an IP address is one of the public internet: not private, shared, loopback, link-local or multicast.
-
-    An IPv4 address within one of IPv6 counts as itself (IANA, Special-Purpose Address Registries).
-    """
-    ip = ip_address(address.partition("%")[0])
-    if ip.version == 6:
-        inner = ip.ipv4_mapped or ip.sixtofour or (IPv4Address(int(ip) & 0xFFFFFFFF) if ip in NAT64 else None)
-        if inner is not None:
-            return is_public(str(inner))
-        if any(ip in network for network in NEVER_PUBLIC):
-            return False
-    return ip.is_global and not ip.is_multicast
-
-
 def cut(text: str, characters: int) -> str:
     """At most so many characters; says so where some are missing."""
     return text if len(text) <= characters else f"{text[:characters]}\n[cut off after {characters} characters]"
-
-
-class NotPublicError(OSError):
-    """A name leads to an address that is not public."""
-
-
-def _is_address(host: str) -> bool:
-    try:
-        ip_address(host.partition("%")[0])
-    except ValueError:
-        return False
-    return True
-
-
-def _public_resolver() -> "AbstractResolver":
-    import aiohttp  # noqa: PLC0415
-
-    class PublicResolver(aiohttp.ThreadedResolver):
-        """What it returns is what is connected to, so that a name cannot lead elsewhere the second time."""
-
-        async def resolve(self, *args: Any, **kwargs: Any) -> Any:
-            found = await super().resolve(*args, **kwargs)
-            for each in found:
-                if not is_public(each["host"]):
-                    raise NotPublicError(f"{each['hostname']!r} leads to {each['host']}, which is not a public address")
-            return found
-
-    return PublicResolver(loop=asyncio.get_running_loop())
 
 
 async def _text(response: Any) -> str:

@@ -17,6 +17,9 @@ from isek_operator.decide.world import World
 DEFAULT_ENDPOINT = "https://api.openai.com"
 """Where a model answers that names no other endpoint: LiteLLM's, too, are public and speak HTTPS."""
 
+SOME_WEBHOOK = "https://webhook.example.org"
+"""Callers name theirs when they ask: public ones speak HTTPS."""
+
 SCHEME_PORTS = {"http": 80, "https": 443}
 
 
@@ -94,6 +97,9 @@ def _urls(resource: Resource, world: World) -> Iterator[SplitResult]:
     for _, model in models(resource):
         if model.provider in {"OpenAI", "LiteLLM"}:
             yield urlsplit(model.base_url or DEFAULT_ENDPOINT)
+    if isinstance(resource, Hosted) and (push := resource.spec.push_notifications):
+        yield urlsplit(SOME_WEBHOOK)
+        yield from (urlsplit(f"http://{host}") for host in push.allowed_hosts)
     if isinstance(resource, IsekAgent):
         if resource.spec.code:
             yield urlsplit(DEFAULT_ENDPOINT)  # what its model is, the code alone knows

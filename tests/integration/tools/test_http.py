@@ -4,7 +4,8 @@ from typing import Any
 import pytest
 from aiohttp import web
 from isek import HttpTool, RiskLevel, ToolError
-from isek.tools.fetching import MAX_BYTES, is_public
+from isek.public_addresses import is_public
+from isek.tools.fetching import MAX_BYTES
 from isek.tools.http_get import HttpGet
 from isek.tools.web_search import WebSearch
 

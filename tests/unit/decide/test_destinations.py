@@ -150,6 +150,15 @@ def test_an_external_etcd_is_reached_by_all_that_have_pods_in_the_mesh(kind: str
     assert destinations([scene.resource(kind, "writer")], scene.store) == {Address("10.0.0.7", 2379), Public(4001)}
 
 
+def test_webhooks_of_callers_are_public_or_allowed() -> None:
+    pushes = {"allowedHosts": ["hooks.example.org:8443", "10.0.0.7:9000"]}
+    scene = Scene(agent(model=ECHO, pushNotifications=pushes))
+
+    reached = destinations([scene.resource("IsekAgent", "researcher")], scene.store)
+
+    assert reached == {Public(443), Public(8443), Address("10.0.0.7", 9000)}
+
+
 @pytest.mark.parametrize(
     ("tool", "reached"),
     [
