@@ -80,6 +80,7 @@ LEFT_OUT = {
     "model.fallbacks",
     "spec.access",
     "spec.pushNotifications",
+    "template.tlsSecret",
     "spec.budget",
     "spec.guardrails",
     "spec.code",

@@ -16,6 +16,7 @@ from isek.node.hosted import Built, Hostable, build_hosted, read_hosted
 from isek.node.listening import PortError, listen
 from isek.node.serving import Stopping, serve
 from isek.node.settings import PREFIX, NodeSettings
+from isek.node.tls import CertificateError
 from isek.registry import RegistryUrlError
 from isek.registry.record import RecordError
 
@@ -31,7 +32,7 @@ def run() -> None:
         resources = read_hosted(settings.hosted_file, settings.namespace)
         with _listen(settings) as listening, asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(_serve(settings, resources, listening))
-    except (DocumentError, RegistryUrlError, RecordError, PortError) as error:
+    except (DocumentError, RegistryUrlError, RecordError, PortError, CertificateError) as error:
         sys.exit(str(error))
 
 

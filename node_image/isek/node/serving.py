@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import uvicorn
+from fastapi import FastAPI
 
 from isek.asking import Asks
 from isek.cancelling import cancel
@@ -18,9 +19,11 @@ from isek.node.caller import SharedToken
 from isek.node.cards import Cards
 from isek.node.host import Host
 from isek.node.hosted import Built
+from isek.node.listening import PortError, listen
 from isek.node.membership import Membership
 from isek.node.metrics import Metrics
-from isek.node.settings import NodeSettings
+from isek.node.settings import PREFIX, NodeSettings
+from isek.node.tls import ServerCertificate
 from isek.node.topic_agents import TopicAgents
 from isek.node.topics import NodeTopics
 from isek.protocol.a2a import A2A
@@ -116,18 +119,9 @@ async def serve(
         grpc = await _start_grpc(host, a2a, gate, settings, stack)
         cards = Cards(host, membership, reader, settings, card_key, grpc_port=grpc.port if grpc else None)
 
-        server = _Server(
-            uvicorn.Config(
-                create_app(settings, host, membership, metrics, gate=gate, cards=cards, a2a=a2a, topics=topics),
-                lifespan="off",
-                ws="none",
-                access_log=False,
-                log_config=None,
-                server_header=False,
-                timeout_keep_alive=KEEP_ALIVE_SECONDS,
-                timeout_graceful_shutdown=LAST_ANSWERS_SECONDS,
-            )
-        )
+        app = create_app(settings, host, membership, metrics, gate=gate, cards=cards, a2a=a2a, topics=topics)
+        server = _Server(_config(app))
+        await _start_tls(app, host, settings, stack)
 
         async def join() -> None:
             topic_agents.listen(host.hosted)  # before it is known: what comes must find them
@@ -146,6 +140,46 @@ async def serve(
             server.should_exit = True
             server.force_exit = host.running > 0  # it had its time; the end of the loop cancels it
             await serving
+
+
+def _config(app: FastAPI, certificate: ServerCertificate | None = None) -> uvicorn.Config:
+    return uvicorn.Config(
+        app,
+        lifespan="off",
+        ws="none",
+        access_log=False,
+        log_config=None,
+        server_header=False,
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
+        timeout_graceful_shutdown=LAST_ANSWERS_SECONDS,
+        ssl_context_factory=(lambda *_: certificate.context) if certificate else None,
+    )
+
+
+async def _start_tls(app: FastAPI, host: Host, settings: NodeSettings, stack: AsyncExitStack) -> None:
+    """Answer over HTTPS as well, where that is asked for."""
+    if settings.tls_port is None:
+        return
+    certificate = ServerCertificate(settings.tls_dir)
+    try:
+        listening = stack.enter_context(listen(settings.host, settings.tls_port))
+    except OSError as error:
+        raise PortError(
+            f"cannot listen on port {settings.tls_port} for HTTPS: {error.strerror}; "
+            f"set {PREFIX}TLS_PORT to one that is free"
+        ) from None
+    server = _Server(_config(app, certificate))
+    serving = asyncio.create_task(server.serve(sockets=[listening]), name="server over TLS")
+    following = asyncio.create_task(certificate.follow(), name="following the certificate")
+
+    async def stop() -> None:
+        await cancel(following)
+        server.should_exit = True
+        server.force_exit = host.running > 0
+        await serving
+
+    stack.push_async_callback(stop)
+    log().info("serving HTTPS", address=settings.host, port=listening.getsockname()[1])
 
 
 async def _start_grpc(

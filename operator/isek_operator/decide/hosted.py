@@ -23,7 +23,7 @@ from isek_operator.decide.workload import Workload
 from isek_operator.decide.world import World
 from isek_operator.manifests.deployment import deployment
 from isek_operator.manifests.meta import selector_text, workload_name
-from isek_operator.manifests.node_container import HTTP_PORT
+from isek_operator.manifests.node_container import HTTP_PORT, HTTPS_PORT
 from isek_operator.manifests.workload import workload_manifests
 from isek_operator.settings import OperatorSettings
 
@@ -229,4 +229,6 @@ def _has_no_address(placement: Placement) -> bool:
 
 
 def _url(host: User, resource: Hosted) -> str:
-    return f"http://{workload_name(host)}.{host.namespace}.svc:{HTTP_PORT}/agents/{resource.name}"
+    secure = host.spec.template is not None and host.spec.template.tls_secret is not None
+    scheme, port = ("https", HTTPS_PORT) if secure else ("http", HTTP_PORT)
+    return f"{scheme}://{workload_name(host)}.{host.namespace}.svc:{port}/agents/{resource.name}"

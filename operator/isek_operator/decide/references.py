@@ -196,7 +196,8 @@ def secret_keys(resource: Resource) -> tuple[SecretKey, ...]:
     if not isinstance(resource, User):
         return ()
     tokens = _tokens(resource.spec.access) if isinstance(resource, Hosted) else ()
-    return (*mounted_secret_keys(resource), *_environment_keys(resource.spec.template), *tokens)
+    template = resource.spec.template
+    return (*mounted_secret_keys(resource), *_environment_keys(template), *_serving_keys(template), *tokens)
 
 
 def needed_secret_keys(resource: Resource, world: World) -> tuple[SecretKey, ...]:
@@ -265,6 +266,12 @@ def how_to_make_network_key(mesh: IsekMesh, secret: str) -> str:
     """A command for a shell."""
     key = "$(printf '/key/swarm/psk/1.0.0/\\n/base16/\\n%s' $(openssl rand -hex 32))"
     return f'kubectl create secret generic -n {mesh.namespace} {secret} --from-literal={GIVEN_NETWORK_KEY}="{key}"'
+
+
+def _serving_keys(template: PodTemplate | None) -> Iterator[SecretKey]:
+    if template and template.tls_secret:
+        for key in ("tls.crt", "tls.key"):
+            yield SecretKey("spec.template.tlsSecret", template.tls_secret.name, key)
 
 
 def _environment_keys(template: PodTemplate | None) -> Iterator[SecretKey]:

@@ -25,8 +25,9 @@ from isek_operator.settings import OperatorSettings
 NAMESPACE = "default"
 UNDERSTOOD = {"Secret", "ConfigMap", "Namespace", "Kustomization"}
 """Kinds of documents that mean something here, or make something up for those that do."""
-OF_SERVICES = {"ISEK_LINGER_SECONDS"}
-"""What a node of a cluster waits for when it ends: that callers by a Service learn of it. Here it has none."""
+OF_SERVICES = {"ISEK_LINGER_SECONDS", "ISEK_TLS_PORT"}
+"""What a node of a cluster waits for when it ends, that callers by a Service learn of it, and what the Service speaks.
+Here it has none."""
 
 
 @dataclass(frozen=True)

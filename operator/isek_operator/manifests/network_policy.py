@@ -13,7 +13,7 @@ from isek_operator.decide.destinations import Address, Anywhere, Destination, Po
 from isek_operator.decide.workload import Workload
 from isek_operator.manifests.etcd import CLIENT_PORT, METRICS_PORT, PEER_PORT, etcd_name, etcd_selector
 from isek_operator.manifests.meta import MANAGER, Manifest, child_meta, joined_labels
-from isek_operator.manifests.node_container import GRPC_PORT, HTTP_PORT
+from isek_operator.manifests.node_container import GRPC_PORT, HTTP_PORT, HTTPS_PORT
 from isek_operator.manifests.p2p_container import HEALTH_PORT, P2P_PORT
 from isek_operator.manifests.relay import (
     RELAY_PORT,
@@ -57,8 +57,8 @@ Rule = dict[str, Any]
 def workload_network_policy(workload: Workload, settings: OperatorSettings) -> Manifest:
     """What the pods of a workload may reach, and who may reach them.
 
-    In: the mesh, and all pods of the own namespace over HTTP and gRPC. Out: the mesh, its etcd and relays, DNS, and
-    where URLs lead.
+    In: the mesh, and all pods of the own namespace over HTTP and gRPC, or over HTTPS alone. Out: the mesh, its etcd
+    and relays, DNS, and where URLs lead.
     """
     mesh = workload.mesh
     peers = _members(mesh)
@@ -70,7 +70,7 @@ def workload_network_policy(workload: Workload, settings: OperatorSettings) -> M
         workload.selector,
         ingress=[
             _from(peers, between),
-            _from([{"podSelector": {}}], HTTP_PORT, GRPC_PORT),
+            _from([{"podSelector": {}}], *((HTTPS_PORT,) if workload.template.tls_secret else (HTTP_PORT, GRPC_PORT))),
             *([_from_anywhere_inside(HEALTH_PORT)] if mesh.spec.p2p.enabled else []),
         ],
         egress=[

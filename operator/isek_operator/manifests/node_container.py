@@ -15,6 +15,7 @@ from isek_operator.settings import OperatorSettings
 
 HTTP_PORT = 8080
 GRPC_PORT = 8082
+HTTPS_PORT = 8443
 PRE_STOP_SECONDS = 3
 DRAIN_MARGIN_SECONDS = 20
 LINGER_SECONDS = 6
@@ -49,7 +50,11 @@ def node_container(workload: Workload, settings: OperatorSettings) -> dict[str, 
         "env": [*_downward_api(workload), *_settings(workload, settings), *_users(workload)],
         "ports": [
             {"name": "http", "containerPort": HTTP_PORT, "protocol": "TCP"},
-            {"name": "grpc", "containerPort": GRPC_PORT, "protocol": "TCP"},
+            (
+                {"name": "https", "containerPort": HTTPS_PORT, "protocol": "TCP"}
+                if template.tls_secret
+                else {"name": "grpc", "containerPort": GRPC_PORT, "protocol": "TCP"}
+            ),
         ],
         # not /readyz: that waits for etcd, and no restart of the node brings etcd back
         "startupProbe": probes.started("/healthz", "http", within_seconds=120),
@@ -90,7 +95,7 @@ def _settings(workload: Workload, settings: OperatorSettings) -> list[dict[str, 
             "cluster": settings.cluster_name,
             "mesh_id": mesh.mesh_id,
             "port": HTTP_PORT,
-            "grpc_port": GRPC_PORT,
+            **({"tls_port": HTTPS_PORT} if workload.template.tls_secret else {"grpc_port": GRPC_PORT}),
             "registry_url": f"etcds://{','.join(etcd_endpoints(mesh))}",
             "registry_ttl_seconds": mesh.spec.registry.ttl_seconds,
             "p2p_enabled": mesh.spec.p2p.enabled,

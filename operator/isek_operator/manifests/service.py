@@ -15,23 +15,25 @@ from isek_operator.manifests.etcd import (
     etcd_selector,
 )
 from isek_operator.manifests.meta import Manifest, child_meta
-from isek_operator.manifests.node_container import GRPC_PORT, HTTP_PORT
+from isek_operator.manifests.node_container import GRPC_PORT, HTTP_PORT, HTTPS_PORT
 from isek_operator.manifests.relay import RELAY_PORT, relay_name, relay_selector
 
 
 def workload_service(workload: Workload) -> Manifest:
-    """One address for all pods of a workload."""
+    """One address for all pods of a workload; with a certificate, nothing goes there in plain text."""
+    plain = [
+        _port("http", HTTP_PORT, appProtocol="http"),
+        # HTTP/2 in the clear: what a Gateway's GRPCRoute needs to know (KEP-3726)
+        _port("grpc", GRPC_PORT, appProtocol="kubernetes.io/h2c"),
+    ]
+    secure = [_port("https", HTTPS_PORT, appProtocol="https")]
     return {
         "apiVersion": "v1",
         "kind": "Service",
         "metadata": child_meta(workload.owner, workload.name),
         "spec": {
             "selector": workload.selector,
-            "ports": [
-                _port("http", HTTP_PORT, appProtocol="http"),
-                # HTTP/2 in the clear: what a Gateway's GRPCRoute needs to know (KEP-3726)
-                _port("grpc", GRPC_PORT, appProtocol="kubernetes.io/h2c"),
-            ],
+            "ports": secure if workload.template.tls_secret else plain,
         },
     }
 

@@ -12,7 +12,9 @@ from isek_operator.decide.workload import Workload
 from isek_operator.manifests.config_map import HOSTED_FILE, RELAYS_FILE
 from isek_operator.manifests.mesh_copy import mounted_secret
 from isek_operator.manifests.secret import (
+    CERTIFICATE,
     CERTIFICATE_KEYS,
+    PRIVATE_KEY,
     PRIVATE_NETWORK_KEY,
     etcd_client_secret_name,
     private_network_data_key,
@@ -25,7 +27,7 @@ P2P_RELAYS = PurePosixPath("/etc/isek/relays")
 
 _PATHS = {
     name: NodeSettings.model_fields[name].default
-    for name in ("hosted_file", "secrets_dir", "access_dir", "code_dir", "memory_dir", "registry_tls_dir")
+    for name in ("hosted_file", "secrets_dir", "access_dir", "code_dir", "memory_dir", "registry_tls_dir", "tls_dir")
 }
 _GROUP_MAY_READ = 0o440
 
@@ -49,6 +51,10 @@ def pod_volumes(workload: Workload) -> list[dict[str, Any]]:
     ]
     if secrets := _secret_sources(workload):
         volumes.append({"name": "secrets", "projected": {"defaultMode": _GROUP_MAY_READ, "sources": secrets}})
+    if certificate := workload.template.tls_secret:
+        items = [{"key": key, "path": key} for key in (CERTIFICATE, PRIVATE_KEY)]
+        source = {"secretName": certificate.name, "defaultMode": _GROUP_MAY_READ, "items": items}
+        volumes.append({"name": "tls", "secret": source})
     for volume, name in _tokens(workload):
         # the whole of it, so that a token that is added later is there without a restart; without it others run still
         volumes.append(
@@ -86,6 +92,8 @@ def node_mounts(workload: Workload) -> list[dict[str, Any]]:
     ]
     if _secret_sources(workload):
         mounts.append({"name": "secrets", "mountPath": str(_PATHS["secrets_dir"]), "readOnly": True})
+    if workload.template.tls_secret:
+        mounts.append({"name": "tls", "mountPath": str(_PATHS["tls_dir"]), "readOnly": True})
     mounts += [
         {"name": volume, "mountPath": str(_PATHS["access_dir"] / name), "readOnly": True}
         for volume, name in _tokens(workload)

@@ -1,0 +1,93 @@
+"""A node that answers over HTTPS, with a certificate that is renewed while it runs."""
+
+import asyncio
+import ssl
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+from isek.node.tls import CertificateError, ServerCertificate
+from isek_operator.pki import KeyPair, new_authority, new_certificate
+
+from tests.support.control_plane_process import free_port
+from tests.support.node_process import NodeProcess, agent
+from tests.support.waiting import until
+
+NOW = datetime.now(UTC)
+AUTHORITY = new_authority("tests", NOW)
+LOOPBACK = ("127.0.0.1",)
+
+
+def write(folder: Path, pair: KeyPair) -> None:
+    """As kubelet does: a file appears whole."""
+    for name, content in (("tls.crt", pair.certificate), ("tls.key", pair.key)):
+        new = folder / f".{name}"
+        new.write_text(content)
+        new.replace(folder / name)
+
+
+def issued(days_ago: int = 0) -> KeyPair:
+    return new_certificate(AUTHORITY, "node", NOW - timedelta(days=days_ago), ip_addresses=LOOPBACK)
+
+
+def trusting() -> ssl.SSLContext:
+    return ssl.create_default_context(cadata=AUTHORITY.certificate)
+
+
+async def shown_on(port: int) -> str:
+    """From when on the certificate is valid that a new connection gets to see."""
+    _, writer = await asyncio.open_connection("127.0.0.1", port, ssl=trusting())
+    certificate: dict[str, Any] = writer.get_extra_info("peercert")
+    writer.close()
+    return str(certificate["notBefore"])
+
+
+async def test_a_node_answers_over_https_and_takes_up_a_renewed_certificate(tmp_path: Path) -> None:
+    write(tmp_path, issued(days_ago=60))
+    port = free_port()
+    async with NodeProcess(tmp_path, [agent("echo", {"provider": "Echo"})], tls_port=port, tls_dir=tmp_path) as node:
+        async with (
+            aiohttp.ClientSession() as session,
+            session.post(f"https://127.0.0.1:{port}/agents/echo", json={"message": "tea"}, ssl=trusting()) as answer,
+        ):
+            assert (answer.status, (await answer.json())["response"]) == (200, "tea")
+        async with aiohttp.ClientSession() as session, session.get(f"{node.url}/readyz") as ready:
+            assert ready.status == 200  # what kubelet and the sidecar ask
+        before = await shown_on(port)
+
+        write(tmp_path, issued())
+
+        async def renewed() -> bool:
+            return await shown_on(port) != before
+
+        await until(renewed, what="the node shows the renewed certificate", within=60)
+
+
+async def test_a_node_without_its_certificate_says_so_and_ends(tmp_path: Path) -> None:
+    node = NodeProcess(
+        tmp_path, [agent("echo", {"provider": "Echo"})], ready=False, tls_port=free_port(), tls_dir=tmp_path / "none"
+    )
+    with pytest.raises(RuntimeError, match="ended with 1"):
+        await node.start()
+
+    assert await node.exit_code() == 1
+    assert "none/tls.crt" in node.text
+    assert "cannot be used: [Errno 2] No such file or directory" in node.text
+    assert "Traceback" not in node.text
+
+
+def test_a_pair_that_does_not_go_together_changes_nothing(tmp_path: Path) -> None:
+    write(tmp_path, issued())
+    certificate = ServerCertificate(tmp_path)
+    before = certificate.context.cert_store_stats()
+
+    (tmp_path / "tls.key").write_text(issued().key)
+    certificate.look()
+
+    assert certificate.context.cert_store_stats() == before
+    with pytest.raises(CertificateError, match="cannot be used"):
+        ServerCertificate(tmp_path)
+    write(tmp_path, issued())
+    certificate.look()
