@@ -24,8 +24,10 @@ export interface Running {
   output(): string
 }
 
-export function run(t: TestContext, env: Record<string, string>, args: string[] = []): Running {
-  const child = spawn(process.execPath, [BUNDLE, ...args], { env, stdio: ['ignore', 'ignore', 'pipe'] })
+/** `within`: a command that runs the one after it somewhere else, such as in a network namespace. */
+export function run(t: TestContext, env: Record<string, string>, args: string[] = [], within: string[] = []): Running {
+  const [program, ...rest] = [...within, process.execPath, BUNDLE, ...args] as [string, ...string[]]
+  const child = spawn(program, rest, { env, stdio: ['ignore', 'ignore', 'pipe'] })
   let stderr = ''
   child.stderr?.setEncoding('utf8').on('data', (text: string) => {
     stderr += text
