@@ -37,7 +37,15 @@ OPERATIONS = (
 """Section 11.3 of the specification."""
 
 
-def a2a_call(host: Host, hosted: Hosted, context: CallContext, path: Path, parameters: Mapping[str, str]) -> Call:
+def a2a_call(
+    host: Host,
+    hosted: Hosted,
+    context: CallContext,
+    path: Path,
+    parameters: Mapping[str, str],
+    *,
+    base_url: str = "",
+) -> Call:
     """What a request means to A2A; ``parameters`` are its service parameters, by their names in lower case."""
 
     async def ask(message: Message, asked_in: CallContext) -> Answer:
@@ -46,7 +54,16 @@ def a2a_call(host: Host, hosted: Hosted, context: CallContext, path: Path, param
     def give_up() -> None:
         host.give_up(hosted.name, context)
 
-    return Call(hosted.name, hosted.runner.name, ask, give_up, context, parameters, hosted.push_hosts)
+    return Call(
+        hosted.name,
+        hosted.runner.name,
+        ask,
+        give_up,
+        context,
+        parameters,
+        hosted.push_hosts,
+        base_url if path == "http" else "",
+    )
 
 
 def service_parameters(request: Request) -> dict[str, str]:
@@ -81,7 +98,7 @@ class RestEndpoint(Endpoint):
         hosted = self._host.find(request.path_params.get("name"))
         context, path = await self._gate.admit(request.headers, request.client, hosted)
         body = await self._read(request)
-        call = a2a_call(self._host, hosted, context, path, service_parameters(request))
+        call = a2a_call(self._host, hosted, context, path, service_parameters(request), base_url=str(request.base_url))
         again = Request(request.scope, said_again(body, receive))
         server = await self._a2a.server()
         response = await while_connected(receive, server.rest(self._operation, again, call))

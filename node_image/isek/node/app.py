@@ -110,8 +110,9 @@ def create_app(
         return {"peerId": peer_id}
 
     @app.get("/isek/cards/{address}")
-    async def card_of(address: str) -> Response:
-        """The card of an agent anywhere in the mesh, verified."""
+    async def card_of(request: Request, address: str) -> Response:
+        """The card of an agent anywhere in the mesh, verified; for whoever may ask somebody here."""
+        await gate.visible(request.headers, request.client, host.hosted)
         return await cards.card_of(address)
 
     @app.get("/isek/nodes")

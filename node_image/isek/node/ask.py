@@ -30,7 +30,9 @@ class AskEndpoint(Endpoint):
         body = await self._read(request)
         content = parse_json(body)
         if isinstance(content, list) or (isinstance(content, dict) and "jsonrpc" in content):
-            call = a2a_call(self._host, hosted, context, path, service_parameters(request))
+            call = a2a_call(
+                self._host, hosted, context, path, service_parameters(request), base_url=str(request.base_url)
+            )
             again = Request(request.scope, said_again(body, receive))
             return await while_connected(receive, (await self._a2a.server()).json_rpc(again, call))
         asked = read_plain_request(content)

@@ -3,13 +3,16 @@
 import hashlib
 import json
 from collections import OrderedDict
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from yarl import URL
 
+from isek.agent.agent import IsekAgent
+from isek.asking import Runner
 from isek.log import log
 from isek.node.caller import SharedToken
 from isek.node.host import Host
@@ -17,11 +20,18 @@ from isek.node.hosted import Hosted
 from isek.node.membership import Membership
 from isek.node.settings import NodeSettings
 from isek.protocol.a2a import a2a_cards
+from isek.protocol.a2a_call import Call
 from isek.protocol.card_key import CardKey, jwk
 from isek.protocol.card_reader import CardReader
 from isek.registry import NodeRecord
+from isek.team.team import IsekTeam
+
+if TYPE_CHECKING:  # it takes as long to import as all else in a node
+    from a2a.types import AgentCard
 
 KEYS_PATH = "/.well-known/jwks.json"
+Part = tuple[str, str, str]
+"""The kind, the name and the description of a tool or a member."""
 MAX_CARDS = 256
 """That are kept: one for each agent and each name that the node is called by."""
 CACHED = "public, max-age=60"
@@ -67,6 +77,7 @@ class Cards:
         own = NodeRecord(node_id=settings.node_id, host=settings.advertise_host, port=settings.port)
         self._own_url = own.url
         self._grpc_port = grpc_port
+        self._libp2p = settings.p2p_enabled
         self._signed: OrderedDict[tuple[str, str], SignedCard] = OrderedDict()
 
     async def card(self, request: Request, name: str | None) -> Response:
@@ -121,19 +132,35 @@ class Cards:
             self._signed.popitem(last=False)
         return self._signed[wanted]
 
+    async def extended(self, call: Call) -> "AgentCard":
+        """The card for a caller who is known: with the tools of an agent, the members of a team."""
+        hosted = self._host.find(call.agent)
+        return await self._sign(hosted, call.base_url.rstrip("/") or self._own_url, await _parts(hosted.runner))
+
     async def _new_card(self, hosted: Hosted, base: str) -> SignedCard:
         cards = await a2a_cards()
-        url = f"{base}/agents/{hosted.name}"
+        told = cards.to_json(await self._sign(hosted, base))
+        unsigned = {name: value for name, value in told.items() if name != "signatures"}
+        return SignedCard(_json(told), f'W/"{_digest(unsigned)}"')
+
+    async def _sign(self, hosted: Hosted, base: str, parts: Iterable[Part] = ()) -> "AgentCard":
+        cards = await a2a_cards()
+        outside = hosted.access.outside
+        bearer = outside is not None and outside.from_ == "Authenticated"
         card = cards.agent_card(
             hosted.name,
             hosted.description,
             hosted.capabilities,
-            url,
+            f"{base}/agents/{hosted.name}",
             self._grpc_at(base),
             pushes=hosted.push_hosts is not None,
+            # over libp2p all callers are known
+            extended=bearer or (self._libp2p and base == self._own_url),
+            bearer=bearer,
+            parts=parts,
         )
-        etag = f'W/"{_digest(cards.to_json(card))}"'
-        return SignedCard(_json(cards.to_json(cards.signed(card, self._key, base + KEYS_PATH))), etag)
+        signed: AgentCard = cards.signed(card, self._key, base + KEYS_PATH)
+        return signed
 
     def _grpc_at(self, base: str) -> str | None:
         """The gRPC port, by the name that the caller has for the node."""
@@ -141,6 +168,15 @@ class Cards:
             return None
         host = URL(base).host or ""
         return f"[{host}]:{self._grpc_port}" if ":" in host else f"{host}:{self._grpc_port}"
+
+
+async def _parts(runner: Runner) -> list[Part]:
+    if isinstance(runner, IsekTeam):
+        return [("member", member.name, member.description) for member in runner.members]
+    if isinstance(runner, IsekAgent):
+        card = await runner.aget_agent_card()
+        return [("tool", tool["name"], tool["description"]) for tool in card["tools"]]
+    return []
 
 
 def _digest(card: dict[str, Any]) -> str:

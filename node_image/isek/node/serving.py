@@ -118,6 +118,7 @@ async def serve(
         stack.push_async_callback(gate.aclose)
         grpc = await _start_grpc(host, a2a, gate, settings, stack)
         cards = Cards(host, membership, reader, settings, card_key, grpc_port=grpc.port if grpc else None)
+        a2a.extended_card = cards.extended
 
         app = create_app(settings, host, membership, metrics, gate=gate, cards=cards, a2a=a2a, topics=topics)
         server = _Server(_config(app))

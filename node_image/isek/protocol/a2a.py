@@ -9,6 +9,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from isek.protocol.a2a_handler import ExtendedCard
     from isek.protocol.a2a_server import A2AServer
 
 
@@ -21,6 +22,8 @@ class A2A:
 
     def __init__(self, node_id: str) -> None:
         self._node_id = node_id
+        self.extended_card: ExtendedCard | None = None
+        """Makes the cards for callers who are known."""
         self._server: A2AServer | None = None
 
     async def server(self) -> A2AServer:
@@ -28,7 +31,7 @@ class A2A:
         if self._server is None:
             module = await asyncio.to_thread(import_module, "isek.protocol.a2a_server")
             if self._server is None:  # nobody else has waited for the same
-                self._server = module.make_server(self._node_id)
+                self._server = module.make_server(self._node_id, self.extended_card)
         return self._server
 
     async def aclose(self) -> None:

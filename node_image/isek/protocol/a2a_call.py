@@ -26,6 +26,8 @@ class Call:
     """A2A's service parameters: headers, or gRPC's metadata, by their names in lower case."""
     push_hosts: tuple[str, ...] | None = None
     """Where the caller may be told that a task has ended, beside public addresses; None: nowhere."""
+    base_url: str = ""
+    """How the caller reached the node over HTTP; empty: not so."""
     refused: IsekError | None = None
     """Why the node did not take it, once that is known."""
 

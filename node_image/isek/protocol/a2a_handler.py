@@ -5,7 +5,7 @@ the node.
 """
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
 from uuid import NAMESPACE_URL, uuid4, uuid5
 
@@ -52,6 +52,8 @@ from isek.protocol.a2a_run import Run
 from isek.protocol.a2a_state import ENDED, status
 from isek.protocol.a2a_store import TaskMemory
 
+ExtendedCard = Callable[[Call], Awaitable[AgentCard]]
+
 
 class TaskHandler(RequestHandler):
     """The tasks of the agents of one node.
@@ -60,9 +62,17 @@ class TaskHandler(RequestHandler):
         node_id: ends the ids of tasks.
         store: remembers them.
         pushes: tell of their ends.
+        extended_card: makes the card of an agent for one who is known; None: there are none.
     """
 
-    def __init__(self, node_id: str, store: TaskStore | None = None, pushes: Pushes | None = None) -> None:
+    def __init__(
+        self,
+        node_id: str,
+        store: TaskStore | None = None,
+        pushes: Pushes | None = None,
+        extended_card: ExtendedCard | None = None,
+    ) -> None:
+        self._extended_card = extended_card
         self._node_id = node_id
         self._store = store or TaskMemory()
         self._pushes = pushes or Pushes()
@@ -186,8 +196,14 @@ class TaskHandler(RequestHandler):
     async def on_get_extended_agent_card(
         self, params: GetExtendedAgentCardRequest, context: ServerCallContext
     ) -> AgentCard:
-        """There is none."""
-        raise UnsupportedOperationError("this agent has no extended card")
+        """What the public card does not tell, for callers who are known."""
+        call = call_of(context)
+        if self._extended_card is None or not call.owner:
+            raise UnsupportedOperationError("this agent has no extended card for callers that it does not know")
+        try:
+            return await self._extended_card(call)
+        except IsekError as error:
+            raise a2a_error(error) from error
 
     async def _begin(self, params: SendMessageRequest, context: ServerCallContext, *, told: bool) -> Run:
         validate_history_length(params.configuration)

@@ -15,14 +15,14 @@ from starlette.routing import Route
 from isek.protocol import headers
 from isek.protocol.a2a_call import Call
 from isek.protocol.a2a_context import CALL, server_context, wanted_extensions
-from isek.protocol.a2a_handler import TaskHandler
+from isek.protocol.a2a_handler import ExtendedCard, TaskHandler
 
 Operation = Callable[[Request], Awaitable[Any]]
 
 
-def make_server(node_id: str) -> "A2AServer":
+def make_server(node_id: str, extended_card: ExtendedCard | None = None) -> "A2AServer":
     """A server for the agents of a node."""
-    return A2AServer(TaskHandler(node_id))
+    return A2AServer(TaskHandler(node_id, extended_card=extended_card))
 
 
 class A2AServer:
