@@ -3,7 +3,7 @@
 import { Counter, Gauge, type Registry } from 'prom-client'
 import type { RelayServer, RelayServerInit } from './relay-server.ts'
 
-export interface RelayCounters extends RelayServerInit {
+export interface RelayCounters extends Pick<RelayServerInit, 'requested' | 'carried'> {
   register(registry: Registry, relay: RelayServer): void
 }
 

@@ -21,6 +21,8 @@ import {
 import { type Allowance, createAllowance, splice } from './splice.ts'
 
 export interface RelayServerInit {
+  /** Whether the peer may use the relay still: its connection may be from before a change of the private network key. */
+  accepts: (connection: Connection) => boolean
   /** Called with the outcome of each request. */
   requested: (kind: 'Reserve' | 'Connect', outcome: keyof typeof Status) => void
   carried: (bytes: number) => void
@@ -51,7 +53,7 @@ class Refusal extends Error {
 }
 
 /** A service of the relay's libp2p host. */
-export function relayServer({ requested, carried }: RelayServerInit): (components: RelayServerComponents) => RelayServer {
+export function relayServer({ accepts, requested, carried }: RelayServerInit): (components: RelayServerComponents) => RelayServer {
   return ({ registrar, addressManager, transportManager, events }) => {
     /** The connection by which each peer reserved: a reservation holds as long as it is open. */
     const reserved = new Map<string, { connection: Connection; until: number }>()
@@ -97,7 +99,7 @@ export function relayServer({ requested, carried }: RelayServerInit): (component
         throw new Refusal('MalformedMessage')
       }
       const found = reserved.get(peerId.toString())
-      if (found === undefined || found.until < Date.now() || found.connection.status !== 'open') {
+      if (found === undefined || found.until < Date.now() || found.connection.status !== 'open' || !accepts(found.connection)) {
         throw new Refusal('NoReservation')
       }
       return found.connection
@@ -189,6 +191,9 @@ export function relayServer({ requested, carried }: RelayServerInit): (component
       const request = await messages.read(hop, { signal })
       const kind = request.type === HopType.Reserve ? 'Reserve' : 'Connect'
       try {
+        if (!accepts(connection)) {
+          throw new Refusal('PermissionDenied')
+        }
         if (request.type === HopType.Reserve) {
           await messages.write(reserve(connection), hop, { signal })
           requested('Reserve', 'Ok')

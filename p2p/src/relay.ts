@@ -51,7 +51,7 @@ export async function startRelay(settings: RelaySettings, log: Log): Promise<Rel
     transports: [tcp(), webSockets()],
     connectionManager: { ...common.connectionManager, maxConnections: MAX_CONNECTIONS },
     // by the time of a ping its peers choose among relays: each of them may send one while another is on its way
-    services: { ping: ping({ maxInboundStreams: 4 }), relay: relayServer(counters) }
+    services: { ping: ping({ maxInboundStreams: 4 }), relay: relayServer({ ...counters, accepts: network?.accepts ?? (() => true) }) }
   })
   const metrics = hostMetrics(libp2p, counter)
   counters.register(metrics, libp2p.services.relay)

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { readFile } from 'node:fs/promises'
+import { readFile, writeFile } from 'node:fs/promises'
 import { type TestContext, test } from 'node:test'
 import { circuitRelayTransport } from '@libp2p/circuit-relay-v2'
 import { generateKeyPair } from '@libp2p/crypto/keys'
@@ -14,7 +14,7 @@ import { createLibp2p } from 'libp2p'
 import { HOP_PROTOCOL, HopType, hop, type Message, STOP_PROTOCOL, Status, StopType, stop } from '../src/circuit-messages.ts'
 import { hostOptions } from '../src/libp2p.ts'
 import { createAllowance } from '../src/splice.ts'
-import { privateNetworkKey } from './support/mesh.ts'
+import { privateNetworkKey, swarmKey } from './support/mesh.ts'
 import { run } from './support/process.ts'
 import { relayEnvironment, runRelay, startRelay } from './support/relays.ts'
 import { until } from './support/until.ts'
@@ -103,6 +103,20 @@ test('a relayed connection is encrypted from end to end, and the private network
   const stranger = await startHost(t, { keyFile: await privateNetworkKey(t) })
   await assert.rejects(open(stranger, relay.address, far))
   assert.equal(await relay.metric('isek_p2p_connections{direction="inbound"}'), 2)
+})
+
+test('who is connected by a key that was taken away can use the relay no more', async (t) => {
+  const [former, latest] = [swarmKey(), swarmKey()]
+  const keyFile = await privateNetworkKey(t, former)
+  const relay = await startRelay(t, { ISEK_P2P_PRIVATE_NETWORK_KEY_FILE: keyFile })
+  const [far, near] = [await startHost(t, { relay: relay.address, keyFile }), await startHost(t, { keyFile })]
+  const connect = { type: HopType.Connect, peer: far.peerId.toMultihash().bytes }
+  assert.equal((await ask(near, relay.address, connect)).status, Status.Ok)
+
+  await writeFile(keyFile, latest)
+
+  await until('the relay refuses', async () => (await ask(near, relay.address, connect)).status === Status.PermissionDenied, 20_000)
+  assert.equal((await ask(near, relay.address, { type: HopType.Reserve })).status, Status.PermissionDenied)
 })
 
 test('a peer without a reservation cannot be called, and one that is gone has none any more', async (t) => {
