@@ -6,14 +6,18 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive
 
+from isek.asking import Answer, CallContext
 from isek.errors import IsekError
 from isek.node.a2a_endpoint import a2a_call, service_parameters
 from isek.node.access import Gate
 from isek.node.endpoint import JSON, Endpoint, parse_json, said_again, while_connected
 from isek.node.host import Host
+from isek.node.line_stream import LineStream, after
 from isek.node.plain import PlainAnswer, PlainFailure, read_plain_request
+from isek.node.step_stream import lines_of, wants_steps
 from isek.protocol import headers
 from isek.protocol.a2a import A2A
+from isek.protocol.steps import STEPS
 
 
 class AskEndpoint(Endpoint):
@@ -37,8 +41,15 @@ class AskEndpoint(Endpoint):
             return await while_connected(receive, (await self._a2a.server()).json_rpc(again, call))
         asked = read_plain_request(content)
         asked_in = replace(context, session_id=asked.session_id, user_id=asked.user_id)
-        answer = self._host.answer(hosted.name, asked.message, asked_in, path=path)
-        answered = PlainAnswer.of(await while_connected(receive, answer))
+
+        async def answer(observed: CallContext) -> Answer:
+            return await self._host.answer(hosted.name, asked.message, observed, path=path)
+
+        if wants_steps(request):
+            lines = lines_of(answer, asked_in)
+            first = await while_connected(receive, anext(lines))  # raises what keeps the run from beginning
+            return LineStream(after(first, lines), lines, STEPS, beat="\n")
+        answered = PlainAnswer.of(await while_connected(receive, answer(asked_in)))
         return Response(answered.model_dump_json(by_alias=True, exclude_none=True), media_type=JSON)
 
     def _failure(self, error: IsekError) -> Response:

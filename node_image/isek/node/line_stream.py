@@ -55,3 +55,10 @@ class LineStream(StreamingResponse):
             if not self._over and time.monotonic() >= self._sent_at + BEAT_SECONDS:
                 self._sent_at = time.monotonic()
                 await send({"type": "http.response.body", "body": self._beat, "more_body": True})
+
+
+async def after(first: str, rest: AsyncGenerator[str]) -> AsyncGenerator[str]:
+    """All lines."""
+    yield first
+    async for line in rest:
+        yield line

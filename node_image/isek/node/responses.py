@@ -17,7 +17,7 @@ from isek.node.access import Gate
 from isek.node.conversation import asked_of, latest_input
 from isek.node.endpoint import Endpoint, parse_json, while_connected
 from isek.node.host import Host
-from isek.node.line_stream import LineStream
+from isek.node.line_stream import LineStream, after
 from isek.node.openai_form import error_body
 from isek.node.recent import Recent, Unfinished, characters_of
 from isek.node.response_events import ResponseInMaking
@@ -83,7 +83,7 @@ class ResponsesEndpoint(Endpoint):
         if form.stream:
             lines = _lines(making, answer, context, keep)
             first = await while_connected(receive, anext(lines))  # raises what keeps the run from beginning
-            return LineStream(_after(first, lines), lines, "text/event-stream", beat=": \n\n")
+            return LineStream(after(first, lines), lines, "text/event-stream", beat=": \n\n")
         answered = await while_connected(receive, answer(replace(context, on_event=making.count)))
         for _ in making.complete(answered):
             pass
@@ -175,12 +175,6 @@ async def _lines(
     last = [*(() if begun else making.begin()), *making.complete(answered)]
     keep(answered)  # before the caller gets to know of it, and comes back
     for line in last:
-        yield line
-
-
-async def _after(first: str, rest: AsyncGenerator[str]) -> AsyncGenerator[str]:
-    yield first
-    async for line in rest:
         yield line
 
 

@@ -1,12 +1,13 @@
 """One HTTP request to another process, and what it means when there is no answer."""
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
 import aiohttp
 from yarl import URL
 
 from isek.errors import CallError
+from isek.protocol.steps import BEGINNING, STEPS
 
 CONNECT_SECONDS = 2.0
 IDLE_SECONDS = 4.0
@@ -20,6 +21,9 @@ class HttpAnswer:
     status: int
     headers: Mapping[str, str]
     body: bytes
+
+
+OnStep = Callable[[bytes], Awaitable[None]]
 
 
 class DeliveryUnknownError(CallError):
@@ -46,6 +50,7 @@ class HttpClient:
         headers: Mapping[str, str],
         within: float,
         body: bytes | None = None,
+        on_step: OnStep | None = None,
     ) -> HttpAnswer:
         """Send a request and read the answer.
 
@@ -56,6 +61,8 @@ class HttpClient:
             headers: of the request.
             within: seconds until the end of the answer.
             body: of the request.
+            on_step: is given the lines of an answer in the form of :mod:`isek.protocol.steps` as they come, but for
+                the last; that is the body then.
 
         Raises:
             CallError: ``AgentUnreachable`` (retryable when nothing was sent, else ``DeliveryUnknownError``),
@@ -66,7 +73,9 @@ class HttpClient:
             async with self._open().request(
                 method, url, data=body, headers=headers, timeout=bounds, allow_redirects=False
             ) as answer:
-                return HttpAnswer(answer.status, answer.headers, await self._read(answer, to))
+                told = on_step is not None and answer.content_type == STEPS
+                read = self._read_steps(answer, to, on_step) if told and on_step else self._read(answer, to)
+                return HttpAnswer(answer.status, answer.headers, await read)
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
             raise _unreachable(CallError, to, url, "cannot be reached", error, retryable=True) from None
         except TimeoutError:
@@ -88,6 +97,22 @@ class HttpClient:
             if len(body) > self._max_answer_bytes:
                 raise self._too_large(to)
         return bytes(body)
+
+    async def _read_steps(self, answer: aiohttp.ClientResponse, to: str, on_step: OnStep) -> bytes:
+        line, last = bytearray(), b""
+        async for chunk in answer.content.iter_any():
+            *ended, rest = chunk.split(b"\n")
+            for end in ended:
+                line += end
+                if line.startswith(BEGINNING):
+                    await on_step(bytes(line))
+                else:
+                    last = bytes(line) or last
+                line.clear()
+            line += rest
+            if len(line) > self._max_answer_bytes:
+                raise self._too_large(to)
+        return last
 
     def _too_large(self, to: str) -> CallError:
         return CallError(

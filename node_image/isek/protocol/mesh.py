@@ -11,13 +11,15 @@ from yarl import URL
 
 from isek.asking import Answer, CallContext
 from isek.errors import CallError, IsekError
+from isek.events import Event
 from isek.node.settings import NodeSettings
 from isek.protocol import headers
 from isek.protocol.balance import Loads, nearest, of_session
 from isek.protocol.delivery import deliver, new_key
-from isek.protocol.http_client import HttpAnswer, HttpClient
+from isek.protocol.http_client import HttpAnswer, HttpClient, OnStep
 from isek.protocol.p2p import Sidecar, path_of
 from isek.protocol.plain_form import read_answer, request_body, request_headers
+from isek.protocol.steps import STEPS, read_step
 from isek.registry import NodeRecord, Registry
 from isek.trace import Path, Stopwatch, Trace
 
@@ -187,9 +189,12 @@ class Mesh:
         self, replica: NodeRecord, address: str, message: str, context: CallContext, way: "_Way"
     ) -> Answer:
         body, said, key = request_body(self._own.node_id, message, context), request_headers(context), new_key()
+        on_step = None if context.on_event is None else _teller(context.on_event, context)
 
         async def post(more: Mapping[str, str], within: float) -> HttpAnswer:
-            return await self._request(replica, address, "POST", body, sent={**said, **more}, within=within)
+            listening = {} if on_step is None else {"Accept": STEPS}
+            sent = {**said, **listening, **more}
+            return await self._request(replica, address, "POST", body, sent=sent, within=within, on_step=on_step)
 
         with self._loads.calling(replica.node_id):
             try:
@@ -228,10 +233,11 @@ class Mesh:
         *,
         sent: Mapping[str, str],
         within: float,
+        on_step: OnStep | None = None,
     ) -> HttpAnswer:
         path = f"/agents/{address.partition('.')[0]}"
         to = f"{address} on {replica.node_id}"
-        return await self._carry(replica, method, path, body, sent=sent, to=to, within=within)
+        return await self._carry(replica, method, path, body, sent=sent, to=to, within=within, on_step=on_step)
 
     async def post(self, node: NodeRecord, path: str, body: bytes, within: float) -> HttpAnswer:
         """Send JSON to a path of another node, and return its answer within so many seconds.
@@ -252,11 +258,14 @@ class Mesh:
         sent: Mapping[str, str],
         to: str,
         within: float,
+        on_step: OnStep | None = None,
     ) -> HttpAnswer:
         if self._sidecar is not None:
-            return await self._sidecar.call_peer(node.all_p2p_addresses, method, path, body, sent, to=to, within=within)
+            return await self._sidecar.call_peer(
+                node.all_p2p_addresses, method, path, body, sent, to=to, within=within, on_step=on_step
+            )
         url = URL(node.url + path, encoded=True)
-        return await self._http.request(method, url, to=to, headers=sent, within=within, body=body)
+        return await self._http.request(method, url, to=to, headers=sent, within=within, body=body, on_step=on_step)
 
     def _not_found(self, address: str) -> CallError:
         known = self._registry.addresses()
@@ -270,6 +279,17 @@ class Mesh:
         return CallError(
             "AgentNotFound", f"no agent {address!r} in mesh {self._registry.mesh_id}", hint=hint, status=404
         )
+
+
+def _teller(tell: Callable[[Event], None], context: CallContext) -> OnStep:
+    """Tells whoever listens to a run what those do that it asks elsewhere; its node counts their steps."""
+
+    async def on_step(line: bytes) -> None:
+        if (event := read_step(line)) is not None:
+            tell(event)
+            await context.keep_pace()
+
+    return on_step
 
 
 def _no_p2p_address(address: str, replicas: list[NodeRecord]) -> CallError:

@@ -12,7 +12,7 @@ from yarl import URL
 
 from isek.errors import CallError
 from isek.protocol import headers
-from isek.protocol.http_client import DeliveryUnknownError, HttpAnswer, HttpClient, deadline_exceeded
+from isek.protocol.http_client import DeliveryUnknownError, HttpAnswer, HttpClient, OnStep, deadline_exceeded
 from isek.trace import Path as CallPath
 
 POLL_SECONDS = 0.1
@@ -88,6 +88,7 @@ class Sidecar:
         *,
         to: str,
         within: float,
+        on_step: OnStep | None = None,
     ) -> HttpAnswer:
         """A request to a path of a peer's node, and its answer; ``headers.PATH`` of it says how it came.
 
@@ -99,13 +100,16 @@ class Sidecar:
             request_headers: of the request.
             to: who is asked, for the messages of errors.
             within: seconds until the end of the answer.
+            on_step: as :meth:`isek.protocol.http_client.HttpClient.request` has it.
 
         Raises:
             CallError: ``AgentUnreachable``, ``DeadlineExceeded``, ``AnswerTooLarge``, or what the sidecars refuse the
                 request for.
         """
         url = self._call_url(p2p_addresses, method, path)
-        answer = await self._request("POST", url, request_headers, body, to=f"{to}, through {OWN},", within=within)
+        answer = await self._request(
+            "POST", url, request_headers, body, to=f"{to}, through {OWN},", within=within, on_step=on_step
+        )
         if headers.P2P_ERROR in answer.headers:
             raise _sidecar_error(answer, to)
         return answer
@@ -115,13 +119,23 @@ class Sidecar:
         await self._http.close()
 
     async def _request(
-        self, method: str, url: URL, request_headers: Mapping[str, str], body: bytes | None, *, to: str, within: float
+        self,
+        method: str,
+        url: URL,
+        request_headers: Mapping[str, str],
+        body: bytes | None,
+        *,
+        to: str,
+        within: float,
+        on_step: OnStep | None = None,
     ) -> HttpAnswer:
         if not self._authorization:
             self._authorization = self._read_token()
         for _ in range(2):
             sent = {**request_headers, "Authorization": self._authorization}
-            answer = await self._http.request(method, url, to=to, headers=sent, within=within, body=body)
+            answer = await self._http.request(
+                method, url, to=to, headers=sent, within=within, body=body, on_step=on_step
+            )
             if answer.headers.get(headers.P2P_ERROR) != "Unauthorized":
                 break
             self._authorization = self._read_token()  # the sidecar was started anew with another one

@@ -58,9 +58,10 @@ def read_answer(answer: HttpAnswer, address: str) -> Answer:
     try:
         body = json.loads(answer.body)
         trace = _trace(body)
-        if answer.status < 400:
+        status = int(body.get("httpStatus", answer.status))
+        if status < 400:
             return Answer(str(body["response"]), trace)
-        error = _error(body["error"], answer.status, trace)
+        error = _error(body["error"], status, trace)
     except (ValueError, KeyError, TypeError, AttributeError):
         start = answer.body[:100].decode(errors="replace")
         raise CallError(

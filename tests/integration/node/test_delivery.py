@@ -1,6 +1,7 @@
 """Calls that are cut off, told again and given up, between real nodes with real sidecars: nothing runs twice."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
@@ -163,6 +164,39 @@ async def test_the_time_that_is_left_shrinks_from_hop_to_hop_and_ends_all_of_the
     await until(lambda: chain.model.given_up == 1, what="the third's model is given up", within=5)
     for peer in chain.nodes.values():
         await until(lambda node=peer.node: _is_idle(node), what="the node is idle", within=5)  # type: ignore[misc]
+
+
+async def test_who_listens_hears_what_agents_on_other_nodes_say_while_they_say_it(chain: Chain) -> None:
+    heard: list[str] = []
+    url = f"{chain.nodes['first'].node.url}/v1/chat/completions"
+    body = {"model": "first", "stream": True, "messages": [{"role": "user", "content": "go"}]}
+    async with aiohttp.ClientSession() as session, session.post(url, json=body) as response:
+        async for line in response.content:
+            heard.append(line.decode())
+            if '"step": "RunStarted", "agent": "third"' in heard[-1]:  # its model is held still
+                chain.model.release.set()
+
+    told = "".join(heard)
+    assert '"step": "ModelReplied", "agent": "third"' in told
+    assert '"content": "asked"' in told
+    assert heard[-2] == "data: [DONE]\n"
+
+
+async def test_who_listens_gets_the_error_of_another_node_as_who_does_not(chain: Chain) -> None:
+    async def error_of(**headers: str) -> tuple[int, dict[str, Any]]:
+        url = f"{chain.nodes['first'].node.url}/agents/first"
+        async with (
+            aiohttp.ClientSession() as session,
+            session.post(url, json={"message": "go"}, headers=headers) as answer,
+        ):
+            *_, last = [line async for line in answer.content if line.strip()]
+            told = json.loads(last)
+            return told.get("httpStatus", answer.status), told["error"]
+
+    plain = await error_of(**{"Isek-Timeout-Ms": "700"})
+    listened = await error_of(**{"Isek-Timeout-Ms": "700", "Accept": "application/x-ndjson"})
+
+    assert (plain[0], plain[1]["code"]) == (listened[0], listened[1]["code"]) == (504, "DeadlineExceeded")
 
 
 async def test_two_hundred_calls_that_are_given_up_leave_nothing_behind(chain: Chain) -> None:
