@@ -121,7 +121,7 @@ async def test_a_stopping_node_leaves_the_registry_refuses_new_work_and_finishes
         async with first, second, aiohttp.ClientSession() as session:
             await until(lambda: sees(second, {"first.default", "second.default"}), what="both are known")
             running = asyncio.create_task(ask(first.url, "go"))
-            await until(lambda: model.requests, what="the task runs")
+            await until(lambda: model.requests, what="the task runs", within=60)  # A2A is imported first
 
             first.signal(signal.SIGTERM)
             await until(lambda: sees(second, {"second.default"}), what="the first has left the registry")
@@ -200,7 +200,7 @@ async def test_a_caller_that_goes_away_takes_its_run_and_the_call_of_the_model_a
         async with NodeProcess(tmp_path, [slow]) as node:
             call = session.post(node.url, json=body, headers={"A2A-Version": "1.0"})
             running = asyncio.create_task(call.__aenter__())
-            await until(lambda: model.requests, what="the task runs")
+            await until(lambda: model.requests, what="the task runs", within=60)  # A2A is imported first
 
             running.cancel()
 
