@@ -235,6 +235,16 @@ class TestOutside:
         (callers / "robot").unlink()
         await until(lambda: is_(status("robot-0123456789abcdef"), 401), what="the token is good no more")
 
+    async def test_a_card_says_whether_a_token_is_needed(self, nodes: tuple[NodeProcess, NodeProcess, Path]) -> None:
+        async def card(name: str) -> Any:
+            _, _, body = await call(nodes[1], "GET", f"/agents/{name}/.well-known/agent-card.json", None)
+            return json.loads(body)
+
+        guarded = await card("writer")
+        assert guarded["securitySchemes"]["bearer"]["httpAuthSecurityScheme"] == {"scheme": "Bearer"}
+        assert [list(each["schemes"]) for each in guarded["securityRequirements"]] == [["bearer"]]
+        assert "securitySchemes" not in await card("public")
+
     @pytest.mark.parametrize("path", ["/healthz", "/readyz", "/metrics", "/agents/writer/.well-known/agent-card.json"])
     async def test_how_the_node_is_and_how_to_get_in_anyone_may_read(
         self, nodes: tuple[NodeProcess, NodeProcess, Path], path: str
