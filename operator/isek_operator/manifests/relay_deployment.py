@@ -35,7 +35,7 @@ from isek_operator.settings import OperatorSettings
 
 IDENTITY = PurePosixPath("/etc/isek/identity")
 
-# a relay takes 4,000 peers, of some 100 KiB each (p2p/src/relay-limits.ts)
+# what the limits of p2p/src/relay-limits.ts are made for
 DEFAULT_RESOURCES = {"requests": {"cpu": "50m", "memory": "64Mi"}, "limits": {"memory": "768Mi"}}
 
 
