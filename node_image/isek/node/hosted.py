@@ -138,12 +138,29 @@ def build_hosted(resources: Iterable[Hostable], asks: Asks, settings: NodeSettin
     for resource in resources:
         kind: Literal["IsekAgent", "IsekTeam"] = "IsekAgent" if isinstance(resource, IsekAgent) else "IsekTeam"
         try:
+            _check_keys(resource.spec.access)
             runner = _runner(resource, asks, settings, loader)
         except ValueError as error:
             built.append(Broken(resource.name, resource.namespace, kind, str(error)))
             continue
         built.append(Hosted.of(resource, runner))
     return built
+
+
+def _check_keys(access: Access | None) -> None:
+    """Whether the keys do that sign the tokens of callers.
+
+    Raises:
+        ValueError: they do not; says why.
+    """
+    jwt = access.outside.jwt if access and access.outside else None
+    if jwt is not None and jwt.jwks is not None:
+        from isek.node.json_web_tokens import read_keys  # noqa: PLC0415  (cryptography, which few need)
+
+        try:
+            read_keys(jwt.jwks)
+        except ValueError as error:
+            raise ValueError(f"spec.access.outside.jwt.jwks: {error}") from None
 
 
 def _runner(resource: Hostable, asks: Asks, settings: NodeSettings, loader: Loader) -> Runner:

@@ -43,7 +43,7 @@ class KeySet:
         self._url = settings.jwks_url
         self._http = http
         self._clock = clock
-        self._keys = None if settings.jwks is None else _read(settings.jwks)
+        self._keys = None if settings.jwks is None else read_keys(settings.jwks)
         self._fetched = self._tried = -STALE_SECONDS
         self._fetching = Lock()
 
@@ -82,7 +82,7 @@ class KeySet:
         answer = await self._http.request("GET", URL(url), to="the issuer's key set", headers={}, within=FETCH_SECONDS)
         if answer.status != 200:
             raise ValueError(f"{url} answered HTTP {answer.status}")
-        return _read(answer.body.decode(errors="replace"))
+        return read_keys(answer.body.decode(errors="replace"))
 
 
 class JsonWebTokens:
@@ -129,7 +129,7 @@ def unavailable(why: str) -> CallError:
     return CallError("AccessUnavailable", why, hint="ask again in a moment", status=503)
 
 
-def _read(text: str) -> list[jwt.PyJWK]:
+def read_keys(text: str) -> list[jwt.PyJWK]:
     """The keys of a JSON Web Key Set that can sign; those of other kinds are passed over.
 
     Raises:

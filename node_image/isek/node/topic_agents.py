@@ -98,14 +98,14 @@ class TopicAgents:
             deadline=float("inf"), depth=message.depth, traceparent=child_of(message.traceparent), caller=message.sender
         )
         try:
-            _check_sender(hosted, message.sender)
+            check_sender(hosted, message.sender)
             await self._host.answer(hosted.name, message.text, context, path="local")
         except IsekError as error:
             return error
         return None
 
 
-def _check_sender(hosted: Hosted, sender: str) -> None:
+def check_sender(hosted: Hosted, sender: str) -> None:
     """Let only those tell an agent something who may ask it.
 
     Raises:
@@ -113,6 +113,13 @@ def _check_sender(hosted: Hosted, sender: str) -> None:
     """
     if not sender.startswith(OUTSIDE):
         check_agent(hosted, sender, sender.partition(".")[2])
+    elif hosted.access.outside is not None and hosted.access.outside.from_ != "Anyone":
+        raise CallError(
+            "Forbidden",
+            f"{hosted.address} takes nothing from topics that comes from outside of its mesh",
+            hint=f"see spec.access.outside of {hosted.address}",
+            status=403,
+        )
     elif hosted.access.outside is not None and hosted.access.outside.from_ != "Anyone":
         raise CallError(
             "Forbidden",

@@ -1,5 +1,6 @@
 """Who gets past the gate."""
 
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from isek.node.caller import SharedToken
 from isek.node.hosted import Hosted
 from isek.node.settings import NodeSettings
 from isek.node.tokens import Tokens
+from isek.node.topic_agents import check_sender
 from isek.registry.record import AgentRecord, NodeRecord
 from starlette.datastructures import Address, Headers
 
@@ -123,12 +125,30 @@ class TestAgents:
                 with pytest.raises(CallError, match="Forbidden"):
                     await from_peer(gate, whom, peer_id, caller)
 
+    @pytest.mark.parametrize(
+        ("outside", "allowed"),
+        [({}, True), (AUTHENTICATED, False), ({"from": "Nobody"}, False)],
+        ids=["anyone", "authenticated", "nobody"],
+    )
+    def test_a_topic_is_no_way_in_for_those_from_outside(self, outside: dict[str, Any], allowed: bool) -> None:
+        with nullcontext() if allowed else pytest.raises(CallError, match="Forbidden"):
+            check_sender(hosted(outside=outside), "outside:token:ci")
+
     def test_a_neighbour_on_the_same_node_is_held_against_the_same_rules(self) -> None:
         whom = hosted(agents={"from": "Selected", "allow": [{"name": "newsroom"}]})
 
         check_agent(whom, "newsroom.default", "default")
         with pytest.raises(CallError, match=r"editor\.default may not call writer\.default"):
             check_agent(whom, "editor.default", "default")
+
+
+def test_keys_that_sign_nothing_are_said_when_the_agent_is_built() -> None:
+    jwt = {"issuer": ISSUER, "audiences": [AUDIENCE], "jwks": '{"keys": []}'}
+    access = {"outside": {"from": "Authenticated", "jwt": jwt}}
+    host = host_of(IsekAgent.model_validate(agent("writer", {"provider": "Echo"}, access=access)))
+
+    [broken] = host.broken
+    assert broken.message.startswith("spec.access.outside.jwt.jwks: the key set has no key for")
 
 
 class TestOutside:
