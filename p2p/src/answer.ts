@@ -13,7 +13,8 @@ export function sendJson(outgoing: ServerResponse, status: number, body: unknown
 }
 
 export function sendError(outgoing: ServerResponse, error: SidecarError): void {
-  sendJson(outgoing, error.status, error, { 'Isek-P2P-Error': error.code })
+  const wait = error.code === 'TooManyCalls' ? { 'Retry-After': '1' } : {}
+  sendJson(outgoing, error.status, error, { 'Isek-P2P-Error': error.code, ...wait })
   const incoming = outgoing.req
   if (!incoming.complete) {
     const linger = setTimeout(() => incoming.destroy(), LINGER_MS).unref()

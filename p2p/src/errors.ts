@@ -9,6 +9,7 @@ export const STATUS = {
   PeerRefused: 403,
   NotFound: 404,
   BodyTooLarge: 413,
+  TooManyCalls: 429,
   PeerUnreachable: 502,
   PeerNodeUnavailable: 502,
   Draining: 503,

@@ -4,7 +4,7 @@ import { isIPv6 } from 'node:net'
 import { networkInterfaces } from 'node:os'
 import { circuitRelayTransport } from '@libp2p/circuit-relay-v2'
 import { identify } from '@libp2p/identify'
-import type { Connection, ConnectionProtector, Libp2p, PrivateKey, Transport } from '@libp2p/interface'
+import type { Connection, ConnectionProtector, Libp2p, PeerId, PrivateKey, Transport } from '@libp2p/interface'
 import type { TransportManager } from '@libp2p/interface-internal'
 import { noise } from '@libp2p/noise'
 import { type Ping, ping } from '@libp2p/ping'
@@ -13,6 +13,7 @@ import { webSockets } from '@libp2p/websockets'
 import { yamux } from '@libp2p/yamux'
 import type { Multiaddr } from '@multiformats/multiaddr'
 import { createLibp2p, type Libp2pOptions } from 'libp2p'
+import type { Refused } from './metrics.ts'
 import { WANTED_RELAYS } from './relay-choice.ts'
 import type { Reservations } from './relays.ts'
 
@@ -21,6 +22,9 @@ export const HTTP_PROTOCOL = '/http/1.1'
 
 /** Calls that two peers may have running at once in one direction; libp2p's own limit of 32 is less than one busy team. */
 export const MAX_STREAMS = 1024
+
+/** Two are enough: one that each has dialled. More come of relays, of a key that is replaced, of hosts that vanish and come back. */
+export const MAX_CONNECTIONS_OF_PEER = 16
 
 /** What a slow reader may cost for each stream; enough for 100 MB/s over 10 ms. */
 const MAX_STREAM_WINDOW_BYTES = 1024 * 1024
@@ -42,6 +46,7 @@ export interface HostInit {
   protector: (() => ConnectionProtector) | undefined
   /** Asked for each connection that comes in. */
   refuseConnections: () => boolean
+  refused: Refused
 }
 
 export interface Host {
@@ -57,8 +62,8 @@ export async function createHost(init: HostInit): Promise<Host> {
   const relayed = circuitRelayTransport({ maxInboundStopStreams: MAX_STREAMS, reservationConcurrency: WANTED_RELAYS })
   let reservations: Reservations | undefined
   let transports: TransportManager | undefined
-  const libp2p = await createLibp2p({
-    ...hostOptions(init),
+  const libp2p: Libp2p<{ ping: Ping }> = await createLibp2p({
+    ...hostOptions(init, (peer) => libp2p.getConnections(peer).length),
     addresses: {
       listen: listenAddresses(init.listenHost, `tcp/${init.listenPort}`),
       // what a peer that is called through a relay may try to reach directly
@@ -93,7 +98,10 @@ export async function createHost(init: HostInit): Promise<Host> {
 }
 
 /** What hosts of a mesh have in common: who may connect, how it is encrypted, and the limits. */
-export function hostOptions(init: Pick<HostInit, 'privateKey' | 'protector' | 'refuseConnections'>) {
+export function hostOptions(
+  init: Pick<HostInit, 'privateKey' | 'protector' | 'refuseConnections' | 'refused'>,
+  connectionsOf: (peer: PeerId) => number
+) {
   return {
     start: false,
     privateKey: init.privateKey,
@@ -102,6 +110,8 @@ export function hostOptions(init: Pick<HostInit, 'privateKey' | 'protector' | 'r
       yamux({
         maxInboundStreams: 2 * MAX_STREAMS,
         maxOutboundStreams: 2 * MAX_STREAMS,
+        // 10 would end a connection, and all calls on it, when a burst of them comes before this side has noticed that it is open
+        maxEarlyStreams: 2 * MAX_STREAMS,
         streamOptions: {
           // windows may grow to 16 MiB, but a paused reader's buffer only to 4 MiB, at which the stream is reset
           maxStreamWindowSize: MAX_STREAM_WINDOW_BYTES,
@@ -110,7 +120,16 @@ export function hostOptions(init: Pick<HostInit, 'privateKey' | 'protector' | 'r
       })
     ],
     ...(init.protector === undefined ? {} : { connectionProtector: init.protector }),
-    connectionGater: { denyInboundConnection: init.refuseConnections },
+    connectionGater: {
+      denyInboundConnection: init.refuseConnections,
+      denyInboundUpgradedConnection(peer) {
+        const many = connectionsOf(peer) >= MAX_CONNECTIONS_OF_PEER
+        if (many) {
+          init.refused('TooManyOfPeer')
+        }
+        return many
+      }
+    },
     connectionManager: {
       // 300 would make a hub of a larger mesh close and dial for ever; beyond this, unused ones are closed
       maxConnections: 5_000,

@@ -27,13 +27,13 @@ export interface Exposition {
 }
 
 /** Notes a connection that was refused, and why. */
-export type Refused = (reason: 'PrivateNetworkKey') => void
+export type Refused = (reason: 'PrivateNetworkKey' | 'TooManyPending' | 'TooManyOfPeer') => void
 
 /** Connections that were refused, counted from before there is a host that has metrics. */
 export function refusals(): { refused: Refused; counter: Counter } {
   const counter = new Counter({
     name: 'isek_p2p_refused_connections_total',
-    help: 'Connections refused before a call came, by reason: PrivateNetworkKey (none that is accepted).',
+    help: 'Connections refused before a call came, by reason: PrivateNetworkKey (none that is accepted), TooManyPending, TooManyOfPeer.',
     labelNames: ['reason'],
     registers: []
   })

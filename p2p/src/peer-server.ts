@@ -3,6 +3,7 @@
 import { Agent, createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { Libp2p } from '@libp2p/interface'
 import { sendError } from './answer.ts'
+import type { CallLimits } from './call-limits.ts'
 import type { Calls } from './calls.ts'
 import { carry } from './carry.ts'
 import type { DialBack } from './dial-back.ts'
@@ -18,6 +19,8 @@ import { StreamSocket } from './stream-socket.ts'
 
 /** The caller closes idle streams first (after 10 s): one that this side closes could be in use again. */
 const IDLE_STREAM_MS = 75_000
+/** A sidecar sends the head of a request at once; whoever sends it drop by drop is let go. */
+const HEAD_MS = 10_000
 /** Below the 5 s after which uvicorn closes an idle connection, for the same reason. */
 const IDLE_NODE_CONNECTION_MS = 4_000
 
@@ -31,6 +34,7 @@ export interface PeerServerInit {
   token: string
   maxBodyBytes: number
   calls: Calls
+  limits: CallLimits
   log: Log
 }
 
@@ -40,9 +44,9 @@ export interface PeerServer {
 }
 
 export function createPeerServer(init: PeerServerInit): PeerServer {
-  const { libp2p, network, gate, dialBack, nodeUrl, token, maxBodyBytes, calls, log } = init
+  const { libp2p, network, gate, dialBack, nodeUrl, token, maxBodyBytes, calls, limits, log } = init
   const toNode = new Agent({ keepAlive: true, maxFreeSockets: MAX_STREAMS, timeout: IDLE_NODE_CONNECTION_MS, scheduling: 'lifo' })
-  const server = createServer({ keepAliveTimeout: IDLE_STREAM_MS }, (incoming, outgoing) => {
+  const server = createServer({ keepAliveTimeout: IDLE_STREAM_MS, headersTimeout: HEAD_MS }, (incoming, outgoing) => {
     serve(incoming, outgoing).catch((error) => log.error('serving a peer failed', { reason: reasonOf(error) }))
   })
 
@@ -52,6 +56,7 @@ export function createPeerServer(init: PeerServerInit): PeerServer {
     const path = pathOf(connection)
     const ended = calls.begin('inbound')
     const begun = performance.now()
+    let release = () => {}
     try {
       if (calls.draining) {
         throw new SidecarError('PeerUnreachable', 'the peer is shutting down', 'try another replica', 'No')
@@ -59,6 +64,7 @@ export function createPeerServer(init: PeerServerInit): PeerServer {
       if (network?.accepts(connection) === false) {
         throw formerKey(peerId)
       }
+      release = limits.begin(peerId)
       await gate.admit(connection)
       if (path === 'relay') {
         void dialBack.tryPeerOf(connection)
@@ -95,6 +101,8 @@ export function createPeerServer(init: PeerServerInit): PeerServer {
       }
       sendError(outgoing, error)
       ended(error.code, path)
+    } finally {
+      release()
     }
   }
 

@@ -46,7 +46,7 @@ export function createPrivateNetwork(keys: NetworkKeys, refused: Refused): Priva
     protector: createProtector({
       keys,
       opened: (connection, key) => void openedWith.set(connection.timeline, key),
-      refused: () => refused('PrivateNetworkKey')
+      refused
     }),
     get fingerprints() {
       return keys.accepted.map(({ fingerprint }) => fingerprint)

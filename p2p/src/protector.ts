@@ -12,6 +12,8 @@ import { type Cipher, NONCE_BYTES, xsalsa20 } from './xsalsa20.ts'
 
 /** What every libp2p connection begins with: multistream-select's name with its length before it. */
 const OPENING = Buffer.from('\x13/multistream/1.0.0\n', 'latin1')
+/** Half of what libp2p takes on at once: one address that keeps silent does not keep all others out. */
+const MAX_PENDING_OF_ADDRESS = 250
 /** For the nonces and the opening; a peer within a cluster takes milliseconds. */
 const HANDSHAKE_MS = 3_000
 
@@ -19,13 +21,39 @@ export interface ProtectorInit {
   keys: NetworkKeys
   /** Told of each connection that a key was found for, and of each that none was found for. */
   opened: (connection: MultiaddrConnection, key: NetworkKey) => void
-  refused: () => void
+  refused: (reason: 'PrivateNetworkKey' | 'TooManyPending') => void
   handshakeMs?: number
 }
 
 export function createProtector(init: ProtectorInit): () => ConnectionProtector {
+  /** Handshakes that go on, by the address that they came from. */
+  const pending = new Map<string, number>()
+
+  async function bounded(connection: MultiaddrConnection, options?: AbortOptions): Promise<MultiaddrConnection> {
+    const address = connection.remoteAddr.getComponents()[0]?.value ?? ''
+    const count = pending.get(address) ?? 0
+    if (connection.direction === 'outbound') {
+      return await protect(init, connection, options)
+    }
+    if (count >= MAX_PENDING_OF_ADDRESS) {
+      init.refused('TooManyPending')
+      throw new Error(`${count} handshakes with ${address} go on already`)
+    }
+    pending.set(address, count + 1)
+    try {
+      return await protect(init, connection, options)
+    } finally {
+      const left = (pending.get(address) ?? 1) - 1
+      if (left === 0) {
+        pending.delete(address)
+      } else {
+        pending.set(address, left)
+      }
+    }
+  }
+
   // what libp2p protects is a connection of a transport, whatever the interface says
-  return () => ({ protect: async (connection, options) => await protect(init, connection as MultiaddrConnection, options) })
+  return () => ({ protect: async (connection, options) => await bounded(connection as MultiaddrConnection, options) })
 }
 
 async function protect(init: ProtectorInit, connection: MultiaddrConnection, options: AbortOptions = {}): Promise<MultiaddrConnection> {
@@ -43,7 +71,7 @@ async function protect(init: ProtectorInit, connection: MultiaddrConnection, opt
     opening = (await bytes.read({ bytes: OPENING.length, signal })).subarray()
     key = keyOf(keys.accepted, nonce, opening)
     if (key === undefined) {
-      refused()
+      refused('PrivateNetworkKey')
       throw new Error('the peer holds none of the keys of the private network')
     }
   }

@@ -1,6 +1,7 @@
 /** The whole relay: carries connections between peers that cannot reach each other, and nothing else. */
 
-import { ping } from '@libp2p/ping'
+import type { Libp2p } from '@libp2p/interface'
+import { type Ping, ping } from '@libp2p/ping'
 import { tcp } from '@libp2p/tcp'
 import { webSockets } from '@libp2p/websockets'
 import { createLibp2p } from 'libp2p'
@@ -14,7 +15,7 @@ import { loadNetworkKeys } from './network-keys.ts'
 import { createPrivateNetwork } from './private-network.ts'
 import { MAX_CONNECTIONS } from './relay-limits.ts'
 import { relayCounters } from './relay-metrics.ts'
-import { relayServer } from './relay-server.ts'
+import { type RelayServer, relayServer } from './relay-server.ts'
 import type { RelaySettings } from './settings.ts'
 
 export interface Relay {
@@ -38,8 +39,11 @@ export async function startRelay(settings: RelaySettings, log: Log): Promise<Rel
 
   let stopping = false
   const counters = relayCounters()
-  const common = hostOptions({ privateKey, protector: network?.protector, refuseConnections: () => stopping })
-  const libp2p = await createLibp2p({
+  const common = hostOptions(
+    { privateKey, protector: network?.protector, refuseConnections: () => stopping, refused },
+    (peer) => libp2p.getConnections(peer).length
+  )
+  const libp2p: Libp2p<{ ping: Ping; relay: RelayServer }> = await createLibp2p({
     ...common,
     addresses: {
       listen: [

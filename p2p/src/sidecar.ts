@@ -1,6 +1,7 @@
 /** The whole sidecar: its parts made, started in order and stopped in order. */
 
 import { join } from 'node:path'
+import { createCallLimits } from './call-limits.ts'
 import { createCalls } from './calls.ts'
 import { createDialBack } from './dial-back.ts'
 import { createDialer } from './dialer.ts'
@@ -57,6 +58,7 @@ export async function startSidecar(settings: Settings, log: Log): Promise<Sideca
     listenPort: settings.listenPort,
     announceHost: settings.announceHost,
     protector: network?.protector,
+    refused,
     refuseConnections: () => refuseConnections
   })
   const readFile = settings.relaysFile === undefined ? async () => undefined : createRelaysFile(settings.relaysFile, log)
@@ -66,7 +68,8 @@ export async function startSidecar(settings: Settings, log: Log): Promise<Sideca
   const gate = createGate({ nodeUrl: settings.nodeUrl, token, asked: metrics.gateAsked })
   const dialBack = createDialBack({ libp2p, onOneMachine: /^127\.|^::1$/.test(settings.announceHost ?? ''), log })
   const { nodeUrl, maxBodyBytes } = settings
-  const server = createPeerServer({ libp2p, network, gate, dialBack, nodeUrl, token, maxBodyBytes, calls, log })
+  const limits = createCallLimits()
+  const server = createPeerServer({ libp2p, network, gate, dialBack, nodeUrl, token, maxBodyBytes, calls, limits, log })
   const dialer = createDialer({ libp2p, dialRelayed, log, isFormer: network?.isFormer })
   const caller = createPeerCaller({ libp2p, dialer, maxBodyBytes })
 

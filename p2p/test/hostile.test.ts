@@ -19,7 +19,8 @@ async function startStranger(t: TestContext, far: Peer): Promise<{ peerId: strin
     listenPort: 0,
     announceHost: undefined,
     protector: undefined,
-    refuseConnections: () => false
+    refuseConnections: () => false,
+    refused: () => {}
   })
   await host.start()
   t.after(() => host.stop())

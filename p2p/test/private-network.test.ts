@@ -27,7 +27,8 @@ async function startOriginal(t: TestContext, key: string): Promise<Libp2p> {
     listenPort: 0,
     announceHost: undefined,
     protector: preSharedKey({ psk: Buffer.from(key.trimEnd()) }),
-    refuseConnections: () => false
+    refuseConnections: () => false,
+    refused: () => {}
   })
   await host.start()
   t.after(() => host.stop())

@@ -24,11 +24,15 @@ const ECHO = '/test/echo'
 /** A libp2p host with libp2p's own client of relays, which listens at the relay where it is given one. */
 async function startHost(t: TestContext, { relay, keyFile }: { relay?: string; keyFile?: string } = {}): Promise<Libp2p> {
   const host = await createLibp2p({
-    ...hostOptions({
-      privateKey: await generateKeyPair('Ed25519'),
-      protector: keyFile === undefined ? undefined : preSharedKey({ psk: await readFile(keyFile) }),
-      refuseConnections: () => false
-    }),
+    ...hostOptions(
+      {
+        privateKey: await generateKeyPair('Ed25519'),
+        protector: keyFile === undefined ? undefined : preSharedKey({ psk: await readFile(keyFile) }),
+        refuseConnections: () => false,
+        refused: () => {}
+      },
+      () => 0
+    ),
     addresses: { listen: relay === undefined ? [] : [`${relay}/p2p-circuit`] },
     transports: [tcp(), webSockets(), circuitRelayTransport()],
     services: { identify: identify() }

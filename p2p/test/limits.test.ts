@@ -1,0 +1,197 @@
+/** Floods and slow readers: whoever takes too much is refused, and others are served. */
+
+import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { Agent, type IncomingMessage, request, type ServerResponse } from 'node:http'
+import { connect, type Socket } from 'node:net'
+import { type TestContext, test } from 'node:test'
+import { generateKeyPair } from '@libp2p/crypto/keys'
+import type { Connection, Libp2p } from '@libp2p/interface'
+import { multiaddr } from '@multiformats/multiaddr'
+import { CALLS_PER_SECOND, createCallLimits, MAX_CALLS, MAX_CALLS_OF_PEER } from '../src/call-limits.ts'
+import { createHost, HTTP_PROTOCOL, MAX_CONNECTIONS_OF_PEER } from '../src/libp2p.ts'
+import { StreamSocket } from '../src/stream-socket.ts'
+import { type Peer, startNode, startPair, startPeer } from './support/mesh.ts'
+import { until } from './support/until.ts'
+
+async function startHost(t: TestContext): Promise<Libp2p> {
+  const { libp2p } = await createHost({
+    privateKey: await generateKeyPair('Ed25519'),
+    listenHost: '127.0.0.1',
+    listenPort: 0,
+    announceHost: undefined,
+    protector: undefined,
+    refuseConnections: () => false,
+    refused: () => {}
+  })
+  await libp2p.start()
+  t.after(() => libp2p.stop())
+  return libp2p
+}
+
+async function ask(connection: Connection, path: string, headers: Record<string, string> = {}): Promise<IncomingMessage> {
+  const socket = new StreamSocket(await connection.newStream(HTTP_PROTOCOL, { maxOutboundStreams: 1_024 }), connection)
+  const agent = new Agent()
+  agent.createConnection = () => socket
+  const sent = request({ agent, path, headers }).on('error', () => {})
+  const [answer] = await once(sent.end(), 'response')
+  return answer as IncomingMessage
+}
+
+function portOf(peer: Peer): number {
+  return Number(/\/tcp\/(\d+)\//.exec(peer.p2p_address)?.[1])
+}
+
+test('a peer may begin so many calls within a second, and others as many', () => {
+  let now = 0
+  const limits = createCallLimits(() => now)
+  const begin = (peer: string, times: number) => {
+    for (let time = 0; time < times; time++) {
+      limits.begin(peer)()
+    }
+  }
+
+  begin('wild', CALLS_PER_SECOND)
+  assert.throws(() => begin('wild', 1), { code: 'TooManyCalls', status: 429, delivered: 'No' })
+  begin('calm', CALLS_PER_SECOND)
+
+  now += 500
+  begin('wild', CALLS_PER_SECOND / 2)
+  assert.throws(() => begin('wild', 1), { code: 'TooManyCalls' })
+})
+
+test('so many calls of a peer may run at once, and of all peers', () => {
+  const limits = createCallLimits(() => 0)
+  const ends = Array.from({ length: MAX_CALLS_OF_PEER }, () => limits.begin('wild'))
+
+  assert.throws(() => limits.begin('wild'), { code: 'TooManyCalls' })
+  ends[0]?.()
+  limits.begin('wild')
+
+  for (let number = MAX_CALLS_OF_PEER; number < MAX_CALLS; number++) {
+    limits.begin(`calm-${number}`)
+  }
+  assert.throws(() => limits.begin('one more'), { code: 'TooManyCalls' })
+})
+
+test('peers that are gone are not remembered for ever', () => {
+  let now = 0
+  const limits = createCallLimits(() => now)
+
+  const before = process.memoryUsage().heapUsed
+  for (let peer = 0; peer < 200_000; peer++) {
+    now += 1
+    limits.begin(`peer-${peer}`)()
+  }
+
+  assert.ok(process.memoryUsage().heapUsed - before < 64 * 1024 * 1024)
+})
+
+test('who has too many calls running is told when to come again, and others are served', async (t) => {
+  const held: ServerResponse[] = []
+  const node = await startNode(t, (incoming, outgoing) => {
+    incoming.resume()
+    if (incoming.url === '/') {
+      outgoing.end()
+    } else {
+      held.push(outgoing)
+    }
+  })
+  const far = await startPeer(t, node.url)
+  const near = await startPeer(t, node.url)
+  const wild = await startHost(t)
+  const connections = [await wild.dial(multiaddr(far.p2p_address)), await wild.dial(multiaddr(far.p2p_address), { force: true })] as const
+
+  const running = Array.from({ length: MAX_CALLS_OF_PEER }, (_, number) => ask(connections[number % 2 === 0 ? 0 : 1], '/agents/slow'))
+  await until('they run', () => held.length === MAX_CALLS_OF_PEER, 60_000)
+  const refused = await ask(connections[0], '/agents/slow')
+  const served = await near.call(far.p2p_address)
+  for (const outgoing of held) {
+    outgoing.end()
+  }
+
+  assert.deepEqual([refused.statusCode, refused.headers['isek-p2p-error'], refused.headers['retry-after']], [429, 'TooManyCalls', '1'])
+  assert.equal(served.status, 200)
+  assert.ok((await Promise.all(running)).every(({ statusCode }) => statusCode === 200))
+})
+
+test('one peer that dials again and again holds a few connections, and others are served', async (t) => {
+  const far = await startPeer(t, (await startNode(t)).url)
+  const near = await startPeer(t, (await startNode(t)).url)
+  const wild = await startHost(t)
+
+  const dialled = await Promise.allSettled(
+    Array.from({ length: 5 * MAX_CONNECTIONS_OF_PEER }, () => wild.dial(multiaddr(far.p2p_address), { force: true }))
+  )
+  for (let number = 0; number < 3 * MAX_CONNECTIONS_OF_PEER; number++) {
+    dialled.push(...(await Promise.allSettled([wild.dial(multiaddr(far.p2p_address), { force: true })])))
+  }
+
+  await until('a few are left', async () => (await far.metric('isek_p2p_connections{direction="inbound"}')) <= MAX_CONNECTIONS_OF_PEER)
+  assert.ok((await far.metric('isek_p2p_refused_connections_total{reason="TooManyOfPeer"}')) > 0)
+  assert.equal((await near.call(far.p2p_address)).status, 200)
+})
+
+test('an address that opens connections and keeps silent does not keep out another', async (t) => {
+  const { near, far } = await startPair(t)
+  const sockets = Array.from({ length: 700 }, (): Socket => {
+    return connect({ host: '127.0.0.1', port: portOf(far), localAddress: '127.0.0.2' })
+      .on('error', () => {})
+      .resume()
+  })
+  t.after(() => sockets.map((socket) => socket.destroy()))
+  await until('many are refused', async () => (await far.metric('isek_p2p_refused_connections_total{reason="TooManyPending"}')) > 100)
+
+  assert.equal((await near.call(far.p2p_address)).status, 200)
+})
+
+test('while others never read what they asked for, a call is served', async (t) => {
+  const chunk = Buffer.alloc(64 * 1024)
+  const node = await startNode(t, (incoming, outgoing) => {
+    incoming.resume()
+    if (incoming.url === '/') {
+      outgoing.end('soon')
+      return
+    }
+    const write = () => {
+      while (outgoing.write(chunk)) {}
+    }
+    outgoing.on('drain', write).on('error', () => {})
+    write()
+  })
+  const far = await startPeer(t, node.url)
+  const near = await startPeer(t, node.url)
+  const wild = await startHost(t)
+  const connection = await wild.dial(multiaddr(far.p2p_address))
+
+  const answers = await Promise.all(Array.from({ length: 30 }, () => ask(connection, '/agents/endless')))
+  const answer = await near.call(far.p2p_address)
+
+  assert.ok(answers.every(({ statusCode }) => statusCode === 200))
+  assert.equal(await answer.text(), 'soon')
+  for (const endless of answers) {
+    endless.on('error', () => {})
+  }
+  connection.abort(new Error('the test has ended')) // else the sidecar waits for its calls
+})
+
+test('a head that is too large ends its stream, and no other', async (t) => {
+  const far = await startPeer(t, (await startNode(t)).url)
+  const wild = await startHost(t)
+  const connection = await wild.dial(multiaddr(far.p2p_address))
+
+  const [answer] = await Promise.allSettled([ask(connection, '/', { large: 'x'.repeat(20_000) })])
+
+  // the end of the stream may overtake the answer
+  assert.ok(answer.status === 'rejected' || answer.value.statusCode === 431)
+  assert.equal((await ask(connection, '/')).statusCode, 200)
+})
+
+test('a burst of calls to a peer that was never called before is answered', async (t) => {
+  const { near, far } = await startPair(t)
+
+  const answers = await Promise.all(Array.from({ length: 200 }, () => near.call(far.p2p_address)))
+
+  assert.ok(answers.every(({ status }) => status === 200))
+  assert.equal(await near.metric('isek_p2p_connections{direction="outbound"}'), 1)
+})
