@@ -63,7 +63,10 @@ try {
 
 async function reserved(address: ReturnType<typeof multiaddr>): Promise<Libp2p> {
   const host = await createLibp2p({
-    ...hostOptions({ privateKey: await generateKeyPair('Ed25519'), protector: undefined, refuseConnections: () => false }),
+    ...hostOptions(
+      { privateKey: await generateKeyPair('Ed25519'), protector: undefined, refuseConnections: () => false, refused: () => {} },
+      () => 0
+    ),
     transports: [tcp()]
   })
   await host.start()

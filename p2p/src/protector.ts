@@ -13,7 +13,7 @@ import { type Cipher, NONCE_BYTES, xsalsa20 } from './xsalsa20.ts'
 /** What every libp2p connection begins with: multistream-select's name with its length before it. */
 const OPENING = Buffer.from('\x13/multistream/1.0.0\n', 'latin1')
 /** Half of what libp2p takes on at once: one address that keeps silent does not keep all others out. */
-const MAX_PENDING_OF_ADDRESS = 250
+export const MAX_PENDING_OF_ADDRESS = 250
 /** For the nonces and the opening; a peer within a cluster takes milliseconds. */
 const HANDSHAKE_MS = 3_000
 

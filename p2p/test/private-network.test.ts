@@ -48,7 +48,7 @@ async function giveKeys(peers: Array<Peer & { keyFile: string }>, ...keys: strin
   const wanted = parseNetworkKeys(keys.join('')).map(({ fingerprint }) => fingerprint)
   for (const peer of peers) {
     await writeFile(peer.keyFile, keys.join(''))
-    await until('the keys are taken up', async () => JSON.stringify(await acceptedBy(peer)) === JSON.stringify(wanted))
+    await until('the keys are taken up', async () => JSON.stringify(await acceptedBy(peer)) === JSON.stringify(wanted), 20_000)
   }
 }
 
@@ -109,7 +109,7 @@ test('who says nothing is let go of', { timeout: 20_000 }, async (t) => {
   assert.equal(answer.status, 200)
 })
 
-test('a key is replaced while calls run, and none of them fails', { timeout: 60_000 }, async (t) => {
+test('a key is replaced while calls run, and none of them fails', { timeout: 180_000 }, async (t) => {
   const node = await startNode(t, (incoming, outgoing) => {
     incoming.resume().on('end', () => (incoming.url === '/agents/slow' ? slow.push(outgoing) : outgoing.end('done')))
   })
@@ -122,9 +122,9 @@ test('a key is replaced while calls run, and none of them fails', { timeout: 60_
   const [first, second] = peers
   const left = await startWithKeys(t, node.url, OLD)
   const long = first.call(second.p2p_address, { path: '/agents/slow', body: 'x' })
-  await until('a long call runs', () => slow.length === 1)
+  await until('a long call runs', () => slow.length === 1, 20_000)
   const ofTheLeft = left.call(first.p2p_address, { path: '/agents/slow', body: 'x' })
-  await until('so does one of a peer that is left out', () => slow.length === 2)
+  await until('so does one of a peer that is left out', () => slow.length === 2, 20_000)
 
   let running = true
   const answered: number[] = []
@@ -139,12 +139,12 @@ test('a key is replaced while calls run, and none of them fails', { timeout: 60_
         }
       })
   )
-  await until('calls run', () => answered.length > 100)
+  await until('calls run', () => answered.length > 100, 30_000)
   await giveKeys([...peers], OLD, NEW)
   await giveKeys([...peers], NEW, OLD)
   await giveKeys([...peers], NEW)
   const before = answered.length
-  await until('calls run on', () => answered.length > before + 100)
+  await until('calls run on', () => answered.length > before + 100, 30_000)
   running = false
   await Promise.all(load)
   slow[0]?.end('late')
