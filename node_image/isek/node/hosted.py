@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Literal
 
 from isek import __version__
+from isek.agent.agent import IsekAgent as Agent
 from isek.agent.build import build_agent
 from isek.api import IsekAgent, IsekTeam
 from isek.api.access import Access
@@ -17,6 +18,7 @@ from isek.node.settings import NodeSettings
 from isek.protocol.card_hash import card_hash
 from isek.team.build import build_team
 from isek.team.team import IsekTeam as Team
+from isek.tools.mcp import MCPToolkit
 
 Hostable = IsekAgent | IsekTeam
 
@@ -78,6 +80,12 @@ class Hosted:
     def remembers(self) -> bool:
         """Whether a conversation goes on by its session id, without being told again."""
         return getattr(self.runner, "memory", None) is not None
+
+    @property
+    def changed_tools(self) -> tuple[str, ...]:
+        """What is wrong with tools of MCP servers that are not what they were when they were accepted."""
+        tools = self.runner.tools if isinstance(self.runner, Agent) else ()
+        return tuple(what for tool in tools if isinstance(tool, MCPToolkit) for what in tool.changed)
 
     @property
     def card_hash(self) -> str:

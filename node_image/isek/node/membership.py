@@ -18,6 +18,8 @@ from isek.registry.record import MAX_DESCRIPTION, RecordError
 
 SIDECAR_SECONDS = 2.0
 """Between two looks at what the sidecar says of itself."""
+TOOLS_SECONDS = 2.0
+"""Between two looks at what the agents say of their tools."""
 
 
 class Membership:
@@ -45,6 +47,7 @@ class Membership:
         self._card_key = card_key
         self._registration: Registration | None = None
         self._following: asyncio.Task[None] | None = None
+        self._watching_tools: asyncio.Task[None] | None = None
         self._record = NodeRecord(
             node_id=settings.node_id,
             namespace=settings.namespace,
@@ -106,7 +109,8 @@ class Membership:
             RecordError: the node hosts more than a record can say.
         """
         if self._host.broken:
-            await self._registry.report(self._broken_record())
+            await self._registry.report(self._complaints())
+        self._watching_tools = asyncio.create_task(self._watch_tools(), name="watching the tools")
         if self._host.broken and not self._host.hosted:
             self._wait_for("what it hosts to be mended")
             return
@@ -148,7 +152,7 @@ class Membership:
             except RecordError as error:
                 log().warning("what changed about the sidecar stays untold: {}", error)
 
-    def _broken_record(self) -> BrokenRecord:
+    def _complaints(self) -> BrokenRecord:
         return BrokenRecord(
             node_id=self._settings.node_id,
             namespace=self._settings.namespace,
@@ -156,7 +160,22 @@ class Membership:
             agents=tuple(
                 BrokenAgent(kind=each.kind, name=each.name, message=sayable(each.message)) for each in self._host.broken
             ),
+            changed=tuple(
+                BrokenAgent(kind="IsekAgent", name=each.name, message=sayable("; ".join(each.changed_tools)))
+                for each in self._host.hosted
+                if each.changed_tools
+            ),
         )
+
+    async def _watch_tools(self) -> None:
+        """Tell the mesh which agents go without tools that have changed, whenever that changes."""
+        told = self._complaints().changed
+        while True:
+            await asyncio.sleep(TOOLS_SECONDS)
+            complaints = self._complaints()
+            if complaints.changed != told:
+                await self._registry.report(complaints)
+                told = complaints.changed
 
     def _wait_for(self, what: str) -> None:
         self._waiting_for = what
@@ -165,8 +184,9 @@ class Membership:
     async def leave(self) -> None:
         """Be forgotten by the peers, at once if the registry answers."""
         self._waiting_for = "its end"
-        if self._following is not None:
-            await cancel(self._following)
+        for task in (self._following, self._watching_tools):
+            if task is not None:
+                await cancel(task)
         if self._registration is not None:
             await self._registration.leave()
 

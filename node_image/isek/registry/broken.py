@@ -1,4 +1,4 @@
-"""What a node tells its mesh about those that it was to host and could not build."""
+"""What a node tells its mesh about those that it was to host and could not build, or that lack tools."""
 
 from typing import Annotated, Literal, Self
 
@@ -12,7 +12,7 @@ MAX_MESSAGE = 1024
 
 
 class BrokenAgent(BaseModel):
-    """An agent or a team that could not be built."""
+    """An agent or a team that could not be built, or of which tools have changed."""
 
     model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, frozen=True)
 
@@ -31,7 +31,10 @@ class BrokenRecord(BaseModel):
     namespace: str
     config_hash: str = ""
     """Which configuration of its pod it is about."""
-    agents: tuple[BrokenAgent, ...]
+    agents: tuple[BrokenAgent, ...] = ()
+    """Those that could not be built."""
+    changed: tuple[BrokenAgent, ...] = ()
+    """Those that go without tools, which are not what they were when they were accepted."""
 
     def key(self, mesh_id: str) -> str:
         """Where the record stands in the registry."""
@@ -39,10 +42,13 @@ class BrokenRecord(BaseModel):
 
     def encode(self) -> bytes:
         """The record as JSON, with as many agents as fit into 4 KiB: those with the shortest messages."""
-        agents = list(self.agents)
-        while len(encoded := self.model_copy(update={"agents": tuple(agents)})._to_json()) > MAX_RECORD_BYTES:
-            agents.remove(max(reversed(agents), key=lambda each: len(each.message)))
-        return encoded
+        agents, changed = list(self.agents), list(self.changed)
+        while True:
+            shorter = self.model_copy(update={"agents": tuple(agents), "changed": tuple(changed)})
+            if len(encoded := shorter._to_json()) <= MAX_RECORD_BYTES:
+                return encoded
+            wordy = max((agents, changed), key=lambda each: max((len(said.message) for said in each), default=-1))
+            wordy.remove(max(reversed(wordy), key=lambda each: len(each.message)))
 
     def _to_json(self) -> bytes:
         return self.model_dump_json(by_alias=True, exclude_defaults=True).encode()

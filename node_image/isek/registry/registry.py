@@ -37,7 +37,7 @@ class Registry:
         """Known from a store that was replaced by another."""
         self._following: asyncio.Task[None] | None = None
         self._registrations: list[Registration] = []
-        self._reports: list[Registration] = []
+        self._reports: dict[str, Registration] = {}
         self._lost = False
         """Whether the store does not answer: said once."""
         self._forgetting: asyncio.TimerHandle | None = None
@@ -48,7 +48,7 @@ class Registry:
 
     async def close(self) -> None:
         """Leave, and stop to watch."""
-        for registration in (*self._registrations, *self._reports):
+        for registration in (*self._registrations, *self._reports.values()):
             await registration.leave()
         self._registrations.clear()
         self._reports.clear()
@@ -87,8 +87,13 @@ class Registry:
         return registration
 
     async def report(self, record: BrokenRecord) -> None:
-        """Say what a node cannot run, for as long as it lives; does not wait for the store."""
-        self._reports.append(Registration(self._store, self._mesh_id, record, self._ttl_seconds, lambda: None))
+        """Say what a node cannot run, for as long as it lives or until it says something else; does not wait for the
+        store."""
+        key = record.key(self._mesh_id)
+        if key in self._reports:
+            self._reports[key].update(record)
+        else:
+            self._reports[key] = Registration(self._store, self._mesh_id, record, self._ttl_seconds, lambda: None)
 
     @property
     def mesh_id(self) -> str:

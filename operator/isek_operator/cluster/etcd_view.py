@@ -84,8 +84,11 @@ async def _broken(admin: EtcdAdmin, prefix: str) -> frozenset[BrokenAgent] | Non
         except RecordError as error:
             logger.debug("passed over: %s", error)
             continue
-        of = (record.namespace, record.config_hash)
-        found.update(BrokenAgent(each.kind, of[0], each.name, of[1], each.message) for each in record.agents)
+        of, config_hash = record.namespace, record.config_hash
+        for agents, only_tools in ((record.agents, False), (record.changed, True)):
+            found.update(
+                BrokenAgent(each.kind, of, each.name, config_hash, each.message, only_tools) for each in agents
+            )
     return frozenset(found)
 
 

@@ -107,7 +107,7 @@ def judge_hosted(observed: ObservedHosted, settings: OperatorSettings, *, waits_
     if observed.memory:
         verdict = observed.memory.explain(verdict)
     return Outcome(
-        findings=(*verdict_findings(verdict), resolved_references(unresolved)),
+        findings=(*verdict_findings(verdict), resolved_references([*unresolved, *_changed(observed, rollout)])),
         status=_status(observed, placement, rollout),
         wish=_wish(observed, placement, rollout, made),
         secrets=placement.joined.copies if isinstance(placement, Dedicated) else (),
@@ -163,7 +163,15 @@ def _invalid(observed: ObservedHosted, rollout: Rollout) -> list[Problem]:
     if observed.unheard:
         return [observed.unheard]
     wished = config_hash(rollout.wished) if rollout.wished else None
-    return [Problem(Reason.AGENT_INVALID, each.message) for each in observed.broken if each.config_hash == wished]
+    said = [each for each in observed.broken if each.config_hash == wished and not each.only_tools]
+    return [Problem(Reason.AGENT_INVALID, each.message) for each in said]
+
+
+def _changed(observed: ObservedHosted, rollout: Rollout) -> list[Problem]:
+    """The tools that it does without: it answers nevertheless."""
+    wished = config_hash(rollout.wished) if rollout.wished else None
+    said = {each.message for each in observed.broken if each.config_hash == wished and each.only_tools}
+    return [Problem(Reason.TOOLS_CHANGED, message) for message in sorted(said)]
 
 
 def _verdict(placement: Placement, rollout: Rollout, problems: list[Problem]) -> Verdict:

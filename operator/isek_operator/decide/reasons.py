@@ -134,6 +134,15 @@ class Reason(StrEnum):
         AGENTS_AND_TEAMS,
         STUCK,
     )
+    TOOLS_CHANGED = Entry(
+        "ToolsChanged",
+        "A tool of an MCP server is not what it was when it was first seen, or not what `pins` say. The agent answers, "
+        "without it.",
+        "Look at what the server says of the tool now. To accept it, set its digest in `pins` of the tool, or, where "
+        "there are no `pins`, let the pods begin anew.",
+        (AGENT,),
+        ("ResolvedRefs",),
+    )
     NODE_NOT_FOUND = Entry(
         "NodeNotFound",
         "The IsekNode that `spec.nodeRef` names does not exist.",

@@ -22,18 +22,24 @@ async def test_an_agent_that_its_node_cannot_build_says_why_until_it_can(etcd: E
     await etcd.kube.until_condition("IsekAgent", "poet", "Ready")
 
     async with etcd.registry() as registry:
-        await registry.report(
-            BrokenRecord(
-                node_id=f"pod-1.{etcd.namespace}",
-                namespace=etcd.namespace,
-                config_hash=deployment["spec"]["template"]["metadata"]["annotations"][CONFIG_HASH],
-                agents=(BrokenAgent(kind="IsekAgent", name="poet", message=COMPLAINT),),
-            )
+        poet = BrokenAgent(kind="IsekAgent", name="poet", message=COMPLAINT)
+        record = BrokenRecord(
+            node_id=f"pod-1.{etcd.namespace}",
+            namespace=etcd.namespace,
+            config_hash=deployment["spec"]["template"]["metadata"]["annotations"][CONFIG_HASH],
+            agents=(poet,),
         )
+        await registry.report(record)
         said = await etcd.kube.until_condition(
             "IsekAgent", "poet", "Stalled", reason="AgentInvalid", within=LOOKS_SECONDS
         )
         assert message(said, "Ready") == COMPLAINT
+
+        await registry.report(record.model_copy(update={"agents": (), "changed": (poet,)}))
+        lacking = await etcd.kube.until_condition(
+            "IsekAgent", "poet", "ResolvedRefs", "False", reason="ToolsChanged", within=LOOKS_SECONDS
+        )
+        assert message(lacking, "ResolvedRefs") == COMPLAINT
 
     await etcd.kube.until_condition("IsekAgent", "poet", "Ready", within=LOOKS_SECONDS)
 

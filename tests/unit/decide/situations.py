@@ -59,7 +59,7 @@ class Situation:
 @cache
 def situations() -> tuple[Situation, ...]:
     """All of them."""
-    return (*_of_every_kind(), *_with_pods(), *_agents_and_teams(), *_teams(), *_meshes())
+    return (*_of_every_kind(), *_with_pods(), *_agents_and_teams(), *_agents(), *_teams(), *_meshes())
 
 
 def settled_world() -> Scene:
@@ -97,9 +97,13 @@ def with_pods(kind: str, *, spec: dict[str, Any] | None = None, **status: Any) -
 
 def unbuildable(kind: str) -> Scene:
     """A resource that its pods, of its latest specification, cannot build."""
-    scene = with_pods(kind, updatedReplicas=0)
+    return complained_of(with_pods(kind, updatedReplicas=0), kind, "spec.model.class: no such module")
+
+
+def complained_of(scene: Scene, kind: str, message: str, *, only_tools: bool = False) -> Scene:
+    """The scene once the node of its pods has said something of the resource."""
     deployment = next(each for each in scene.decide(kind, NAMES[kind]).wish or () if each["kind"] == "Deployment")
-    said = BrokenAgent(kind, NAMESPACE, NAMES[kind], config_hash(deployment) or "", "spec.model.class: no such module")
+    said = BrokenAgent(kind, NAMESPACE, NAMES[kind], config_hash(deployment) or "", message, only_tools)
     view = scene.store.etcd(NAMESPACE, "default")
     assert view is not None
     scene.store.put_etcd(NAMESPACE, "default", replace(view, broken=frozenset({said})))
@@ -172,6 +176,12 @@ def _agents_and_teams() -> Iterator[Situation]:
     shrinking = with_pods("IsekAgent", spec=larger).put(one_of("IsekAgent", memory={"provider": "SQLite"}))
     shrinking.bring_about("IsekAgent", NAMES["IsekAgent"])
     yield now("whose memory is to have less room", shrinking, "IsekAgent", "Failed")
+
+
+def _agents() -> Iterator[Situation]:
+    changed = "the MCP server http://tools/mcp has changed tool 'search', now not used"
+    scene = complained_of(with_pods("IsekAgent"), "IsekAgent", changed, only_tools=True)
+    yield now("of which a tool has changed", scene, "IsekAgent", "Current")
 
 
 def _teams() -> Iterator[Situation]:

@@ -148,3 +148,16 @@ def test_an_operator_that_has_just_begun_takes_nobody_back_to_ready_before_it_ha
     assert begun.look_again_after is not None
     assert finding(heard, "Ready").status
     assert heard.look_again_after is None
+
+
+def test_an_agent_of_which_a_tool_has_changed_says_so_and_is_ready_without_it() -> None:
+    scene = Scene(mesh(), agent("writer"))
+    ready = scene.bring_about("IsekAgent", "writer")
+    said = BrokenAgent("IsekAgent", NAMESPACE, "writer", config_hash(deployment(ready)) or "", "search changed", True)
+    scene.store.put_etcd(NAMESPACE, "default", EtcdView(0.0, quorum=True, broken=frozenset({said})))
+
+    outcome = scene.decide("IsekAgent", "writer")
+
+    assert finding(outcome, "Ready").status
+    refs = finding(outcome, "ResolvedRefs")
+    assert (refs.status, refs.reason, refs.message) == (False, Reason.TOOLS_CHANGED, "search changed")

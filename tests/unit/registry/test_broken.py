@@ -29,6 +29,16 @@ def test_as_many_agents_are_named_as_fit() -> None:
     assert BrokenRecord.decode(many.key("m"), encoded).agents == many.agents[:3]
 
 
+def test_what_is_said_of_changed_tools_makes_room_as_well() -> None:
+    said = BrokenAgent(kind="IsekAgent", name="poet", message="no such module")
+    wordy = BrokenAgent(kind="IsekAgent", name="clerk", message="x" * MAX_MESSAGE)
+    many = record().model_copy(update={"agents": (said,), "changed": (wordy,) * 5})
+
+    read = BrokenRecord.decode(many.key("m"), many.encode())
+
+    assert (read.agents, read.changed) == ((said,), (wordy,) * 3)
+
+
 @pytest.mark.parametrize("unusual", ["\0", "\N{GRINNING FACE}", '"', "\udcff"])
 def test_whatever_an_exception_says_fits_and_takes_no_room_from_others(unusual: str) -> None:
     said = record(sayable(unusual * 2 * MAX_MESSAGE), "no such module")

@@ -33,7 +33,7 @@ class MemberView:
 
 @dataclass(frozen=True)
 class BrokenAgent:
-    """An agent or a team that a node was to host and could not build, as the node says."""
+    """An agent or a team that a node was to host and could not build, or that lacks tools, as the node says."""
 
     kind: str
     namespace: str
@@ -41,6 +41,8 @@ class BrokenAgent:
     config_hash: str
     """Of the node's pod."""
     message: str
+    only_tools: bool = False
+    """Whether it answers, without tools that are not what they were when they were accepted."""
 
 
 class AgentElsewhere(NamedTuple):
