@@ -89,6 +89,8 @@ class CallContext:
     """Who asks from outside of the mesh, by what their token says: ``token:<name>`` or ``jwt:<subject>``."""
     hosted_as: str = ""
     """The address of the hosted agent or team on behalf of which all this happens; empty: a script."""
+    claim: str | None = None
+    """The task that is to be claimed in the registry while this runs; None: nobody else could be asked the same."""
     children: "list[Trace]" = field(default_factory=list)
     """Filled by whoever asks on behalf of this run; becomes the trace's children."""
     spent: list[int] = field(default_factory=list)
@@ -174,6 +176,7 @@ class CallContext:
             caller=self.hosted_as or asker or None,
             outsider=None,
             peer_id=None,
+            claim=None,
             brought=None,
         )
 

@@ -2,7 +2,7 @@
 
 import { SidecarError } from './errors.ts'
 
-const EXACT = new Set(['/', '/mcp', '/mcp/', '/isek/messages', '/isek/history'])
+const EXACT = new Set(['/', '/mcp', '/mcp/', '/isek/bids', '/isek/messages', '/isek/history'])
 const PREFIXES = ['/agents/', '/v1/', '/.well-known/']
 
 /** RFC 3986 path characters. Escapes are allowed but for those that could turn into a separator or a dot later on. */

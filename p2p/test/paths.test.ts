@@ -6,6 +6,7 @@ const ALLOWED = [
   '/',
   '/?x=1',
   '/mcp',
+  '/isek/bids',
   '/isek/messages',
   '/isek/history',
   '/agents/writer',

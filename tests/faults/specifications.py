@@ -71,6 +71,7 @@ LEFT_OUT = {
     "agent.namespace",
     "team.namespace",
     "allowedNamespaces",
+    "members[].capability",
     "spec.etcd",
     "p2p.privateNetworkKey",
     "model.api",

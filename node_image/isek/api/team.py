@@ -4,7 +4,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from isek.api.fields import LongText
+from isek.api.fields import Capability, LongText
 from isek.api.model import ModelSpec
 from isek.api.resource import Column, Resource, columns
 from isek.api.schema import Model, Rule, exactly_one_of
@@ -18,15 +18,20 @@ class Member(Model):
     """An agent."""
     team: Reference | None = None
     """Another team."""
+    capability: Capability | None = None
+    """Whoever in the mesh offers it: the one whose bid is best takes the task."""
 
-    rules = (exactly_one_of("agent", "team"),)
+    rules = (exactly_one_of("agent", "team", "capability"),)
 
     @property
-    def reference(self) -> Reference:
-        """The agent or team: they share one space of names."""
-        reference = self.agent or self.team
-        assert reference is not None  # noqa: S101  (the rule above)
-        return reference
+    def reference(self) -> Reference | None:
+        """The agent or team: they share one space of names. None: whoever has a capability."""
+        return self.agent or self.team
+
+    @property
+    def address(self) -> str:
+        """How it is asked."""
+        return f"capability:{self.capability}" if self.reference is None else self.reference.address
 
 
 class Retries(Model):

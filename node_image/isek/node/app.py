@@ -13,6 +13,7 @@ from isek.errors import CallError, IsekError
 from isek.node.a2a_endpoint import rest_routes
 from isek.node.access import Gate
 from isek.node.ask import AskEndpoint, failure
+from isek.node.bid_endpoint import BidEndpoint
 from isek.node.cards import KEYS_PATH, Cards
 from isek.node.chat import ChatEndpoint, Models
 from isek.node.host import Host
@@ -26,6 +27,7 @@ from isek.node.settings import NodeSettings
 from isek.node.topic_endpoints import topic_routes
 from isek.node.topics import NodeTopics
 from isek.protocol.a2a import A2A
+from isek.protocol.bids import BIDS_PATH
 from isek.protocol.card_reader import CARD_PATH
 from isek.unexpected import unexpected_error
 
@@ -63,6 +65,7 @@ def create_app(
         Route("/v1/models", models.all),
         Route("/v1/models/{model}", models.one),
         Route("/mcp", MCPEndpoint(host, gate, settings.max_body_bytes), methods=["POST"]),
+        Route(BIDS_PATH, BidEndpoint(host, gate, settings.max_body_bytes), methods=["POST"]),
         *topic_routes(host, topics, gate, settings.max_body_bytes),
     ]
 

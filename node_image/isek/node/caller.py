@@ -71,6 +71,7 @@ def call_context(headers: Headers, token: SharedToken) -> tuple[CallContext, Cal
         traceparent=child_of(headers.get(names.TRACEPARENT)),
         peer_id=peer_id,
         idempotency_key=_idempotency_key(headers),
+        claim=_claim(headers) if peer_id or not token.expected else None,
     )
     return context, path_of(headers) if peer_id else "http"
 
@@ -87,6 +88,13 @@ def _idempotency_key(headers: Headers) -> IdempotencyKey | None:
             status=400,
         )
     return IdempotencyKey(key, None if tried is None else tried / 1000)
+
+
+def _claim(headers: Headers) -> str | None:
+    task_id = headers.get(names.CLAIM)
+    if task_id is not None and not re.fullmatch(r"[0-9a-f]{32}", task_id):
+        raise CallError("InvalidRequest", f"header {names.CLAIM} must be 32 hex digits", status=400)
+    return task_id
 
 
 def _whole_number(headers: Headers, name: str) -> int | None:

@@ -16,6 +16,8 @@ from isek.node.allowed import check_agent
 from isek.node.hosted import Broken, Built, Hosted
 from isek.node.metrics import OK, Metrics
 from isek.node.replays import Call, Replays
+from isek.protocol.bids import Bid
+from isek.registry.claims import Claims
 from isek.tools.function import as_text
 from isek.trace import Path, Stopwatch
 from isek.unexpected import unexpected_error
@@ -43,6 +45,8 @@ class Host:
         """Carries what the runs ask by address."""
         self.publishes: Publishes | None = None
         """Carries what the runs publish."""
+        self.claims: Claims | None = None
+        """Where runs are claimed that several could have been asked for."""
         self.closing = False
         """Whether connections end with their next answer."""
         self.draining = False
@@ -212,10 +216,32 @@ class Host:
         context = replace(context, deadline=min(context.deadline, time.monotonic() + hosted.timeout_seconds))
         self._count(hosted, +1)
         try:
-            answer = await handed_on((await hosted.runner.respond(message, context)).answer(), context)
-            return Answer(answer.text, wanted=answer) if isinstance(answer, Wanted) else Answer(as_text(answer))
+            work = self._work(hosted, message, context)
+            if context.claim is None or self.claims is None:
+                return await work
+            return await self.claims.hold(context.claim, work)
         finally:
             self._count(hosted, -1)
+
+    async def _work(self, hosted: Hosted, message: str | Message, context: CallContext) -> Answer:
+        begun = time.monotonic()
+        result = await hosted.runner.respond(message, context)
+        hosted.effort.add(time.monotonic() - begun, result.total_tokens)
+        answer = await handed_on(result.answer(), context)
+        return Answer(answer.text, wanted=answer) if isinstance(answer, Wanted) else Answer(as_text(answer))
+
+    def bids(self, capability: str) -> tuple[Bid, ...]:
+        """What those say that have a capability, and room for one more task."""
+        return tuple(
+            Bid(
+                agent=hosted.address,
+                load=hosted.running / hosted.max_concurrent_tasks,
+                seconds=hosted.effort.seconds,
+                tokens=hosted.effort.tokens,
+            )
+            for hosted in self._hosted.values()
+            if capability in hosted.capabilities and hosted.running < hosted.max_concurrent_tasks and not self.draining
+        )
 
     def _count(self, hosted: Hosted, change: int) -> None:
         hosted.running += change

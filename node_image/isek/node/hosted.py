@@ -14,6 +14,7 @@ from isek.api.documents import DocumentError, load
 from isek.api.workload import Limits
 from isek.asking import Asks, Runner
 from isek.node.code import Loader
+from isek.node.effort import Effort
 from isek.node.settings import NodeSettings
 from isek.protocol.card_hash import card_hash
 from isek.team.build import build_team
@@ -47,6 +48,8 @@ class Hosted:
     """In the place of the runner's own."""
     running: int = 0
     """Runs right now."""
+    effort: Effort = field(default_factory=Effort)
+    """What its runs take."""
 
     @classmethod
     def of(cls, resource: Hostable, runner: Runner) -> "Hosted":

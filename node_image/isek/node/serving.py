@@ -99,10 +99,16 @@ async def serve(
             sidecar = Sidecar(settings.p2p_api_url, settings.p2p_token_file, settings.max_body_bytes)
             stack.push_async_callback(sidecar.close)
         mesh = Mesh(
-            registry, settings, hosts=host.hosts, local=host.answer_local, sidecar=sidecar, called=metrics.called
+            registry,
+            settings,
+            hosts=host.hosts,
+            local=host.answer_local,
+            bids=host.bids,
+            sidecar=sidecar,
+            called=metrics.called,
         )
         stack.push_async_callback(mesh.close)
-        host.asks = mesh
+        host.asks, host.claims = mesh, registry.claims
         host.take_in(hosted(mesh))
         stack.push_async_callback(host.aclose)
         card_key = CardKey()

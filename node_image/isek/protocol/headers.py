@@ -16,6 +16,8 @@ TOKEN = "Isek-Token"  # noqa: S105
 """What the sidecar proves itself with."""
 CALLER = "Isek-Caller"
 """The agent that asks, as ``<name>.<namespace>``; said by its node, and believed where that hosts it."""
+CLAIM = "Isek-Claim"
+"""The task that the asked node has to claim while it runs, where several could have been asked; said by nodes alone."""
 SESSION_ID = "Isek-Session-Id"
 """The conversation, where the body has no place for it."""
 IDEMPOTENCY_KEY = "Idempotency-Key"

@@ -15,6 +15,8 @@ from isek.events import Event
 from isek.node.settings import NodeSettings
 from isek.protocol import headers
 from isek.protocol.balance import Loads, nearest, of_session
+from isek.protocol.bids import Bid
+from isek.protocol.capability import CAPABILITY, Offers
 from isek.protocol.delivery import deliver, new_key
 from isek.protocol.http_client import HttpAnswer, HttpClient, OnStep
 from isek.protocol.p2p import Sidecar, path_of
@@ -41,6 +43,7 @@ class Mesh:
         settings: of this node: its id and namespace.
         hosts: whether this node itself hosts an agent or team of that name.
         local: asks an agent that lives on this node: its name, the message, the context of its run.
+        bids: what agents of this node say that have a capability.
         sidecar: carries all calls to other nodes, which need one too; None: HTTP to all.
         called: told of the end of each call: its path, and the code of its error, if any.
     """
@@ -52,6 +55,7 @@ class Mesh:
         *,
         hosts: Callable[[str], bool],
         local: Local,
+        bids: Callable[[str], tuple[Bid, ...]] = lambda capability: (),
         sidecar: Sidecar | None = None,
         called: Callable[[Path, str | None], None] = lambda path, error: None,
     ) -> None:
@@ -74,6 +78,7 @@ class Mesh:
         self._loads = Loads()
         self._giving_up: set[asyncio.Task[None]] = set()
         self._patient_until = time.monotonic() + START_SECONDS
+        self._offers = Offers(registry, settings.node_id, bids_here=bids, post=self.post, ask_at=self.ask_at)
 
     async def close(self) -> None:
         """Close the connections; the registry and the sidecar are others' to close."""
@@ -82,11 +87,15 @@ class Mesh:
 
     async def ask(self, address: str, message: str, context: CallContext) -> Answer:
         """See :class:`isek.asking.Asks`. Another replica is tried only when nothing has happened yet."""
-        address = self._full(address)
+        capability = address.removeprefix(CAPABILITY) if address.startswith(CAPABILITY) else None
+        address = address if capability else self._full(address)
         watch = _Stopwatch()
         try:
-            asker = self._full(context.agent) if context.agent else ""
-            answer = await self._ask_replicas(address, message, context.deeper(asker))
+            deeper = context.deeper(self._full(context.agent) if context.agent else "")
+            if capability:
+                answer = await self._offers.ask(capability, message, deeper)
+            else:
+                answer = await self._ask_replicas(address, message, deeper)
         except IsekError as error:
             if error.trace is None:
                 error.trace = watch.unseen(address, self._own, "local", error.code)
@@ -98,6 +107,8 @@ class Mesh:
 
     def describe(self, address: str) -> str:
         """See :class:`isek.asking.Asks`: as the registry has it."""
+        if address.startswith(CAPABILITY):
+            return f"Whoever in the mesh offers {address.removeprefix(CAPABILITY)!r}."
         address = self._full(address)
         name = address.partition(".")[0]
         agents = (agent for record in self._registry.find(address) for agent in record.agents)
@@ -164,6 +175,14 @@ class Mesh:
         if session_id is not None:
             return of_session(replicas, session_id)
         return self._own if replicas[0] is self._own else nearest(replicas, self._own, self._loads)
+
+    async def ask_at(self, node: NodeRecord, address: str, message: str, context: CallContext) -> Answer:
+        """Ask an agent on a node, and no other of its replicas; ``context`` is that of the call.
+
+        Raises:
+            CallError: as :meth:`ask`.
+        """
+        return await self._ask(self._own if node.node_id == self._own.node_id else node, address, message, context)
 
     async def _ask(self, replica: NodeRecord, address: str, message: str, context: CallContext) -> Answer:
         way = _Way(self._path_to(replica))

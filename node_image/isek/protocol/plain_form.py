@@ -20,9 +20,12 @@ _CALL_ERRORS = _REFUSALS | {
     "AnswerTooLarge",
     "BodyTooLarge",
     "CallDepthExceeded",
+    "ClaimLost",
+    "ClaimsUnavailable",
     "Forbidden",
     "InvalidRequest",
     "RateLimited",
+    "TaskClaimed",
     "Unauthorized",
 }
 
@@ -40,8 +43,10 @@ def request_body(sender_node_id: str, message: str, context: CallContext) -> byt
 def request_headers(context: CallContext) -> dict[str, str]:
     """What travels with a call whenever it is told: depth and trace, and who asks."""
     said_by = {} if context.caller is None else {headers.CALLER: context.caller}
+    claim = {} if context.claim is None else {headers.CLAIM: context.claim}
     return {
         **said_by,
+        **claim,
         "Content-Type": "application/json",
         headers.CALL_DEPTH: str(context.depth),
         headers.TRACEPARENT: child_of(context.traceparent),

@@ -5,6 +5,7 @@
 ``POST /leases/{lease}/keep-alive``       204, or 404 when it has run out
 ``DELETE /leases/{lease}``                204
 ``PUT /keys?key=…&lease=…``               204, or 404 when the lease has run out; the body is the value
+``POST /keys?key=…&lease=…``              the same where there is no such key; 409 when there is, with another value
 ``GET /keys?prefix=…``                    ``{"clusterId": 1, "revision": 2, "items": [[key, value]]}``
 ``GET /watch?prefix=…&after=2``           the same for each change, one JSON a line, first an empty one;
                                           a deleted key has the value null; 410 when the history is lost
@@ -61,6 +62,7 @@ def center_app(store: MemoryStore | None = None) -> web.Application:
             web.post("/leases/{lease}/keep-alive", _keep_alive),
             web.delete("/leases/{lease}", _revoke),
             web.put("/keys", _put),
+            web.post("/keys", _create),
             web.get("/keys", _list),
             web.get("/watch", _watch),
         ]
@@ -104,6 +106,13 @@ async def _put(request: web.Request) -> web.Response:
     value.decode()  # values travel as JSON strings
     await request.app[_STORE].put(request.query["key"], value, int(request.query["lease"]))
     return web.Response(status=204)
+
+
+async def _create(request: web.Request) -> web.Response:
+    value = await request.read()
+    value.decode()
+    created = await request.app[_STORE].create(request.query["key"], value, int(request.query["lease"]))
+    return web.Response(status=204 if created else 409)
 
 
 async def _list(request: web.Request) -> web.Response:

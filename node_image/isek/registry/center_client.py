@@ -37,6 +37,10 @@ class CenterRegistry(Registry):
         super().__init__(CenterClient(url), mesh_id=mesh_id, ttl_seconds=ttl_seconds)
 
 
+class _TakenError(Exception):
+    """The key is there."""
+
+
 class CenterClient(Store):
     """The store behind a center registry's HTTP API."""
 
@@ -60,6 +64,14 @@ class CenterClient(Store):
     @override
     async def put(self, key: str, value: bytes, lease: int) -> None:
         await self._call("PUT", "/keys", {"key": key, "lease": str(lease)}, value)
+
+    @override
+    async def create(self, key: str, value: bytes, lease: int) -> bool:
+        try:
+            await self._call("POST", "/keys", {"key": key, "lease": str(lease)}, value)
+        except _TakenError:
+            return False
+        return True
 
     @override
     async def list(self, prefix: str) -> Listing:
@@ -95,6 +107,8 @@ class CenterClient(Store):
             async with request as answer:
                 if answer.status == 404 and "LeaseNotFound" in (text := await answer.text()):
                     raise LeaseNotFoundError(text)
+                if answer.status == 409:
+                    raise _TakenError
                 answer.raise_for_status()
                 return await answer.read()
         except (aiohttp.ClientError, TimeoutError) as error:

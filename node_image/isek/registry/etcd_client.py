@@ -107,6 +107,19 @@ class EtcdClient(Store):
         await self._call(lambda at: at.kv.Put(request, timeout=CALL_SECONDS))
 
     @override
+    async def create(self, key: str, value: bytes, lease: int) -> bool:
+        name = key.encode()
+        missing = rpc.Compare(key=name, target=rpc.Compare.CREATE, result=rpc.Compare.EQUAL, create_revision=0)
+        put = rpc.RequestOp(request_put=rpc.PutRequest(key=name, value=value, lease=lease))
+        get = rpc.RequestOp(request_range=rpc.RangeRequest(key=name))
+        request = rpc.TxnRequest(compare=[missing], success=[put], failure=[get])
+        answer = await self._call(lambda at: at.kv.Txn(request, timeout=CALL_SECONDS))
+        if answer.succeeded:
+            return True
+        # the first of two calls may have been answered to nobody
+        return any(item.value == value for item in answer.responses[0].response_range.kvs)
+
+    @override
     async def list(self, prefix: str) -> Listing:
         request = rpc.RangeRequest(key=prefix.encode(), range_end=_end(prefix))
         answer = await self._call(lambda at: at.kv.Range(request, timeout=LIST_SECONDS))

@@ -61,6 +61,12 @@ class MemoryStore(Store):
         self._append(key, value)
 
     @override
+    async def create(self, key: str, value: bytes, lease: int) -> bool:
+        if key not in self._items:
+            await self.put(key, value, lease)
+        return self._items[key][0] == value
+
+    @override
     async def list(self, prefix: str) -> Listing:
         items = {key: value for key, (value, _) in self._items.items() if key.startswith(prefix)}
         return Listing(Position(self._cluster_id, self._revision), items)

@@ -9,6 +9,7 @@ from isek.cancelling import cancel
 from isek.log import log
 from isek.registry.backoff import Backoff, one_line
 from isek.registry.broken import BrokenRecord
+from isek.registry.claims import Claims
 from isek.registry.record import NodeRecord, RecordError, nodes_prefix
 from isek.registry.registration import Registration
 from isek.registry.store import HistoryLostError, Listing, Position, Store, StoreUnavailableError
@@ -111,6 +112,19 @@ class Registry:
     def listeners(self, topic: str) -> tuple[NodeRecord, ...]:
         """The nodes where somebody listens to a topic; ``*``: to any."""
         return self._view.listeners(topic)
+
+    def offering(self, capability: str) -> tuple[NodeRecord, ...]:
+        """The nodes of the agents that offer a capability."""
+        return self._view.offering(capability)
+
+    def capabilities(self) -> list[str]:
+        """All that agents of the mesh offer, sorted."""
+        return self._view.capabilities()
+
+    @property
+    def claims(self) -> Claims:
+        """Who works on which task."""
+        return Claims(self._store, self._mesh_id, self._ttl_seconds)
 
     def node(self, node_id: str) -> NodeRecord | None:
         """The node of that id; None: it is not in the mesh."""

@@ -75,6 +75,14 @@ class Store(Protocol):
         """
         ...
 
+    async def create(self, key: str, value: bytes, lease: int) -> bool:
+        """Write a key that goes with its lease, if there is none yet; whether it is there with this value now.
+
+        Raises:
+            LeaseNotFoundError: the lease has run out.
+        """
+        ...
+
     async def list(self, prefix: str) -> Listing:
         """All keys below a prefix."""
         ...

@@ -48,6 +48,14 @@ class View:
         """The nodes where somebody listens to a topic; ``*``: to any."""
         return tuple(self._index.get(f"topic:{topic}", {}).values())
 
+    def offering(self, capability: str) -> tuple[NodeRecord, ...]:
+        """The nodes of the agents that offer a capability."""
+        return tuple(self._index.get(f"capability:{capability}", {}).values())
+
+    def capabilities(self) -> list[str]:
+        """All that agents offer."""
+        return sorted(name.removeprefix("capability:") for name in self._index if name.startswith("capability:"))
+
     def node(self, node_id: str) -> NodeRecord | None:
         """The node of that id, if it is there."""
         return next(iter(self._index.get(f"node:{node_id}", {}).values()), None)
@@ -101,6 +109,8 @@ def _names(record: NodeRecord) -> Iterator[str]:
     yield f"node:{record.node_id}"
     for agent in record.agents:
         yield f"agent:{agent.name}.{record.namespace}"
+        for capability in agent.capabilities:
+            yield f"capability:{capability}"
     topics = {*record.topics, *(topic for agent in record.agents for topic in agent.topics)}
     for topic in {*topics, "*"} if topics else ():
         yield f"topic:{topic}"

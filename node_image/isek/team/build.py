@@ -29,7 +29,7 @@ def build_team(resource: Resource, asks: Asks, secrets_dir: Path) -> IsekTeam:
     """
     spec = resource.spec
     return IsekTeam(
-        [Far(member.reference.address, asks) for member in spec.members],
+        [Far(member.address, asks) for member in spec.members],
         MODES[spec.mode],
         name=resource.name,
         description=spec.description,

@@ -130,7 +130,8 @@ def peer_references(resource: Resource) -> tuple[PeerReference, ...]:
 def _peers(resource: Resource) -> Iterator[tuple[str, tuple[str, ...], Reference]]:
     if isinstance(resource, IsekTeam):
         for index, member in enumerate(resource.spec.members):
-            yield f"spec.members[{index}]", ("IsekAgent",) if member.agent else ("IsekTeam",), member.reference
+            if member.reference:
+                yield f"spec.members[{index}]", ("IsekAgent",) if member.agent else ("IsekTeam",), member.reference
     elif isinstance(resource, IsekAgent):
         for index, tool in enumerate(resource.spec.tools):
             if tool.agent:

@@ -5,6 +5,7 @@ import time
 
 import pytest
 from isek.registry.record import NodeRecord, RecordError, nodes_prefix
+from isek.registry.store import LeaseNotFoundError
 
 from tests.integration.registry.conftest import Discovery
 from tests.integration.registry.records import node
@@ -153,6 +154,22 @@ async def test_an_update_that_is_too_large_is_refused_and_what_stood_there_stand
             registration.update(node("first", *(f"agent-{number:030}" for number in range(200))))
 
         assert registry.peers() == (node("first", "writer"),)
+
+
+async def test_a_key_is_created_once_and_again_when_its_lease_is_gone(discovery: Discovery) -> None:
+    store = discovery.open_store()
+    key = f"/isek/{discovery.mesh_id}/claims/task"
+    first, second = await store.grant(60), await store.grant(60)
+
+    assert await store.create(key, b"first", first)
+    assert not await store.create(key, b"second", second)
+    assert await store.create(key, b"first", first)
+    await store.revoke(first)
+    assert await store.create(key, b"second", second)
+    with pytest.raises(LeaseNotFoundError):
+        await store.create(f"{key}/2", b"first", first)
+    await store.revoke(second)
+    await store.close()
 
 
 async def test_another_mesh_is_not_seen(discovery: Discovery) -> None:

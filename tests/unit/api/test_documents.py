@@ -43,7 +43,7 @@ def test_a_list_is_read_item_by_item() -> None:
     [team] = parse(text, source="x.yaml")
 
     assert isinstance(team, IsekTeam)
-    assert team.spec.members[0].reference.name == "a"
+    assert team.spec.members[0].address == "a"
 
 
 @pytest.mark.parametrize(
