@@ -27,7 +27,11 @@ def translator(name: str, *turns: dict[str, Any], **spec: Any) -> dict[str, Any]
 
 
 async def nodes(stack: AsyncExitStack, folder: Path, registry_url: str, **hosted: list[dict[str, Any]]) -> list[Any]:
-    shared: dict[str, Any] = {"registry_url": registry_url, "mesh_id": f"default.{folder.name}", "registry_ttl_seconds": TTL_SECONDS}
+    shared: dict[str, Any] = {
+        "registry_url": registry_url,
+        "mesh_id": f"default.{folder.name}",
+        "registry_ttl_seconds": TTL_SECONDS,
+    }
     processes = [NodeProcess(folder, each, node_id=f"{name}.default", **shared) for name, each in hosted.items()]
     return list(await asyncio.gather(*(stack.enter_async_context(process) for process in processes)))
 
