@@ -94,8 +94,8 @@ class Relays:
 
     @property
     def status(self) -> dict[str, list[str]]:
-        """Fields of the status."""
-        return {"relays": list(self.addresses)} if self.addresses else {}
+        """Fields of the status: a list, also an empty one, since the API server fills that in where it is missing."""
+        return {"relays": list(self.addresses)}
 
     @property
     def findings(self) -> tuple[Finding, ...]:

@@ -84,7 +84,7 @@ def test_a_mesh_that_asks_for_none_has_none_and_says_nothing_about_them() -> Non
 
     assert named(outcome, "Service") == named(outcome, "Deployment") == []
     assert "RelaysAvailable" not in types(outcome)
-    assert "relays" not in outcome.status
+    assert outcome.status["relays"] == []
 
 
 def test_each_relay_has_an_identity_a_service_and_a_deployment_of_its_own() -> None:
