@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import signal
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -103,7 +104,7 @@ class TestPeers:
         desk = peers["desk.default"]
         async with gone:
             assert (await through(gone, desk, "newsroom", {}))[0] == 200
-            gone.node.signal(9)
+            gone.node.signal(signal.SIGKILL)
 
             async def forgotten() -> bool:
                 status, _ = await through(gone, desk, "newsroom", {})
@@ -122,7 +123,8 @@ class TestPeers:
             asking = asyncio.create_task(ask(ending.node.url, "tea", agent="slow"))
             await until(lambda: running(ending.node), what="the team runs")
 
-            assert await ending.node.stop() == 0
+            ending.node.signal(signal.SIGTERM)
+            assert await ending.node.exit_code(within=60) == 0
 
         status, body = await asking
         assert (status, body["response"]) == (200, "facts on thought of tea")
