@@ -21,7 +21,7 @@ def test_help_lists_every_command_also_those_of_other_packages() -> None:
     assert shown.exit_code == 0
     listed = re.findall(r"^  (\w+)", shown.output.partition("Commands:")[2].partition("\n\n")[0], re.MULTILINE)
     assert " ".join(listed) == (
-        "ask chat clean completion doctor down example explain nodes registry setup tree up version"
+        "ask chat clean completion doctor down example explain nodes registry setup topic tree up version"
     )
 
 
