@@ -12,16 +12,23 @@ from a2a.client.card_resolver import A2ACardResolver
 from a2a.types import Message, Part, Role, SendMessageConfiguration, SendMessageRequest, StreamResponse, Task
 from a2a.utils.constants import VERSION_HEADER
 
+from tests.support.sidecar import SidecarProcess
+
 JSON_RPC, HTTP_JSON, GRPC = "JSONRPC", "HTTP+JSON", "GRPC"
 BINDINGS = ((JSON_RPC, "1.0"), (HTTP_JSON, "1.0"), (GRPC, "1.0"), (JSON_RPC, "0.3"))
 
 
 @asynccontextmanager
 async def a2a_client(
-    url: str, binding: str = JSON_RPC, version: str = "1.0", *, streaming: bool = True
+    url: str,
+    binding: str = JSON_RPC,
+    version: str = "1.0",
+    *,
+    streaming: bool = True,
+    transport: httpx.AsyncBaseTransport | None = None,
 ) -> AsyncIterator[Client]:
     """The client of one agent, from its card on, by one of its interfaces alone."""
-    async with httpx.AsyncClient(timeout=30) as http:
+    async with httpx.AsyncClient(timeout=30, transport=transport) as http:
         card = await A2ACardResolver(http, url).get_agent_card()
         offered = [each for each in card.supported_interfaces if each.protocol_binding == binding]
         [chosen] = [each for each in offered if each.protocol_version == version]
@@ -39,6 +46,31 @@ async def a2a_client(
         finally:
             if binding == GRPC:
                 await client.close()
+
+
+class ThroughSidecars(httpx.AsyncHTTPTransport):
+    """Carries requests through the sidecar ``own`` to a peer, whatever host they name."""
+
+    def __init__(self, own: SidecarProcess, peer: SidecarProcess) -> None:
+        super().__init__()
+        self._own = own
+        self._peer = peer
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """Ask the local API in the place of the peer's node."""
+        path = request.url.raw_path.decode()
+        to = {"p2p_address": self._peer.p2p_address, "method": request.method, "path": path}
+        request.headers["Authorization"] = f"Bearer {self._own.token_file.read_text().strip()}"
+        request.headers["Host"] = self._own.api_url.rpartition("/")[2]
+        asked = httpx.Request(
+            "POST",
+            f"{self._own.api_url}/call_peer",
+            params=to,
+            headers=request.headers,
+            stream=request.stream,
+            extensions=request.extensions,
+        )
+        return await super().handle_async_request(asked)
 
 
 def says(

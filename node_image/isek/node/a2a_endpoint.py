@@ -54,6 +54,8 @@ def a2a_call(
     def give_up() -> None:
         host.give_up(hosted.name, context)
 
+    of_replica = context.caller == hosted.address  # it speaks for whoever asked it
+    on_behalf_of = parameters.get(headers.ON_BEHALF_OF.lower()) if of_replica else None
     return Call(
         hosted.name,
         hosted.runner.name,
@@ -63,6 +65,7 @@ def a2a_call(
         parameters,
         hosted.push_hosts,
         base_url if path == "http" else "",
+        on_behalf_of=on_behalf_of,
     )
 
 

@@ -19,6 +19,8 @@ def check_agent(hosted: Hosted, caller: str | None, namespace: str) -> None:
     agents = hosted.access.agents
     if agents is None or agents.from_ == "Mesh":
         return
+    if caller == hosted.address:  # its own replicas hand on to each other what is about tasks
+        return
     if agents.from_ == "Namespace" and namespace == hosted.namespace:
         return
     if any(_means(allowed, caller, namespace, hosted.namespace) for allowed in agents.allow or ()):

@@ -3,11 +3,11 @@
 from dataclasses import replace
 
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import JSONResponse, Response
 from starlette.types import Receive
 
 from isek.asking import Answer, CallContext
-from isek.errors import IsekError
+from isek.errors import CallError, IsekError
 from isek.node.a2a_endpoint import a2a_call, service_parameters
 from isek.node.access import Gate
 from isek.node.endpoint import JSON, Endpoint, parse_json, said_again, while_connected
@@ -18,6 +18,10 @@ from isek.node.step_stream import lines_of, wants_steps
 from isek.protocol import headers
 from isek.protocol.a2a import A2A
 from isek.protocol.steps import STEPS
+
+A2A_VERSION = "A2A-Version"
+JSON_PARSE_ERROR = -32700
+"""Of JSON-RPC, for what cannot be told from the plain form but by the header."""
 
 
 class AskEndpoint(Endpoint):
@@ -32,7 +36,13 @@ class AskEndpoint(Endpoint):
         hosted = self._host.find(request.path_params.get("name"))
         context, path = await self._gate.admit(request.headers, request.client, hosted)
         body = await self._read(request)
-        content = parse_json(body)
+        try:
+            content = parse_json(body)
+        except CallError as error:
+            if A2A_VERSION not in request.headers:
+                raise
+            said = {"code": JSON_PARSE_ERROR, "message": error.message}
+            return JSONResponse({"jsonrpc": "2.0", "id": None, "error": said})
         if isinstance(content, list) or (isinstance(content, dict) and "jsonrpc" in content):
             call = a2a_call(
                 self._host, hosted, context, path, service_parameters(request), base_url=str(request.base_url)

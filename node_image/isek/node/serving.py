@@ -115,7 +115,7 @@ async def serve(
         membership = Membership(settings, registry, host, sidecar, metrics, card_key=card_key.public)
         reader = CardReader(registry, sidecar)
         stack.push_async_callback(reader.close)
-        a2a = A2A(settings.node_id)
+        a2a = A2A(registry, settings, sidecar)
         stack.push_async_callback(a2a.aclose)
         topics = host.publishes = NodeTopics(settings, registry, TopicCarrier(mesh.post), membership)
         topic_agents = TopicAgents(host, topics.here)

@@ -9,19 +9,24 @@ from types import ModuleType
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from isek.node.settings import NodeSettings
     from isek.protocol.a2a_handler import ExtendedCard
     from isek.protocol.a2a_server import A2AServer
+    from isek.protocol.p2p import Sidecar
+    from isek.registry import Registry
 
 
 class A2A:
     """A2A, once it is needed.
 
     Args:
-        node_id: of the node that holds the tasks.
+        registry: who else holds tasks of the same agents.
+        settings: of the node.
+        sidecar: leads to them; None: HTTP does.
     """
 
-    def __init__(self, node_id: str) -> None:
-        self._node_id = node_id
+    def __init__(self, registry: Registry, settings: NodeSettings, sidecar: Sidecar | None) -> None:
+        self._given = (registry, settings, sidecar)
         self.extended_card: ExtendedCard | None = None
         """Makes the cards for callers who are known."""
         self._server: A2AServer | None = None
@@ -31,7 +36,7 @@ class A2A:
         if self._server is None:
             module = await asyncio.to_thread(import_module, "isek.protocol.a2a_server")
             if self._server is None:  # nobody else has waited for the same
-                self._server = module.make_server(self._node_id, self.extended_card)
+                self._server = module.make_server(*self._given, self.extended_card)
         return self._server
 
     async def aclose(self) -> None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from isek.asking import Answer, CallContext
 from isek.errors import IsekError
 from isek.models.base import Message
+from isek.protocol import headers
 
 
 @dataclass
@@ -31,6 +32,9 @@ class Call:
     refused: IsekError | None = None
     """Why the node did not take it, once that is known."""
 
+    on_behalf_of: str | None = None
+    """Whose tasks a replica asks about that hands the request on; None: it comes from the caller."""
+
     @property
     def speaks_v0_3(self) -> bool:
         """Whether the caller speaks version 0.3, as does who names none."""
@@ -39,4 +43,11 @@ class Call:
     @property
     def owner(self) -> str:
         """Whose the tasks are that it begins, and whose it may see; empty: nobody's whom we know."""
+        if self.on_behalf_of is not None:
+            return self.on_behalf_of
         return self.context.caller or self.context.outsider or self.context.peer_id or ""
+
+    @property
+    def forwarded(self) -> bool:
+        """Whether a replica hands it on, which thinks that the task is here."""
+        return headers.FORWARDED.lower() in self.parameters

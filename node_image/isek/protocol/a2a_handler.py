@@ -25,6 +25,7 @@ from a2a.types import (
     ListTasksRequest,
     ListTasksResponse,
     SendMessageRequest,
+    SendMessageResponse,
     SubscribeToTaskRequest,
     Task,
     TaskPushNotificationConfig,
@@ -42,15 +43,17 @@ from a2a.utils.errors import (
     UnsupportedOperationError,
 )
 from a2a.utils.task import apply_history_length, validate_history_length, validate_page_size
+from google.protobuf.empty_pb2 import Empty
 
 from isek.errors import IsekError
 from isek.protocol.a2a_call import Call
 from isek.protocol.a2a_context import TRACE, call_of
 from isek.protocol.a2a_parts import message_of
 from isek.protocol.a2a_push import Pushes, check
+from isek.protocol.a2a_replicas import Replicas
 from isek.protocol.a2a_run import Run
 from isek.protocol.a2a_state import ENDED, status
-from isek.protocol.a2a_store import TaskMemory
+from isek.protocol.a2a_store import TaskMemory, merged
 
 ExtendedCard = Callable[[Call], Awaitable[AgentCard]]
 
@@ -60,7 +63,8 @@ class TaskHandler(RequestHandler):
 
     Args:
         node_id: ends the ids of tasks.
-        store: remembers them.
+        replicas: hold the other tasks of the same agents.
+        store: remembers those of this node.
         pushes: tell of their ends.
         extended_card: makes the card of an agent for one who is known; None: there are none.
     """
@@ -68,18 +72,22 @@ class TaskHandler(RequestHandler):
     def __init__(
         self,
         node_id: str,
+        replicas: Replicas,
+        *,
         store: TaskStore | None = None,
         pushes: Pushes | None = None,
         extended_card: ExtendedCard | None = None,
     ) -> None:
         self._extended_card = extended_card
         self._node_id = node_id
+        self._replicas = replicas
         self._store = store or TaskMemory()
         self._pushes = pushes or Pushes()
         self._runs: dict[str, Run] = {}
 
     async def aclose(self) -> None:
-        """End all runs."""
+        """End all runs, and close the connections."""
+        await self._replicas.close()
         await asyncio.gather(*(run.cancel() for run in tuple(self._runs.values())))
         await self._pushes.aclose()
 
@@ -118,6 +126,12 @@ class TaskHandler(RequestHandler):
         self, params: SubscribeToTaskRequest, context: ServerCallContext
     ) -> AsyncGenerator[Event]:
         """The task as it is, and all that happens to it from now on."""
+        call = call_of(context)
+        if (holder := self._replicas.holder(params.id, call)) is not None:
+            async with aclosing(self._replicas.stream(holder, call, "SubscribeToTask", params)) as events:
+                async for event in events:
+                    yield event
+            return
         task = await self._find(params.id, context)
         run = self._runs.get(task.id)
         if run is None:
@@ -130,11 +144,14 @@ class TaskHandler(RequestHandler):
     async def on_get_task(self, params: GetTaskRequest, context: ServerCallContext) -> Task | None:
         """The task as it is."""
         validate_history_length(params)
+        call = call_of(context)
+        if (holder := self._replicas.holder(params.id, call)) is not None:
+            return await self._replicas.ask(holder, call, "GetTask", params, Task())
         return apply_history_length(self._now(await self._find(params.id, context)), params)
 
     @validate_request_params
     async def on_list_tasks(self, params: ListTasksRequest, context: ServerCallContext) -> ListTasksResponse:
-        """The caller's tasks with this agent on this node, the one that changed last first."""
+        """The caller's tasks with this agent on all nodes, the one that changed last first."""
         validate_history_length(params)
         if params.HasField("page_size"):
             validate_page_size(params.page_size)
@@ -146,11 +163,15 @@ class TaskHandler(RequestHandler):
                 task.ClearField("artifacts")
             if params.HasField("history_length"):
                 task.CopyFrom(apply_history_length(task, params))
-        return page
+        call = call_of(context)
+        return merged([page, *await self._replicas.ask_all(call, "ListTasks", params, ListTasksResponse)])
 
     @validate_request_params
     async def on_cancel_task(self, params: CancelTaskRequest, context: ServerCallContext) -> Task | None:
         """End the run, and say how the task ended."""
+        call = call_of(context)
+        if (holder := self._replicas.holder(params.id, call)) is not None:
+            return await self._replicas.ask(holder, call, "CancelTask", params, Task())
         task = await self._find(params.id, context)
         run = self._runs.get(task.id)
         if run is not None:
@@ -166,6 +187,11 @@ class TaskHandler(RequestHandler):
     ) -> TaskPushNotificationConfig:
         """Tell at a URL when the task has ended."""
         check(params, call_of(context))
+        call = call_of(context)
+        if (holder := self._replicas.holder(params.task_id, call)) is not None:
+            return await self._replicas.ask(
+                holder, call, "CreateTaskPushNotificationConfig", params, TaskPushNotificationConfig()
+            )
         task = await self._find(params.task_id, context)
         if task.id not in self._runs:
             raise UnsupportedOperationError(f"task {task.id} has ended: {TaskState.Name(task.status.state)}")
@@ -176,6 +202,11 @@ class TaskHandler(RequestHandler):
         self, params: GetTaskPushNotificationConfigRequest, context: ServerCallContext
     ) -> TaskPushNotificationConfig:
         """Where it is told, by the id of the configuration."""
+        call = call_of(context)
+        if (holder := self._replicas.holder(params.task_id, call)) is not None:
+            return await self._replicas.ask(
+                holder, call, "GetTaskPushNotificationConfig", params, TaskPushNotificationConfig()
+            )
         return self._pushes.one((await self._pushed(params.task_id, context)).id, params.id)
 
     @validate_request_params
@@ -183,6 +214,11 @@ class TaskHandler(RequestHandler):
         self, params: ListTaskPushNotificationConfigsRequest, context: ServerCallContext
     ) -> ListTaskPushNotificationConfigsResponse:
         """Everywhere it is told: ten at most, all on one page."""
+        call = call_of(context)
+        if (holder := self._replicas.holder(params.task_id, call)) is not None:
+            return await self._replicas.ask(
+                holder, call, "ListTaskPushNotificationConfigs", params, ListTaskPushNotificationConfigsResponse()
+            )
         task = await self._pushed(params.task_id, context)
         return ListTaskPushNotificationConfigsResponse(configs=self._pushes.of(task.id))
 
@@ -191,6 +227,10 @@ class TaskHandler(RequestHandler):
         self, params: DeleteTaskPushNotificationConfigRequest, context: ServerCallContext
     ) -> None:
         """Tell there no more."""
+        call = call_of(context)
+        if (holder := self._replicas.holder(params.task_id, call)) is not None:
+            await self._replicas.ask(holder, call, "DeleteTaskPushNotificationConfig", params, Empty())
+            return
         self._pushes.remove((await self._pushed(params.task_id, context)).id, params.id)
 
     async def on_get_extended_agent_card(
@@ -213,7 +253,7 @@ class TaskHandler(RequestHandler):
             check(push, call_of(context))
         asked = params.message
         if asked.task_id:
-            await self._refuse_more(asked, context)
+            await self._refuse_more(params, context)
         message = message_of(asked)
         task = self._new_task(asked, call_of(context))
         await self._store.save(task, context)
@@ -229,8 +269,11 @@ class TaskHandler(RequestHandler):
         )
         return run
 
-    async def _refuse_more(self, asked: A2AMessage, context: ServerCallContext) -> None:
+    async def _refuse_more(self, params: SendMessageRequest, context: ServerCallContext) -> None:
         """Say why a task that there is takes no further message."""
+        asked, call = params.message, call_of(context)
+        if (holder := self._replicas.holder(asked.task_id, call)) is not None:
+            await self._replicas.ask(holder, call, "SendMessage", params, SendMessageResponse())
         task = await self._find(asked.task_id, context)
         if asked.context_id and asked.context_id != task.context_id:
             raise InvalidParamsError(f"task {task.id} is of the context {task.context_id}, not {asked.context_id}")

@@ -12,17 +12,24 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from isek.node.settings import NodeSettings
 from isek.protocol import headers
 from isek.protocol.a2a_call import Call
 from isek.protocol.a2a_context import CALL, server_context, wanted_extensions
 from isek.protocol.a2a_handler import ExtendedCard, TaskHandler
+from isek.protocol.a2a_replicas import Replicas
+from isek.protocol.p2p import Sidecar
+from isek.registry import Registry
 
 Operation = Callable[[Request], Awaitable[Any]]
 
 
-def make_server(node_id: str, extended_card: ExtendedCard | None = None) -> "A2AServer":
-    """A server for the agents of a node."""
-    return A2AServer(TaskHandler(node_id, extended_card=extended_card))
+def make_server(
+    registry: Registry, settings: NodeSettings, sidecar: Sidecar | None, extended_card: ExtendedCard | None = None
+) -> "A2AServer":
+    """A server for the agents of a node; see :class:`isek.protocol.a2a_replicas.Replicas`."""
+    replicas = Replicas(registry, settings, sidecar)
+    return A2AServer(TaskHandler(settings.node_id, replicas, extended_card=extended_card))
 
 
 class A2AServer:

@@ -4,6 +4,7 @@ It keeps to the SDK's interface of a store, so that another one can take its pla
 """
 
 from collections import OrderedDict
+from collections.abc import Sequence
 
 from a2a.server.context import ServerCallContext
 from a2a.server.tasks import TaskStore
@@ -68,14 +69,7 @@ class TaskMemory(TaskStore):
             if cursor is None:
                 raise InvalidParamsError("pageToken is not one that this agent gave")
             rest = [task for task in found if _position(task) < (cursor.timestamp_ns or 0, cursor.task_id)]
-        page = rest[:size]
-        more = len(rest) > size
-        return ListTasksResponse(
-            tasks=page,
-            next_page_token=encode_list_tasks_cursor(ListTasksCursor(*_position(page[-1]))) if more else "",
-            page_size=size,
-            total_size=len(found),
-        )
+        return _page(rest, size, len(found), more=len(rest) > size)
 
     async def delete(self, task_id: str, context: ServerCallContext) -> None:
         """Forget a task, if it is the caller's."""
@@ -97,6 +91,22 @@ class TaskMemory(TaskStore):
         self._tasks[agent].pop(task_id, None)
         self._bytes -= self._ended.pop((agent, task_id), 0)
         self._ended_of.get(agent, OrderedDict()).pop(task_id, None)
+
+
+def merged(pages: Sequence[ListTasksResponse]) -> ListTasksResponse:
+    """The page of all replicas, from those of each: a token names a place in time, which is the same for all."""
+    if len(pages) == 1:
+        return pages[0]
+    tasks = sorted((task for page in pages for task in page.tasks), key=_position, reverse=True)
+    size = pages[0].page_size
+    more = len(tasks) > size or any(page.next_page_token for page in pages)
+    return _page(tasks, size, sum(page.total_size for page in pages), more=more)
+
+
+def _page(tasks: Sequence[Task], size: int, total: int, *, more: bool) -> ListTasksResponse:
+    page = tasks[:size]
+    token = encode_list_tasks_cursor(ListTasksCursor(*_position(page[-1]))) if more else ""
+    return ListTasksResponse(tasks=page, next_page_token=token, page_size=size, total_size=total)
 
 
 def _wanted(task: Task, params: ListTasksRequest) -> bool:

@@ -1,6 +1,7 @@
 """One HTTP request to another process, and what it means when there is no answer."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 import aiohttp
@@ -21,6 +22,15 @@ class HttpAnswer:
     status: int
     headers: Mapping[str, str]
     body: bytes
+
+
+@dataclass(frozen=True)
+class HttpStream:
+    """An answer that comes bit by bit, with any status."""
+
+    status: int
+    headers: Mapping[str, str]
+    chunks: AsyncIterator[bytes]
 
 
 OnStep = Callable[[bytes], Awaitable[None]]
@@ -68,14 +78,29 @@ class HttpClient:
             CallError: ``AgentUnreachable`` (retryable when nothing was sent, else ``DeliveryUnknownError``),
                 ``DeadlineExceeded``, ``AnswerTooLarge``.
         """
+        async with self._answering(method, url, to, headers, within=within, body=body) as answer:
+            told = on_step is not None and answer.content_type == STEPS
+            read = self._read_steps(answer, to, on_step) if told and on_step else self._read(answer, to)
+            return HttpAnswer(answer.status, answer.headers, await read)
+
+    @asynccontextmanager
+    async def stream(
+        self, method: str, url: URL, *, to: str, headers: Mapping[str, str], within: float, body: bytes | None = None
+    ) -> AsyncGenerator[HttpStream]:
+        """As :meth:`request`; the answer is read as it comes, however much it is."""
+        async with self._answering(method, url, to, headers, within=within, body=body) as answer:
+            yield HttpStream(answer.status, answer.headers, answer.content.iter_any())
+
+    @asynccontextmanager
+    async def _answering(
+        self, method: str, url: URL, to: str, headers: Mapping[str, str], *, within: float, body: bytes | None
+    ) -> AsyncGenerator[aiohttp.ClientResponse]:
         bounds = aiohttp.ClientTimeout(total=within, sock_connect=CONNECT_SECONDS)
         try:
             async with self._open().request(
                 method, url, data=body, headers=headers, timeout=bounds, allow_redirects=False
             ) as answer:
-                told = on_step is not None and answer.content_type == STEPS
-                read = self._read_steps(answer, to, on_step) if told and on_step else self._read(answer, to)
-                return HttpAnswer(answer.status, answer.headers, await read)
+                yield answer
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
             raise _unreachable(CallError, to, url, "cannot be reached", error, retryable=True) from None
         except TimeoutError:

@@ -4,7 +4,8 @@ import asyncio
 import functools
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,7 +13,14 @@ from yarl import URL
 
 from isek.errors import CallError
 from isek.protocol import headers
-from isek.protocol.http_client import DeliveryUnknownError, HttpAnswer, HttpClient, OnStep, deadline_exceeded
+from isek.protocol.http_client import (
+    DeliveryUnknownError,
+    HttpAnswer,
+    HttpClient,
+    HttpStream,
+    OnStep,
+    deadline_exceeded,
+)
 from isek.trace import Path as CallPath
 
 POLL_SECONDS = 0.1
@@ -113,6 +121,28 @@ class Sidecar:
         if headers.P2P_ERROR in answer.headers:
             raise _sidecar_error(answer, to)
         return answer
+
+    @asynccontextmanager
+    async def stream_peer(
+        self,
+        p2p_addresses: tuple[str, ...],
+        path: str,
+        body: bytes,
+        request_headers: Mapping[str, str],
+        *,
+        to: str,
+        within: float,
+    ) -> AsyncGenerator[HttpStream]:
+        """As :meth:`call_peer` with ``POST``, for an answer that comes bit by bit."""
+        await self.p2p_context()  # has the right token from here on
+        url = self._call_url(p2p_addresses, "POST", path)
+        sent = {**request_headers, "Authorization": self._authorization}
+        asked = f"{to}, through {OWN},"
+        async with self._http.stream("POST", url, to=asked, headers=sent, within=within, body=body) as answer:
+            if headers.P2P_ERROR in answer.headers:
+                told = b"".join([chunk async for chunk in answer.chunks])
+                raise _sidecar_error(HttpAnswer(answer.status, answer.headers, told), to)
+            yield answer
 
     async def close(self) -> None:
         """Close the connections."""

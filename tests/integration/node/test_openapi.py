@@ -57,7 +57,7 @@ async def described(node: NodeProcess) -> dict[str, Any]:
     gate = Gate(node.settings, SharedToken(None), membership.of_peer)
     mesh = Mesh(registry, node.settings, hosts=host.hosts, local=host.answer_local)
     topics = NodeTopics(node.settings, registry, TopicCarrier(mesh.post), membership)
-    a2a = A2A(node.settings.node_id)
+    a2a = A2A(registry, node.settings, None)
     app = create_app(node.settings, host, membership, metrics, gate=gate, cards=cards, a2a=a2a, topics=topics)
     await registry.close()
     description = app.openapi()
