@@ -20,8 +20,8 @@ const MAX_REMEMBERED = 10_000
 
 export interface DialBackInit {
   libp2p: Libp2p
-  /** Whether loopback addresses of others are on this machine: where the own one is such an address, too. */
-  onOneMachine: boolean
+  /** The own announced host. Loopback addresses of others are on this machine only where it is the same. */
+  announceHost: string | undefined
   log: Log
   now?: () => number
 }
@@ -31,14 +31,19 @@ export interface DialBack {
   tryPeerOf(connection: Connection): Promise<void>
 }
 
-export function createDialBack({ libp2p, onOneMachine, log, now = () => performance.now() }: DialBackInit): DialBack {
+export function createDialBack({ libp2p, announceHost, log, now = () => performance.now() }: DialBackInit): DialBack {
   const restingUntil = new Map<string, number>()
+
+  function isElsewhere(address: Multiaddr): boolean {
+    const host = address.getComponents()[0]?.value ?? ''
+    return host === announceHost || !/^127\.|^::1$/.test(host)
+  }
 
   async function addressesOf({ remotePeer }: Connection): Promise<Multiaddr[]> {
     const { addresses } = await libp2p.peerStore.get(remotePeer) // as the peer has told by "identify"
     return addresses
       .map(({ multiaddr }) => multiaddr)
-      .filter((address) => !leadsThroughRelay(address) && (onOneMachine || !/^\/(ip4\/127\.|ip6\/::1\/)/.test(address.toString())))
+      .filter((address) => !leadsThroughRelay(address) && isElsewhere(address))
       .slice(0, MAX_ADDRESSES)
       .map((address) => (address.toString().includes('/p2p/') ? address : address.encapsulate(`/p2p/${remotePeer}`)))
   }

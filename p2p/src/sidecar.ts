@@ -66,7 +66,7 @@ export async function startSidecar(settings: Settings, log: Log): Promise<Sideca
   const metrics = createMetrics(libp2p, counter, relays.counts)
   const calls = createCalls(metrics)
   const gate = createGate({ nodeUrl: settings.nodeUrl, token, asked: metrics.gateAsked })
-  const dialBack = createDialBack({ libp2p, onOneMachine: /^127\.|^::1$/.test(settings.announceHost ?? ''), log })
+  const dialBack = createDialBack({ libp2p, announceHost: settings.announceHost, log })
   const { nodeUrl, maxBodyBytes } = settings
   const limits = createCallLimits()
   const server = createPeerServer({ libp2p, network, gate, dialBack, nodeUrl, token, maxBodyBytes, calls, limits, log })
