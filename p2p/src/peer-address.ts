@@ -21,18 +21,19 @@ const known = new Map<string, PeerAddress>()
 const MAX_KNOWN = 10_000
 
 /**
- * The ways to one peer, direct ones and those through relays.
+ * The ways to one peer, direct ones and those through relays, as far as their form is known here: newer peers may have others too.
  *
  * @throws SidecarError BadAddress
  */
 export function parsePeerAddresses(texts: readonly string[]): Target {
-  const [first, ...others] = texts.slice(0, MAX_ADDRESSES).map(parseOnce)
+  const parsed = texts.slice(0, MAX_ADDRESSES).map(parseOnce)
+  const [first, ...others] = parsed.filter((each) => 'peerId' in each)
   if (first === undefined) {
-    return parsePeerAddresses([''])
+    throw parsed[0] ?? badAddress('', 'there is none')
   }
-  const stranger = others.findIndex(({ peerId }) => peerId !== first.peerId)
-  if (stranger !== -1) {
-    throw badAddress(texts[stranger + 1] ?? '', 'it is of another peer than the first')
+  const stranger = others.find(({ peerId }) => peerId !== first.peerId)
+  if (stranger !== undefined) {
+    throw badAddress(stranger.multiaddr.toString(), 'it is of another peer than the first')
   }
   const all = [first, ...others].map(({ multiaddr }) => multiaddr)
   return {
@@ -42,12 +43,15 @@ export function parsePeerAddresses(texts: readonly string[]): Target {
   }
 }
 
-function parseOnce(text: string): PeerAddress {
+function parseOnce(text: string): PeerAddress | SidecarError {
   const before = known.get(text)
   if (before !== undefined) {
     return before
   }
   const parsed = parse(text)
+  if (parsed instanceof SidecarError) {
+    return parsed
+  }
   if (known.size >= MAX_KNOWN) {
     known.clear()
   }
@@ -55,7 +59,8 @@ function parseOnce(text: string): PeerAddress {
   return parsed
 }
 
-function parse(text: string): PeerAddress {
+/** The error, where it cannot be read. */
+function parse(text: string): PeerAddress | SidecarError {
   try {
     const peerId = FORM.exec(text)?.[1]
     if (peerId === undefined) {
@@ -63,7 +68,7 @@ function parse(text: string): PeerAddress {
     }
     return { multiaddr: multiaddr(text), peerId: peerIdFromString(peerId).toString() }
   } catch (error) {
-    throw badAddress(text, reasonOf(error))
+    return badAddress(text, reasonOf(error))
   }
 }
 
