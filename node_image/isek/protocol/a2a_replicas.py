@@ -17,6 +17,7 @@ from google.protobuf.message import Message as Proto
 from yarl import URL
 
 from isek.errors import CallError
+from isek.log import log
 from isek.node.settings import NodeSettings
 from isek.protocol import headers
 from isek.protocol.a2a_call import Call
@@ -26,6 +27,8 @@ from isek.registry import NodeRecord, Registry
 
 WITHIN_SECONDS = 30.0
 LONGEST_STREAM_SECONDS = 24 * 3600.0
+_GONE = {"AgentUnreachable", "DeadlineExceeded"}
+"""A node that ended without a word stays in the registry for a while."""
 _KINDS = {code: kind for kind, code in JSON_RPC_ERROR_CODE_MAP.items()}
 
 P = TypeVar("P", bound=Proto)
@@ -79,27 +82,19 @@ class Replicas:
         Raises:
             A2AError: that of the replica; ``InternalError``: it cannot be reached.
         """
-        path, to, sent, body = self._request(record, call, method, params)
         try:
-            if self._sidecar is None:
-                url = URL(record.url + path, encoded=True)
-                said = await self._http.request("POST", url, to=to, headers=sent, within=WITHIN_SECONDS, body=body)
-            else:
-                said = await self._sidecar.call_peer(
-                    record.all_p2p_addresses, "POST", path, body, sent, to=to, within=WITHIN_SECONDS
-                )
+            return _read(await self._post(record, call, method, params), answer)
         except CallError as error:
-            raise InternalError(str(error)) from error
-        return _read(said.body, answer)
+            raise _unanswered(record, error) from error
 
     async def ask_all(self, call: Call, method: str, params: Proto, answer: type[P]) -> list[P]:
-        """What all others answer.
+        """What all others answer but those that are gone: their tasks are as well.
 
         Raises:
             A2AError: as :meth:`ask`.
         """
-        asked = (self.ask(record, call, method, params, answer()) for record in self.others(call))
-        return list(await asyncio.gather(*asked))
+        asked = (self._ask_if_there(record, call, method, params, answer()) for record in self.others(call))
+        return [said for said in await asyncio.gather(*asked) if said is not None]
 
     async def stream(self, record: NodeRecord, call: Call, method: str, params: Proto) -> AsyncGenerator[Event]:
         """What a replica tells, bit by bit.
@@ -116,12 +111,32 @@ class Replicas:
                     response = _read(told, StreamResponse())
                     yield getattr(response, response.WhichOneof("payload"))
         except CallError as error:
-            raise InternalError(str(error)) from error
+            raise _unanswered(record, error) from error
+
+    async def _ask_if_there(self, record: NodeRecord, call: Call, method: str, params: Proto, answer: P) -> P | None:
+        try:
+            return _read(await self._post(record, call, method, params), answer)
+        except CallError as error:
+            unanswered = _unanswered(record, error)
+            if error.code not in _GONE:
+                raise unanswered from error
+            return None
+
+    async def _post(self, record: NodeRecord, call: Call, method: str, params: Proto) -> bytes:
+        path, to, sent, body = self._request(record, call, method, params, WITHIN_SECONDS)
+        if self._sidecar is None:
+            url = URL(record.url + path, encoded=True)
+            said = await self._http.request("POST", url, to=to, headers=sent, within=WITHIN_SECONDS, body=body)
+        else:
+            said = await self._sidecar.call_peer(
+                record.all_p2p_addresses, "POST", path, body, sent, to=to, within=WITHIN_SECONDS
+            )
+        return said.body
 
     def _open(
         self, record: NodeRecord, call: Call, method: str, params: Proto
     ) -> AbstractAsyncContextManager[HttpStream]:
-        path, to, sent, body = self._request(record, call, method, params)
+        path, to, sent, body = self._request(record, call, method, params, LONGEST_STREAM_SECONDS)
         if self._sidecar is None:
             url = URL(record.url + path, encoded=True)
             return self._http.stream("POST", url, to=to, headers=sent, within=LONGEST_STREAM_SECONDS, body=body)
@@ -129,7 +144,7 @@ class Replicas:
         return self._sidecar.stream_peer(ways, path, body, sent, to=to, within=LONGEST_STREAM_SECONDS)
 
     def _request(
-        self, record: NodeRecord, call: Call, method: str, params: Proto
+        self, record: NodeRecord, call: Call, method: str, params: Proto, within: float
     ) -> tuple[str, str, dict[str, str], bytes]:
         """Path, who is asked, headers, body."""
         asked = {"jsonrpc": "2.0", "id": uuid4().hex, "method": method, "params": MessageToDict(params)}
@@ -139,6 +154,7 @@ class Replicas:
         sent = {
             "Content-Type": "application/json",
             VERSION_HEADER: PROTOCOL_VERSION_1_0,
+            headers.TIMEOUT: str(int(within * 1000)),
             headers.FORWARDED: self._node_id,
             headers.CALLER: address,
             headers.ON_BEHALF_OF: call.owner,
@@ -147,6 +163,12 @@ class Replicas:
             if (value := call.parameters.get(name.lower())) is not None:
                 sent[name] = value
         return path, to, sent, body
+
+
+def _unanswered(record: NodeRecord, error: CallError) -> InternalError:
+    """For the caller, who may be anybody: addresses stay in the log."""
+    log().warning("a replica did not answer", node=record.node_id, outcome=error.code, reason=error.message)
+    return InternalError(f"node {record.node_id} did not answer: {error.code}")
 
 
 def _read(body: bytes, answer: P) -> P:
