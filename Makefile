@@ -143,6 +143,10 @@ bench: setup build/bench-sdk/.ready ## Measure side by side, and write the table
 bench-operator: setup ## Measure the operator beside Kopf handlers and a Go operator, and write that table alone (10 minutes)
 	hack/bench docs/benchmarks.md operator
 
+.PHONY: bench-network
+bench-network: setup ## Measure the ways between agents beside the A2A SDK's own server, and discovery with 5,000 nodes (6 minutes)
+	hack/bench docs/benchmarks.md network p2p topics
+
 .PHONY: bench-sdk
 bench-sdk: setup build/bench-sdk/.ready ## Measure the SDK beside two other agent libraries, and write that table alone (3 minutes)
 	hack/bench docs/benchmarks.md sdk

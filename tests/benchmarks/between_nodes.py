@@ -13,7 +13,8 @@ from typing import Any
 
 from isek.registry.center import serve
 
-from tests.benchmarks.node import CONNECTIONS, ECHO, PLAIN, Figures, measure
+from tests.benchmarks.load import Figures
+from tests.benchmarks.node import CONNECTIONS, ECHO, PLAIN, measure
 from tests.support.node_process import NodeProcess, agent, team
 from tests.support.sidecar import PeerNode
 from tests.support.waiting import until

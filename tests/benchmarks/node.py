@@ -1,24 +1,19 @@
 """How fast a node answers, and how large it is: ``python -m tests.benchmarks.node``.
 
-One node, an agent that does nothing, a few connections. The requests per second of node CPU are what one core could
-do; they hold on a busy machine too.
+One node, an agent that does nothing, a few connections.
 """
 
 import asyncio
 import json
-import os
-import statistics
 import sys
 import tempfile
-import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
-from urllib.parse import urlsplit
 
+from tests.benchmarks.load import SECONDS, Figures, Target, cpu_seconds, load, resident_mib
 from tests.support.node_process import NodeProcess, agent
 
-SECONDS = 5.0
 CONNECTIONS = 8
 ECHO = {"provider": "Echo"}
 PLAIN = {"sender_node_id": "bench", "message": "hello"}
@@ -30,49 +25,11 @@ A2A = {
 }
 
 
-class Figures(NamedTuple):
-    """One row of the table."""
-
-    form: str
-    connections: int
-    per_second: float
-    per_cpu_second: float
-    p50_ms: float
-    p99_ms: float
-
-
 async def measure(
     node: NodeProcess, form: str, body: Mapping[str, object], connections: int, *, path: str = "/"
 ) -> Figures:
     """Send ``body`` again and again over kept-alive connections."""
-    address = urlsplit(node.url)
-    content = json.dumps(body).encode()
-    head = f"POST {path} HTTP/1.1\r\nHost: bench\r\nA2A-Version: 1.0\r\nContent-Length: {len(content)}\r\n\r\n"
-    request = head.encode() + content
-    durations: list[float] = []
-
-    async def one_connection(until: float) -> None:
-        reader, writer = await asyncio.open_connection(address.hostname, address.port)
-        while time.perf_counter() < until:
-            begun = time.perf_counter()
-            writer.write(request)
-            headers = await reader.readuntil(b"\r\n\r\n")
-            length = int(headers.lower().partition(b"content-length:")[2].split(b"\r\n", 1)[0])
-            answer = await reader.readexactly(length)
-            durations.append(time.perf_counter() - begun)
-            if b"hello" not in answer:
-                raise RuntimeError(f"no answer: {answer!r}")
-        writer.close()
-        await writer.wait_closed()
-
-    await one_connection(time.perf_counter() + 0.5)
-    durations.clear()
-    cpu, begun = cpu_seconds(node.pid), time.perf_counter()
-    await asyncio.gather(*(one_connection(begun + SECONDS) for _ in range(connections)))
-    wall, cpu = time.perf_counter() - begun, cpu_seconds(node.pid) - cpu
-    cuts = statistics.quantiles(durations, n=100)
-    count = len(durations)
-    return Figures(form, connections, count / wall, count / cpu, cuts[49] * 1000, cuts[98] * 1000)
+    return await load(Target(node.url + path, [node.pid]), form, json.dumps(body).encode(), connections)
 
 
 class Idle(NamedTuple):
@@ -89,18 +46,6 @@ async def idle_agents(folder: Path) -> Idle:
         resident, cpu = resident_mib(node.pid), cpu_seconds(node.pid)
         await asyncio.sleep(SECONDS)
         return Idle(resident, (cpu_seconds(node.pid) - cpu) / SECONDS)
-
-
-def cpu_seconds(pid: int) -> float:
-    """CPU time that a process has used."""
-    values = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(values[11]) + int(values[12])) / os.sysconf("SC_CLK_TCK")
-
-
-def resident_mib(pid: int) -> float:
-    """Memory that a process holds, in MiB."""
-    pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
-    return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
 
 
 async def main() -> None:

@@ -17,7 +17,7 @@ from isek_operator.manifests.workload import workload_manifests
 from isek_operator.settings import OperatorSettings
 from prometheus_client.parser import text_string_to_metric_families
 
-from tests.benchmarks.node import cpu_seconds, resident_mib
+from tests.benchmarks.load import cpu_seconds, resident_mib
 from tests.integration.operator.resources import agent, mesh
 from tests.support.control_plane_process import ServerProcess, free_port
 from tests.support.waiting import until
