@@ -2,7 +2,7 @@
 
 /**
  * Peers that may be called through one relay. libp2p's default of 15 is for relays that strangers use;
- * a connection with a reservation costs up to 0.3 MB (bench/reservations.ts), so that 2,000 fit into 768 MiB.
+ * a connection with a reservation costs up to 0.3 MB (bench/memory.ts), so that 2,000 fit into 768 MiB.
  */
 export const MAX_RESERVATIONS = 2_000
 
