@@ -84,8 +84,8 @@ async def test_an_agent_asks_one_of_another_cluster_and_a_cut_link_heals_by_itse
     began = time.monotonic()
     trace = await until(lambda: pair.ask("newsroom", NORTH), what="the link heals", within=120)
     figure(f"healed {time.monotonic() - began:.0f} s after the link was there again")
-    (asked,) = trace["children"]
-    assert (asked["agent"], asked["path"]) == ("researcher.default", "relay")
+    asked = trace["children"][-1]  # before it there may be tries of the team that came too early
+    assert (asked["agent"], asked["path"], asked.get("error")) == ("researcher.default", "relay", None)
 
 
 @asynccontextmanager
