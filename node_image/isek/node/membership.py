@@ -190,9 +190,9 @@ class Membership:
         if self._registration is not None:
             await self._registration.leave()
 
-    async def withdraw(self) -> None:
-        """Be asked by no peer any more. While something runs, the node stays known as the one that asks others."""
-        if not (self._host.running and self._record.peer_id):
+    async def withdraw(self, *, stays: bool) -> None:
+        """Be asked by no peer any more. Where it ``stays`` for what runs, the node is known as one that asks others."""
+        if not (stays and self._record.peer_id):
             await self.leave()
             return
         self._waiting_for = "its end"

@@ -117,14 +117,18 @@ class Replays:
     def _forget_old(self) -> None:
         """Let go of what is too old, and of the oldest that is too much."""
         eldest = self._clock() - REMEMBERED_SECONDS
-        for call, told in list(self._told.items()):
-            too_much = len(self._told) > REMEMBERED or self._bytes > REMEMBERED_BYTES
-            if not too_much and told.begun > eldest:
-                return
+        calls, size = len(self._told), self._bytes
+        forgotten = []
+        for call, told in self._told.items():  # from the oldest on, and no further than needed
+            if calls <= REMEMBERED and size <= REMEMBERED_BYTES and told.begun > eldest:
+                break
             if told.size:
-                del self._told[call]
-                self._bytes -= told.size
-                self._remembers_since = max(self._remembers_since, told.begun)
+                forgotten.append(call)
+                calls, size = calls - 1, size - told.size
+        for call in forgotten:
+            told = self._told.pop(call)
+            self._bytes -= told.size
+            self._remembers_since = max(self._remembers_since, told.begun)
 
 
 class _Told:

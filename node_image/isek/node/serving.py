@@ -157,6 +157,7 @@ def _config(app: FastAPI, certificate: ServerCertificate | None = None) -> uvico
         access_log=False,
         log_config=None,
         server_header=False,
+        proxy_headers=False,  # who asks says nothing about who asks
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=LAST_ANSWERS_SECONDS,
         ssl_context_factory=(lambda *_: certificate.context) if certificate else None,
@@ -230,7 +231,7 @@ async def _drain(
     its connection, and what is idle that long is closed anyway.
     """
     log().info("draining", running=host.running)
-    await membership.withdraw()
+    await membership.withdraw(stays=host.running > 0 or topic_agents.busy)
     topic_agents.stop_listening()
     host.closing = True
     with suppress(TimeoutError):

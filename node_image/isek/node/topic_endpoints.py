@@ -3,6 +3,7 @@ hand over to each other."""
 
 import asyncio
 import json
+import re
 from collections.abc import AsyncGenerator
 from contextlib import suppress
 from typing import Any
@@ -80,7 +81,7 @@ class _TopicEndpoint(Endpoint):
     def _failure(self, error: IsekError) -> Response:
         return failure(error)
 
-    async def _caller(self, request: Request) -> CallContext:
+    async def _caller(self, request: Request, *, counts: bool = False) -> CallContext:
         """Who may ask somebody here may publish and listen here as well.
 
         Raises:
@@ -88,7 +89,11 @@ class _TopicEndpoint(Endpoint):
         """
         visible = await self._gate.visible(request.headers, request.client, self._host.hosted)
         if not visible:
+            if self._host.broken:  # whom they would let in is not known
+                self._host.find(self._host.broken[0].name)
             return self._gate.context(request.headers)
+        if counts:
+            return (await self._gate.admit(request.headers, request.client, visible[0]))[0]
         return await self._gate.known(request.headers, request.client, visible[0])
 
 
@@ -97,7 +102,7 @@ class PublishEndpoint(_TopicEndpoint):
     have it in their line, or the caller's time is over."""
 
     async def _respond(self, request: Request, receive: Receive) -> Response:
-        context = await self._caller(request)
+        context = await self._caller(request, counts=True)
         asked = read(Publication, await self._read(request))
         within = min(context.remaining_seconds(), PATIENCE_SECONDS)
 
@@ -123,7 +128,7 @@ class HistoryEndpoint(_TopicEndpoint):
     async def _respond(self, request: Request, receive: Receive) -> Response:
         await self._caller(request)
         limit = request.query_params.get("limit", "100")
-        if not (limit.isascii() and limit.isdecimal() and 1 <= int(limit[:9]) <= 1000):
+        if not re.fullmatch("[1-9][0-9]{0,2}|1000", limit):
             raise CallError("InvalidRequest", f"limit must be 1 to 1000, not {limit[:20]!r}", status=400)
         messages, missing = await self._topics.history(request.path_params["topic"], int(limit))
         return Response(written(Past(messages=[*map(WireMessage.of, messages)], missing=missing)), media_type=JSON)
@@ -187,4 +192,5 @@ class PastEndpoint(_TopicEndpoint):
 
 
 def _has(nodes: tuple[NodeRecord, ...], sender: str) -> bool:
-    return any(sender in {node.node_id, *(f"{agent.name}.{node.namespace}" for agent in node.agents)} for node in nodes)
+    name, _, namespace = sender.partition(".")
+    return any(sender == node.node_id or (namespace == node.namespace and node.speaks_for(name)) for node in nodes)

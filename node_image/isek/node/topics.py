@@ -1,5 +1,6 @@
 """The topics of the mesh, for what runs on a node and for who asks it."""
 
+import asyncio
 from typing import Any
 
 from isek.asking import CallContext
@@ -9,8 +10,11 @@ from isek.node.settings import NodeSettings
 from isek.protocol.topics import TopicCarrier
 from isek.registry import NodeRecord, Registry
 from isek.registry.record import RecordError
+from isek.topics.history import newest
 from isek.topics.message import Priority, TopicMessage
 from isek.topics.topics import PATIENCE_SECONDS, Topics
+
+ANNOUNCE_SECONDS = 0.5
 
 
 class NodeTopics:
@@ -30,12 +34,22 @@ class NodeTopics:
         self._registry = registry
         self._carrier = carrier
         self._membership = membership
+        self._announced_at = float("-inf")
+        self._announcing: asyncio.TimerHandle | None = None
         own = NodeRecord(
             node_id=settings.node_id, namespace=settings.namespace, host=settings.advertise_host, port=settings.port
         )
         self.here = Topics(own, registry, carrier.hand_over, self._announce)
 
     def _announce(self) -> None:
+        """Tell the mesh, at most twice a second: whoever comes and goes must not keep the registry busy."""
+        if self._announcing is None:
+            loop = asyncio.get_running_loop()
+            wait = max(0.0, self._announced_at + ANNOUNCE_SECONDS - loop.time())
+            self._announcing = loop.call_later(wait, self._announce_now)
+
+    def _announce_now(self) -> None:
+        self._announcing, self._announced_at = None, asyncio.get_running_loop().time()
         try:
             self._membership.update(topics=self.here.listening.topics)
         except RecordError as error:
@@ -63,4 +77,4 @@ class NodeTopics:
         here = self.here.history(topic, limit)
         others = [each for each in self._registry.peers() if each.node_id != self._node_id]
         there, missing = await self._carrier.history(others, topic, limit)
-        return sorted((*here, *there), key=lambda each: each.published_at)[-limit:], missing
+        return newest(sorted((*here, *there), key=lambda each: each.published_at), limit), missing

@@ -28,10 +28,12 @@ BID_SECONDS = 1.0
 OFFER_SECONDS = 30.0
 """A task stays on offer for so long, unless its caller has less time."""
 LOOK_SECONDS = 0.5
+MAX_LOSSES = 3
+"""Claimers that one task may take along: it may be the task that kills them."""
 
 _PASSED_OVER = frozenset({"ClaimsUnavailable", "Forbidden", "RateLimited", "Unauthorized"})
 """Nothing has happened, and another may take it."""
-_LOST = frozenset({"AgentUnreachable", "CallCancelled", "ClaimLost", "DeliveryUnknown", "TaskClaimed"})
+_LOST = frozenset({"AgentUnreachable", "CallCancelled", "ClaimLost", "DeliveryUnknown", "NodeStopped", "TaskClaimed"})
 """Who took it may work on it still, or not any more: the claim says which."""
 
 Post = Callable[[NodeRecord, str, bytes, float], Awaitable[HttpAnswer]]
@@ -77,12 +79,12 @@ class Offers:
 
         Raises:
             CallError: ``CapabilityNotFound``: nobody in the mesh has it. ``NoBids``: nobody had room in time.
-                ``DeadlineExceeded``. As :class:`isek.asking.Asks` has it.
+                ``DeadlineExceeded``. The third claimer was lost. As :class:`isek.asking.Asks` has it.
             RunError: it was done, and failed.
         """
         task_id = uuid.uuid4().hex
         offered_until = time.monotonic() + min(OFFER_SECONDS, context.remaining_seconds())
-        backoff, passed_over = Backoff(first=0.2, longest=2.0), set[str]()
+        backoff, passed_over, losses = Backoff(first=0.2, longest=2.0), set[str](), 0
         while True:
             for offered in best_first(await self._collect(capability, context, passed_over)):
                 try:
@@ -90,7 +92,8 @@ class Offers:
                 except CallError as error:
                     if error.retryable or error.code in _PASSED_OVER:
                         continue
-                    if error.code not in _LOST:
+                    losses += 1
+                    if error.code not in _LOST or losses == MAX_LOSSES:
                         raise
                     log().info("task {} was lost by {}: {}", task_id, offered.bid.agent, error)
                     passed_over.add(offered.node.node_id)

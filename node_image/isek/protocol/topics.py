@@ -7,6 +7,7 @@ from isek.errors import CallError
 from isek.protocol.http_client import HttpAnswer
 from isek.registry.record import NodeRecord
 from isek.together import together
+from isek.topics.history import newest
 from isek.topics.message import TopicMessage
 from isek.topics.outbox import Delivery, Refusals
 from isek.topics.wire import HandedOver, HandOver, HistoryRequest, Messages, Refused, WireMessage, read, written
@@ -15,7 +16,7 @@ MESSAGES_PATH = "/isek/messages"
 HISTORY_PATH = "/isek/history"
 HAND_OVER_SECONDS = 10.0
 HISTORY_SECONDS = 5.0
-ASKED_AT_ONCE = 32
+ASKED_AT_ONCE = 16
 
 Post = Callable[[NodeRecord, str, bytes, float], Awaitable[HttpAnswer]]
 """Sends a body to a path of a node, and returns its answer within so many seconds."""
@@ -47,17 +48,21 @@ class TopicCarrier:
         body = written(HistoryRequest(topic=topic, limit=limit))
         slots = asyncio.Semaphore(ASKED_AT_ONCE)
 
-        async def of(node: NodeRecord) -> list[TopicMessage] | str:
+        found: list[TopicMessage] = []
+        missing: list[str] = []
+
+        async def add(node: NodeRecord) -> None:
             try:
                 async with slots:
                     answer = await self._ask(node, HISTORY_PATH, body, HISTORY_SECONDS)
-                return [each.message() for each in read(Messages, answer).messages]
+                told = [each.message() for each in read(Messages, answer).messages]
             except CallError:
-                return node.node_id
+                missing.append(node.node_id)
+            else:  # no more at a time than is asked for, however many nodes there are
+                found[:] = newest(sorted((*found, *told), key=lambda each: each.published_at), limit)
 
-        answers = await together(of(node) for node in nodes)
-        found = [message for answer in answers if isinstance(answer, list) for message in answer]
-        return found, [answer for answer in answers if isinstance(answer, str)]
+        await together(add(node) for node in nodes)
+        return found, missing
 
     async def _ask(self, node: NodeRecord, path: str, body: bytes, within: float) -> bytes:
         answer = await self._post(node, path, body, within)

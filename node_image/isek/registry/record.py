@@ -1,6 +1,7 @@
 """What a node tells its mesh about itself."""
 
-from typing import Annotated, Literal, Self
+from collections.abc import Iterator
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic.alias_generators import to_camel
@@ -79,31 +80,38 @@ class NodeRecord(BaseModel):
         return f"{nodes_prefix(mesh_id)}{self.namespace}/{self.node_id.removesuffix('.' + self.namespace)}"
 
     def encode(self) -> bytes:
-        """The record as JSON. What does not fit is left away: ways through relays, from the last on; then descriptions,
-        then capabilities, which still stand on the agents' cards.
+        """The record as JSON. What does not fit is left away: descriptions; then ways through relays but one; then
+        capabilities, then the last way. Descriptions and capabilities still stand on the agents' cards.
 
         Raises:
             RecordError: it is larger than 4 KiB even so.
         """
         encoded = self._to_json()
-        record = self
-        while len(encoded) > MAX_RECORD_BYTES and record.p2p_addresses:
-            record = record.model_copy(update={"p2p_addresses": record.p2p_addresses[:-1]})
-            encoded = record._to_json()
-        if record is not self:
-            log().warning("{}: not all of its addresses fit into its record", self.node_id)
-        for what, nothing in (("descriptions", {"description": ""}), ("capabilities", {"capabilities": ()})):
+        for what, smaller in self._ever_smaller():
             if len(encoded) <= MAX_RECORD_BYTES:
                 break
-            log().warning("{}: the {} of its agents do not fit into its record", self.node_id, what)
-            bare = tuple(agent.model_copy(update=nothing) for agent in record.agents)
-            record = record.model_copy(update={"agents": bare})
-            encoded = record._to_json()
+            log().warning("{}: not all {} fit into its record", self.node_id, what)
+            encoded = smaller._to_json()
         if len(encoded) > MAX_RECORD_BYTES:
             raise RecordError(
                 f"the record of {self.node_id} takes {len(encoded)} of {MAX_RECORD_BYTES} bytes; host fewer agents"
             )
         return encoded
+
+    def _ever_smaller(self) -> Iterator[tuple[str, Self]]:
+        """What is left away next, and the record without it."""
+        ways = self.p2p_addresses
+        record = self._with_agents({"description": ""})
+        yield "descriptions of its agents", record
+        for left in range(len(ways) - 1, 0, -1):
+            record = record.model_copy(update={"p2p_addresses": ways[:left]})
+            yield "addresses", record
+        record = record._with_agents({"capabilities": ()})
+        yield "capabilities of its agents", record
+        yield "addresses", record.model_copy(update={"p2p_addresses": ()})
+
+    def _with_agents(self, update: dict[str, Any]) -> Self:
+        return self.model_copy(update={"agents": tuple(agent.model_copy(update=update) for agent in self.agents)})
 
     def _to_json(self) -> bytes:
         return self.model_dump_json(by_alias=True, exclude_none=True, exclude_defaults=True).encode()

@@ -2,7 +2,7 @@
 
 import time
 from collections import OrderedDict, deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from isek.topics.message import EVERYBODY, TopicMessage
 
@@ -11,6 +11,8 @@ MAX_MESSAGES = 1_000
 MAX_TOPICS = 256
 MAX_BYTES = 16 * 1024 * 1024
 """Of all payloads."""
+MAX_ANSWER_BYTES = 1024 * 1024
+"""Of the payloads that one is told who asks for the past."""
 KEEP_SECONDS = 3600.0
 OVERHEAD_BYTES = 500
 """What a message takes beside its payload."""
@@ -41,7 +43,7 @@ class History:
         self._forget_old()
         found = [each for name in dict.fromkeys((topic, EVERYBODY)) for each in self._topics.get(name, ())]
         found.sort(key=lambda each: each[0])
-        return [message for _, message in found[-limit:]]
+        return newest((message for _, message in found), limit)
 
     def _forget_old(self) -> None:
         before = self._clock() - KEEP_SECONDS
@@ -54,6 +56,18 @@ class History:
         self._bytes -= _size(message)
         if not self._topics[topic]:
             del self._topics[topic]
+
+
+def newest(messages: Iterable[TopicMessage], limit: int) -> list[TopicMessage]:
+    """The last ``limit`` of some messages, or as many as fit into ``MAX_ANSWER_BYTES``."""
+    kept: deque[TopicMessage] = deque()
+    size = 0
+    for message in reversed(list(messages)[-limit:]):
+        size += len(message.body)
+        if size > MAX_ANSWER_BYTES:
+            break
+        kept.appendleft(message)
+    return list(kept)
 
 
 def _size(message: TopicMessage) -> int:

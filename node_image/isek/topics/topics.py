@@ -3,10 +3,12 @@
 import asyncio
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
 from isek.errors import CallError
+from isek.log import log
 from isek.registry.record import AgentRecord, NodeRecord
 from isek.topics.history import History
 from isek.topics.message import Priority, TopicMessage, check_topic, encode
@@ -18,6 +20,8 @@ from isek.topics.waiting_line import WaitingLine
 
 PATIENCE_SECONDS = 10.0
 """That a publisher waits for those who listen too slowly."""
+STUCK_SECONDS = 10.0
+"""A program whose line is full for so long, and that takes nothing out of it, is taken for gone."""
 MAX_TOPICS = 24
 """That programs on one node listen to: the registry has room for so many."""
 REMEMBERED = 50_000
@@ -47,7 +51,8 @@ class Topics:
         self._announce = announce
         self._subscriptions: list[Subscription] = []
         self._listening = own
-        self._outboxes: dict[str, Outbox] = {}
+        self._outboxes: dict[tuple[str, str], Outbox] = {}
+        """By node and topic: a topic that is not taken holds up no other."""
         self._history = History()
         self._seen: OrderedDict[tuple[str, str], None] = OrderedDict()
         self._deaf = False
@@ -55,10 +60,18 @@ class Topics:
     def stop_listening(self) -> None:
         """Accept nothing from other nodes any more: what is for agents here goes to their other replicas."""
         self._deaf = True
+        self._changed()
 
-    async def handed_over(self) -> None:
-        """Wait until nothing that was published here is on its way any more."""
-        await asyncio.gather(*(outbox.emptied() for outbox in self._outboxes.values()))
+    @property
+    def handing_over(self) -> bool:
+        """Whether something that was published here is on its way."""
+        return bool(self._outboxes)
+
+    async def handed_over(self, within: float) -> None:
+        """Wait until nothing is on its way any more, so many seconds at most."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(within):
+                await asyncio.gather(*(outbox.emptied() for outbox in self._outboxes.values()))
 
     async def close(self) -> None:
         """Hand nothing over any more, and end all who listen."""
@@ -169,7 +182,7 @@ class Topics:
             subscription.line.put(message, message.priority)
             published.settle(heard=True)
         for node_id, to in found.items():
-            self._outbox(node_id).put(Delivery(message, published, to))
+            self._outbox(node_id, message.topic).put(Delivery(message, published, to))
         return published
 
     def history(self, topic: str, limit: int) -> list[TopicMessage]:
@@ -187,7 +200,7 @@ class Topics:
 
     def _changed(self) -> None:
         topics: dict[str, set[str]] = {}
-        for each in self._subscriptions:
+        for each in () if self._deaf else self._subscriptions:
             topics.setdefault(each.agent, set()).update(each.topics)
         programs = topics.pop(PROGRAMS, set())
         agents = (
@@ -198,7 +211,14 @@ class Topics:
         self._announce()
 
     def _listeners(self, topic: str, agent: str) -> list[Subscription]:
-        return [each for each in self._subscriptions if each.agent == agent and wants(each.topics, topic)]
+        found = [each for each in self._subscriptions if each.agent == agent and wants(each.topics, topic)]
+        if agent != PROGRAMS:
+            return found  # its tasks may take long
+        for each in found:
+            if each.line.stuck_for(STUCK_SECONDS):
+                log().warning("a program that listens to {} has read nothing for a while, and is left out", topic)
+                each.close()
+        return [each for each in found if not each.closed]
 
     def _remember(self, message_id: str, listener: str) -> None:
         self._seen[message_id, listener] = None
@@ -210,17 +230,19 @@ class Topics:
 
     def _lines(self, message: TopicMessage, found: dict[str, list[str]]) -> list[WaitingLine[Any]]:
         here = [each.line for to in found.get(self._own.node_id, ()) for each in self._listeners(message.topic, to)]
-        return [*here, *(self._outboxes[each].line for each in found if each in self._outboxes)]
+        keys = [(node_id, message.topic) for node_id in found]
+        return [*here, *(self._outboxes[key].line for key in keys if key in self._outboxes)]
 
-    def _outbox(self, node_id: str) -> Outbox:
-        if node_id not in self._outboxes:
-            self._outboxes[node_id] = Outbox(
+    def _outbox(self, node_id: str, topic: str) -> Outbox:
+        key = (node_id, topic)
+        if key not in self._outboxes:
+            self._outboxes[key] = Outbox(
                 lambda: self._audience.node(node_id),
                 self._send,
                 lambda delivery, agent: self._elsewhere(delivery, agent, node_id),
-                lambda: self._outboxes.__delitem__(node_id),
+                lambda: self._outboxes.__delitem__(key),
             )
-        return self._outboxes[node_id]
+        return self._outboxes[key]
 
     def _elsewhere(self, delivery: Delivery, agent: str, than: str) -> bool:
         """Send a message for an agent to another of its replicas than that on a node; False: there is none."""
@@ -234,7 +256,7 @@ class Topics:
             return False
         other = one_of(node_ids, message.id)
         if other != self._own.node_id:
-            self._outbox(other).put(replace(delivery, to=[agent]))
+            self._outbox(other, message.topic).put(replace(delivery, to=[agent]))
             return True
         for subscription in self._listeners(message.topic, agent):
             subscription.line.put(message, message.priority)

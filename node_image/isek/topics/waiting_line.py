@@ -1,6 +1,7 @@
 """A bounded line of messages, in which the more important ones overtake."""
 
 import asyncio
+import time
 from collections import deque
 from typing import Generic, TypeVar
 
@@ -23,13 +24,14 @@ class WaitingLine(Generic[T]):
         self._lines: dict[Priority, deque[T]] = {priority: deque() for priority in sorted(Priority, reverse=True)}
         self._changed = asyncio.Event()
         self._closed = False
+        self._taken_at = time.monotonic()
 
     def __len__(self) -> int:
         return sum(map(len, self._lines.values()))
 
     def has_room(self, priority: Priority) -> bool:
         """Whether one more fits in."""
-        return len(self._lines[priority]) < self._room
+        return not self._is_full(self._lines[priority])
 
     async def room(self, priority: Priority) -> None:
         """Wait until one more fits in."""
@@ -62,8 +64,16 @@ class WaitingLine(Generic[T]):
             while line and len(taken) < most:
                 taken.append(line.popleft())
         if taken:
+            self._taken_at = time.monotonic()
             self._wake()
         return taken
+
+    def stuck_for(self, seconds: float) -> bool:
+        """Whether one priority is full, and nothing was taken for so long."""
+        return any(map(self._is_full, self._lines.values())) and time.monotonic() - self._taken_at > seconds
+
+    def _is_full(self, line: deque[T]) -> bool:
+        return len(line) >= self._room
 
     def close(self) -> None:
         """Let nothing wait any more."""

@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+import signal
+import time
 import uuid
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -11,7 +13,7 @@ from typing import Any
 import aiohttp
 import pytest
 
-from tests.support.node_process import NodeProcess, agent, scripted
+from tests.support.node_process import NodeProcess, agent, ask, scripted
 from tests.support.sidecar import PeerNode, sidecar_bundle
 from tests.support.waiting import until
 
@@ -156,11 +158,11 @@ async def test_the_past_is_asked_of_all_nodes_and_those_that_do_not_answer_are_n
             await until(both, what="the nodes know each other")
             assert [each["payload"] for each in (await past(1))["messages"]] == ["second"]
             assert (await past(1))["missing"] == []
-            there.signal(19)  # it neither answers nor leaves
+            there.signal(signal.SIGSTOP)  # it neither answers nor leaves
             try:
                 assert (await past(10))["missing"] == ["there.default"]
             finally:
-                there.signal(18)
+                there.signal(signal.SIGCONT)
 
 
 async def test_what_an_agent_has_heard_it_works_on_before_its_node_ends(tmp_path: Path, center: str) -> None:
@@ -238,3 +240,83 @@ async def test_over_libp2p_messages_are_handed_over_by_peers_alone(tmp_path: Pat
             session.post(f"{there.node.url}/isek/messages", json={"messages": [forged]}) as response,
         ):
             assert (response.status, (await response.json())["error"]["code"]) == (403, "Forbidden")
+
+
+@pytest.mark.skipif(not sidecar_bundle().exists(), reason="the sidecar is not built: run `npm run build` in p2p/")
+async def test_what_an_agent_publishes_while_its_node_ends_is_heard_by_its_peers(tmp_path: Path, center: str) -> None:
+    slow = agent(
+        "reporter",
+        scripted(
+            {"delayMilliseconds": 2_000},
+            {"toolCalls": [{"name": "publish", "arguments": {"topic": "news", "message": "rain"}}]},
+            {"text": "told them"},
+        ),
+        tools=[{"publish": {"topics": ["news"]}}],
+    )
+    async with AsyncExitStack() as stack:
+        shared: dict[str, Any] = {"registry_url": center, "mesh_id": "default.ending"}
+        here = PeerNode(tmp_path / "here", [slow], node_id="here.default", **shared)
+        there = PeerNode(tmp_path / "there", [], node_id="there.default", **shared)
+        await asyncio.gather(stack.enter_async_context(here), stack.enter_async_context(there))
+        messages = await stack.enter_async_context(listening(there.node, "news"))
+        await published_to(here.node, "news", 1)
+        asking = asyncio.create_task(ask(here.node.url, "go", agent="reporter"))
+        await until(lambda: runs(here.node, "reporter"), what="the reporter is at work")
+
+        here.node.signal(signal.SIGTERM)
+
+        assert (await next_that_says(messages, "rain"))["sender"] == "reporter.default"
+        assert (await asking)[1]["response"] == "told them"
+
+
+async def test_what_comes_from_outside_by_a_topic_counts_for_the_rate_limit(tmp_path: Path, center: str) -> None:
+    limited = {"outside": {"from": "Anyone", "rateLimit": {"requestsPerMinute": 1, "burst": 2}}}
+    editor = agent("editor", scripted({"text": "read"}), topics=["news"], access=limited)
+    async with running(tmp_path, center, ("desk.default", [editor])) as [desk]:
+        answers = [await publish(desk, "news", number) for number in range(4)]
+
+    assert [status for status, _ in answers] == [200, 200, 429, 429]
+    assert answers[-1][1]["error"]["code"] == "RateLimited"
+
+
+async def test_nobody_names_the_address_that_a_rate_limit_counts(tmp_path: Path, center: str) -> None:
+    limited = {"outside": {"from": "Anyone", "rateLimit": {"requestsPerMinute": 1, "burst": 1}}}
+    async with running(tmp_path, center, ("desk.default", [agent("echo", {"provider": "Echo"}, access=limited)])) as [
+        desk
+    ]:
+        made_up = [{"X-Forwarded-For": f"10.0.0.{number}"} for number in range(3)]
+        statuses = [(await ask(desk.url, "x", agent="echo", headers=headers))[0] for headers in made_up]
+
+    assert statuses == [200, 429, 429]
+
+
+async def test_who_comes_and_goes_does_not_keep_the_registry_busy(tmp_path: Path, center: str) -> None:
+    async with running(tmp_path, center, ("here.default", []), ("there.default", [])) as (here, _):
+        begun = time.monotonic()
+        before = await _revision(center)
+        for number in range(20):
+            async with listening(here, f"topic-{number}"):
+                pass
+        written = await _revision(center) - before
+
+    assert written <= 2 * (time.monotonic() - begun) + 2
+
+
+async def _revision(center: str) -> int:
+    async with aiohttp.ClientSession() as session, session.get(f"{center}/keys?prefix=/isek/") as response:
+        return int((await response.json())["revision"])
+
+
+@pytest.mark.parametrize("limit", ["0", "1001", "-1", "x", "0000000019999999", "9" * 5000])
+async def test_how_much_of_the_past_is_asked_for_has_bounds(alone: NodeProcess, limit: str) -> None:
+    async with (
+        aiohttp.ClientSession() as session,
+        session.get(f"{alone.url}/topics/news", params={"limit": limit}) as response,
+    ):
+        assert (response.status, (await response.json())["error"]["code"]) == (400, "InvalidRequest")
+
+
+async def runs(node: NodeProcess, agent_name: str) -> bool:
+    """Whether an agent works on something."""
+    async with aiohttp.ClientSession() as session, session.get(f"{node.url}/metrics") as response:
+        return f'isek_running_tasks{{agent="{agent_name}"}} 1.0' in await response.text()

@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 
 import pytest
 from isek.asking import Answer, CallContext
@@ -33,6 +33,7 @@ class Market:
         self.fails: dict[str, CallError | RunError] = {}
         self.silent: set[str] = set()
         self.dies: set[str] = set()
+        self.on_ask: Callable[[str], None] = lambda node_id: None
         self.offers = Offers(registry, "asker.desk", bids_here=lambda _: (), post=self._post, ask_at=self._ask_at)
 
     async def open(self, *names: str, capability: str = "translation") -> None:
@@ -55,6 +56,7 @@ class Market:
 
     async def _ask_at(self, node: NodeRecord, address: str, message: str, context: CallContext) -> Answer:
         assert context.claim is not None
+        self.on_ask(node.node_id)
         if node.node_id in self.fails:
             raise self.fails[node.node_id]
         if self.running[node.node_id] >= LIMIT:
@@ -169,3 +171,17 @@ async def test_who_asks_does_not_get_its_own_task(market: Market) -> None:
         await market.offers.ask("translation", "x", a_call(caller="one.hall"))
 
     assert missing.value.code == "CapabilityNotFound"
+
+
+async def test_a_task_that_takes_three_claimers_along_is_given_up(market: Market) -> None:
+    names = [f"t{number}" for number in range(10)]
+    await market.open(*names)
+    for name in names:
+        market.fails[f"{name}.hall"] = CallError("NodeStopped", "it went away")
+    asked: list[str] = []
+    market.on_ask = asked.append
+
+    with pytest.raises(CallError, match="it went away"):
+        await market.offers.ask("translation", "poison", a_call())
+
+    assert len(asked) == len(set(asked)) == 3

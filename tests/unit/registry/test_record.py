@@ -38,7 +38,25 @@ def test_the_ways_through_relays_are_told_as_far_as_they_fit() -> None:
     assert few.all_p2p_addresses == ("/ip4/10.0.0.7/tcp/9000/p2p/12D3KooWa", *ways[:2])
     assert 2 < len(many.p2p_addresses) < 40
     assert many.p2p_addresses == ways[: len(many.p2p_addresses)]
-    assert many.agents == (agent,)
+    assert [each.name for each in many.agents] == ["writer"]
+
+
+def test_a_way_through_a_relay_is_worth_more_than_descriptions_and_capabilities() -> None:
+    way = f"/ip4/10.0.0.1/tcp/9000/p2p/{'r' * 52}/p2p-circuit/p2p/12D3KooWa"
+    described = tuple(
+        AgentRecord(name=f"writer-{number}", description="d" * 160, capabilities=("writing",)) for number in range(16)
+    )
+    capable = tuple(
+        AgentRecord(name=f"writer-{number}", capabilities=tuple(f"capability-{n}" for n in range(20)))
+        for number in range(16)
+    )
+
+    for agents, capabilities in ((described, ("writing",)), (capable, ())):
+        record = RECORD.model_copy(update={"p2p_addresses": (way,), "agents": agents})
+        told = NodeRecord.decode(KEY, record.encode())
+
+        assert told.p2p_addresses == (way,)
+        assert {each.capabilities for each in told.agents} == {capabilities}
 
 
 def test_a_record_stands_below_its_mesh_and_namespace_and_reads_back() -> None:

@@ -1,5 +1,13 @@
 import pytest
-from isek.topics.history import KEEP_SECONDS, MAX_BYTES, MAX_MESSAGES, MAX_TOPICS, History
+from isek.topics.history import (
+    KEEP_SECONDS,
+    MAX_ANSWER_BYTES,
+    MAX_BYTES,
+    MAX_MESSAGES,
+    MAX_TOPICS,
+    History,
+    newest,
+)
 from isek.topics.message import TopicMessage
 
 
@@ -38,9 +46,9 @@ def test_only_so_many_bytes_are_kept() -> None:
     history = History()
     large = 60_000
     for number in range(2 * MAX_BYTES // large):
-        history.keep(message(str(number % 3), b"x" * large))
+        history.keep(message(str(number % 64), b"x" * large))
 
-    kept = sum(len(each.body) for topic in "012" for each in history.of(topic, MAX_MESSAGES))
+    kept = sum(len(each.body) for topic in range(64) for each in history.of(str(topic), MAX_MESSAGES))
     assert MAX_BYTES * 0.9 < kept <= MAX_BYTES
 
 
@@ -53,3 +61,13 @@ def test_what_is_old_is_forgotten(after: float, left: int) -> None:
     clock.now += after
 
     assert len(history.of("news", 10)) == left
+
+
+def test_an_answer_holds_so_many_bytes_the_newest() -> None:
+    messages = [message("news", str(number).encode() * 60_000) for number in range(9)] * 3
+
+    told = newest(messages, 1000)
+
+    assert told == messages[-len(told) :]
+    assert MAX_ANSWER_BYTES * 0.9 < sum(len(each.body) for each in told) <= MAX_ANSWER_BYTES
+    assert newest(messages, 2) == messages[-2:]

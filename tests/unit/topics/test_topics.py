@@ -6,11 +6,13 @@ from typing import Any
 
 import pytest
 from isek.errors import CallError
+from isek.topics import topics as topics_module
 from isek.topics.message import EVERYBODY, MAX_PAYLOAD_BYTES, Priority
 from isek.topics.outbox import Delivery
 from isek.topics.subscription import ROOM, Subscription
 from isek.topics.topics import Topics
 
+from tests.support.waiting import until
 from tests.unit.topics.wire import Fault, Wire
 
 SOON = 5.0
@@ -187,6 +189,35 @@ async def test_a_publisher_waits_for_who_listens_too_slowly_and_is_told_when_it_
     assert await heard(slow, published) == list(range(published))
     await waits
     assert await heard(slow) == ["at last"]
+
+
+async def test_a_topic_that_is_not_taken_holds_up_no_other(wire: Wire) -> None:
+    here, there = wire.join("here"), wire.join("there")
+    there.listen(["work"], agent="slow")
+    far = there.listen(["news"])
+    for number in range(ROOM + 600):  # the line there is full, and more than one batch waits for it
+        await here.publish("work", number)
+    await until(lambda: here.handing_over, what="the rest waits")
+
+    published = await here.publish("news", "rain")
+
+    assert await asyncio.wait_for(published.settled(), SOON) == 1
+    assert await heard(far) == ["rain"]
+
+
+async def test_a_program_that_reads_nothing_any_more_is_left_out(wire: Wire, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(topics_module, "STUCK_SECONDS", 0.1)
+    here, there = wire.join("here"), wire.join("there")
+    stuck, reads = there.listen(["news"]), there.listen(["news"])
+    for number in range(ROOM):
+        await (await here.publish("news", number)).settled()
+    assert await heard(reads, ROOM) == list(range(ROOM))
+
+    published = await here.publish("news", "late")
+
+    assert await asyncio.wait_for(published.settled(), SOON) == 1
+    assert stuck.closed
+    assert await heard(reads) == ["late"]
 
 
 async def test_who_listens_no_more_keeps_nobody_waiting(wire: Wire) -> None:
