@@ -38,7 +38,13 @@ def message_of(said: A2AMessage) -> Message:
 
 def answer_parts(text: str) -> list[Part]:
     """What an agent answered."""
-    return [Part(text=text, media_type=TEXT)]
+    return [Part(text=sendable(text), media_type=TEXT)]
+
+
+def sendable(text: str) -> str:
+    """The text, with a replacement character for each half of a surrogate pair, as models leave one where they are cut
+    off: UTF-8, and with it protobuf, has no form for it."""
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def _read(part: Part, where: str) -> str | Image:

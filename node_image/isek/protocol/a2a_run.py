@@ -24,9 +24,10 @@ from isek.errors import CallError, IsekError
 from isek.events import AskEnded, AskStarted, Event, TextDelta, ToolEnded, ToolStarted
 from isek.models.base import Message as ModelMessage
 from isek.protocol.a2a_call import Call
-from isek.protocol.a2a_parts import answer_parts
+from isek.protocol.a2a_parts import answer_parts, sendable
 from isek.protocol.a2a_state import ENDED, status
 from isek.trace import TRACE_KEY, Trace
+from isek.unexpected import unexpected_error
 
 ANSWER = "answer"
 """The id of a task's one artifact."""
@@ -71,7 +72,7 @@ class Run:
         self._pieces: list[str] = []
         self._streams: list[Updates] = []
         context = replace(call.context, session_id=task.context_id, on_event=self._on_event if told else None)
-        self._work = asyncio.create_task(self._answer(message, context), name=f"task {task.id}")
+        self._work = asyncio.create_task(self._work_until_ended(message, context), name=f"task {task.id}")
 
     @property
     def watched(self) -> bool:
@@ -128,6 +129,13 @@ class Run:
         if self.task.status.state not in ENDED:
             raise InternalError("the stream was read too slowly: subscribe to the task again")
 
+    async def _work_until_ended(self, message: ModelMessage, context: CallContext) -> None:
+        try:
+            await self._answer(message, context)
+        except Exception:  # whatever it is, who waits for the task is to see its end
+            error = unexpected_error(f"task {self.task.id}")
+            await self._end(TaskState.TASK_STATE_FAILED, self._reason(error))
+
     async def _answer(self, message: ModelMessage, context: CallContext) -> None:
         self._set(TaskState.TASK_STATE_WORKING)
         try:
@@ -146,7 +154,7 @@ class Run:
 
     async def _complete(self, answer: Answer) -> None:
         parts = answer_parts(answer.text)
-        if not self._pieces or "".join(self._pieces) != answer.text:
+        if not self._pieces or "".join(self._pieces) != parts[0].text:
             self._publish(self._artifact_update(parts, append=False, last=True))
         self.task.artifacts.append(_artifact(parts))
         await self._end(TaskState.TASK_STATE_COMPLETED, trace=answer.trace)
@@ -176,8 +184,8 @@ class Run:
     def _on_event(self, event: Event) -> None:
         if isinstance(event, TextDelta):
             if event.agent == self._call.speaker:
-                self._pieces.append(event.text)
-                self._publish(self._artifact_update([Part(text=event.text)], append=len(self._pieces) > 1))
+                self._pieces.append(sendable(event.text))
+                self._publish(self._artifact_update([Part(text=self._pieces[-1])], append=len(self._pieces) > 1))
             return
         if isinstance(event, ToolStarted) and event.agent == self._call.speaker:
             self._pieces.clear()  # what was said beside a call of a tool is not the answer
@@ -219,7 +227,7 @@ def _artifact(parts: list[Part]) -> Artifact:
 def _step(event: ToolStarted | ToolEnded | AskStarted | AskEnded) -> dict[str, Any]:
     what = event.tool if isinstance(event, ToolStarted | ToolEnded) else event.agent
     by = event.agent if isinstance(event, ToolStarted | ToolEnded) else event.by
-    step: dict[str, Any] = {"step": type(event).__name__, "of": what, "by": by}
+    step: dict[str, Any] = {"step": type(event).__name__, "of": sendable(what), "by": by}
     if isinstance(event, ToolEnded | AskEnded):
         step["seconds"] = round(event.seconds, 3)
     return step
