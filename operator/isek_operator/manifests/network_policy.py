@@ -5,6 +5,7 @@ They only ever allow, so whoever needs more adds a NetworkPolicy of their own fo
 """
 
 from collections.abc import Iterable, Mapping
+from ipaddress import IPv4Network, IPv6Address
 from typing import Any
 
 from isek.api import IsekMesh
@@ -47,7 +48,16 @@ NOT_PUBLIC_V4 = (
     "224.0.0.0/4",
     "240.0.0.0/4",
 )
-NOT_PUBLIC_V6 = ("::1/128", "fc00::/7", "fe80::/10", "ff00::/8")
+NAT64 = IPv6Address("64:ff9b::")
+"""Before an IPv4 address it leads there (RFC 6052): the 96 bits of its prefix come first."""
+NOT_PUBLIC_V6 = (
+    "::1/128",
+    "fc00::/7",
+    "fe80::/10",
+    "ff00::/8",
+    "64:ff9b:1::/48",  # NAT64 of a site's own (RFC 8215)
+    *(f"{NAT64 + int(each.network_address)}/{96 + each.prefixlen}" for each in map(IPv4Network, NOT_PUBLIC_V4)),
+)
 """Private, shared, loopback, link-local, multicast and reserved (IANA, Special-Purpose Address Registries)."""
 
 Peer = dict[str, Any]

@@ -205,7 +205,7 @@ def test_a_database_that_a_secret_names_is_reached_wherever_it_is_on_its_port_al
         assert not town.allows(town.writer, database, 5432)
 
 
-@pytest.mark.parametrize("address", ["93.184.216.34", "8.8.8.8", "2606:4700::1111"])
+@pytest.mark.parametrize("address", ["93.184.216.34", "8.8.8.8", "2606:4700::1111", "64:ff9b::8.8.8.8"])
 def test_public_addresses_are_reached_on_the_ports_of_external_hosts(address: str) -> None:
     town = Town(Public(443), Public(8443))
 
@@ -230,6 +230,9 @@ def test_public_addresses_are_reached_on_the_ports_of_external_hosts(address: st
         "fd00::1",
         "fe80::1",
         "ff02::1",
+        "64:ff9b::10.0.0.1",
+        "64:ff9b::169.254.169.254",
+        "64:ff9b:1::8.8.8.8",
     ],
 )
 def test_addresses_that_are_not_public_are_never_reached_as_external_hosts(address: str) -> None:
