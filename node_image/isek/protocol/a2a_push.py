@@ -89,8 +89,11 @@ class Pushes:
 
     def ended(self, task: Task) -> None:
         """Tell that it has ended, once."""
+        bodies: dict[bool, bytes] = {}
         for wanted in self._wanted.pop(task.id, {}).values():
-            self._sender.send(wanted.config.url, _body(task, wanted), _headers(wanted.config), wanted.allowed)
+            if wanted.in_v0_3 not in bodies:
+                bodies[wanted.in_v0_3] = _body(task, in_v0_3=wanted.in_v0_3)
+            self._sender.send(wanted.config.url, bodies[wanted.in_v0_3], _headers(wanted.config), wanted.allowed)
 
 
 def check(config: TaskPushNotificationConfig, call: Call) -> None:
@@ -123,10 +126,10 @@ def _headers(config: TaskPushNotificationConfig) -> dict[str, str]:
     return headers
 
 
-def _body(task: Task, wanted: _Wanted) -> bytes:
+def _body(task: Task, *, in_v0_3: bool) -> bytes:
     """In the form of the version that the caller speaks: 0.3 sent the task alone."""
     told: dict[str, Any]
-    if wanted.in_v0_3:
+    if in_v0_3:
         told = to_compat_task(task).model_dump(mode="json", by_alias=True, exclude_none=True)
     else:
         told = MessageToDict(StreamResponse(task=task))

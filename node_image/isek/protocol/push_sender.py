@@ -2,7 +2,9 @@
 
 import asyncio
 import random
+from collections import Counter
 from collections.abc import Collection, Mapping
+from io import BytesIO
 
 import aiohttp
 from yarl import URL
@@ -16,6 +18,9 @@ FIRST_PAUSE_SECONDS = 1.0
 TIMEOUT_SECONDS = 10.0
 AT_ONCE = 32
 MAX_WAITING = 1_000
+MAX_WAITING_BYTES = 64 * 1024 * 1024
+MAX_URL = 2048
+"""Characters."""
 LAST_SECONDS = 5.0
 """For what is under way when the node stops."""
 PASSING = {408, 425, 429}
@@ -23,13 +28,23 @@ PASSING = {408, 425, 429}
 
 
 class PushSender:
-    """One connection pool for public addresses and one for others, opened by the first notification."""
+    """One connection pool for public addresses and one for others, opened by the first notification.
 
-    def __init__(self, first_pause_seconds: float = FIRST_PAUSE_SECONDS) -> None:
+    Args:
+        first_pause_seconds: see :data:`FIRST_PAUSE_SECONDS`.
+        max_waiting_bytes: of all bodies that wait; what comes beside them is dropped.
+    """
+
+    def __init__(
+        self, first_pause_seconds: float = FIRST_PAUSE_SECONDS, max_waiting_bytes: int = MAX_WAITING_BYTES
+    ) -> None:
         self._first_pause = first_pause_seconds
+        self._max_waiting_bytes = max_waiting_bytes
         self._sessions: dict[bool, aiohttp.ClientSession] = {}
         self._places = asyncio.Semaphore(AT_ONCE)
         self._deliveries: set[asyncio.Task[None]] = set()
+        self._bodies: Counter[bytes] = Counter()
+        """How many deliveries hold each; one that goes to several is there once."""
 
     def send(self, url: str, body: bytes, headers: Mapping[str, str], allowed: Collection[str]) -> None:
         """Begin to deliver ``body``; what comes of it goes to the log.
@@ -40,12 +55,14 @@ class PushSender:
             headers: of the request.
             allowed: see :func:`check_url`.
         """
-        if len(self._deliveries) >= MAX_WAITING:
-            log().warning("a push notification to {} is dropped: {} others wait", URL(url).host, MAX_WAITING)
+        waiting_bytes = sum(map(len, self._bodies | Counter([body])))
+        if len(self._deliveries) >= MAX_WAITING or waiting_bytes > self._max_waiting_bytes:
+            log().warning("a push notification to {} is dropped: {} others wait", URL(url).host, len(self._deliveries))
             return
         delivery = asyncio.create_task(self._deliver(URL(url), body, headers, allowed), name=f"push to {url}")
         self._deliveries.add(delivery)
-        delivery.add_done_callback(self._deliveries.discard)
+        self._bodies[body] += 1
+        delivery.add_done_callback(lambda ended: self._forget(ended, body))
 
     async def aclose(self) -> None:
         """Give what is under way a moment, and close the connections."""
@@ -56,6 +73,10 @@ class PushSender:
         await asyncio.gather(*self._deliveries, return_exceptions=True)
         for session in self._sessions.values():
             await session.close()
+
+    def _forget(self, delivery: asyncio.Task[None], body: bytes) -> None:
+        self._deliveries.discard(delivery)
+        self._bodies -= Counter([body])
 
     async def _deliver(self, url: URL, body: bytes, headers: Mapping[str, str], allowed: Collection[str]) -> None:
         for attempt in range(ATTEMPTS):
@@ -77,7 +98,7 @@ class PushSender:
             async with (
                 self._places,
                 self._session(public_only=_netloc(url) not in allowed).post(
-                    url, data=body, headers=headers, allow_redirects=False
+                    url, data=BytesIO(body), headers=headers, allow_redirects=False
                 ) as answer,
             ):
                 status = answer.status
@@ -108,6 +129,8 @@ def check_url(url: str, allowed: Collection[str]) -> None:
     Raises:
         ValueError: with why.
     """
+    if len(url) > MAX_URL:
+        raise ValueError(f"it is longer than {MAX_URL} characters")
     target = URL(url)
     if target.scheme not in {"http", "https"} or not target.host:
         raise ValueError("it must begin with https:// and a host")

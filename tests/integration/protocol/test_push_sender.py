@@ -93,3 +93,20 @@ async def test_a_server_that_is_not_there_holds_nothing_up(sender: PushSender) -
     sender.send("http://127.0.0.1:1/", BODY, {}, ("127.0.0.1:1",))
 
     await sender.aclose()
+
+
+async def test_what_waits_is_bounded_and_counts_once_for_all_who_are_told_it() -> None:
+    sender = PushSender(max_waiting_bytes=len(BODY))
+    async with receiving(200) as receiver:
+        for body in (BODY, BODY, b"one too many", BODY):
+            sender.send(receiver.url, body, {}, receiver.allowed)
+        await until(lambda: len(receiver.received) == 3, what="all but one arrive")
+
+        def another_arrives() -> bool:
+            sender.send(receiver.url, b"another", {}, receiver.allowed)
+            return (b"another", "") in receiver.received
+
+        await until(another_arrives, what="there is room again")
+        await sender.aclose()
+
+        assert b"one too many" not in [body for body, _ in receiver.received]

@@ -1,5 +1,5 @@
 import pytest
-from isek.protocol.push_sender import check_url
+from isek.protocol.push_sender import MAX_URL, check_url
 
 ALLOWED = ("hooks.newsroom:8080", "10.0.0.7:443")
 
@@ -37,6 +37,7 @@ def test_public_hosts_over_tls_and_allowed_ones_may_be_told(url: str) -> None:
         ("https://[::ffff:10.0.0.7]/hook", "not an address of the public internet"),
         ("https://224.0.0.1/hook", "not an address of the public internet"),
         ("https://example.org:99999/", "."),
+        (f"https://example.org/{'a' * MAX_URL}", "longer than 2048 characters"),
     ],
 )
 def test_others_are_refused_with_why(url: str, why: str) -> None:
