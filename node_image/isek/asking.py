@@ -110,6 +110,11 @@ class CallContext:
     brought: Brought | None = None
     """What the caller brought along; it goes no further than to whom it asks."""
 
+    @property
+    def owner(self) -> str:
+        """Whose it is what the call leaves behind; empty: nobody's whom we know."""
+        return self.caller or self.outsider or self.peer_id or ""
+
     def tell(self, event: Event) -> None:
         """Say what happens."""
         if self.on_event is not None:

@@ -38,6 +38,8 @@ class Kept:
     body: dict[str, Any]
     said: tuple[Message, ...]
     """The conversation, the answer included."""
+    owner: str
+    """See :attr:`isek.asking.CallContext.owner`."""
 
 
 class ResponsesEndpoint(Endpoint):
@@ -62,7 +64,7 @@ class ResponsesEndpoint(Endpoint):
         hosted = self._host.find(form.model)
         context, path = await self._gate.admit(request.headers, request.client, hosted)
         session_id = form.session_id or request.headers.get(headers.SESSION_ID)
-        conversation = [*self._before(form), *form.said()]
+        conversation = [*await self._before(form, request), *form.said()]
         told = [Message("system", form.instructions)] if form.instructions else []
         remembered = hosted.remembers and session_id is not None
         asked = asked_of(hosted, [*told, *conversation], form.wish(), self._unfinished, remembered=remembered)
@@ -76,7 +78,7 @@ class ResponsesEndpoint(Endpoint):
                 said = answered.wanted.said
                 self._unfinished.keep(answered.wanted.calls[0].id, said, characters_of(said))
             if form.store is not False:
-                kept = Kept(making.body, _continued(conversation, answered))
+                kept = Kept(making.body, _continued(conversation, answered), context.owner)
                 self._kept.keep(making.id, kept, characters_of(kept.said) + len(json.dumps(kept.body)))
 
         context = replace(context, session_id=session_id, user_id=form.user_id, brought=asked.brought)
@@ -90,10 +92,10 @@ class ResponsesEndpoint(Endpoint):
         keep(answered)
         return JSONResponse(making.body)
 
-    def _before(self, form: ResponsesRequest) -> tuple[Message, ...]:
+    async def _before(self, form: ResponsesRequest, request: Request) -> tuple[Message, ...]:
         if form.previous_response_id is None:
             return ()
-        kept = self._kept.get(form.previous_response_id)
+        kept = await _of_caller(request, form.previous_response_id, self._kept, self._host, self._gate)
         if kept is None:
             raise CallError(
                 "ResponseNotFound",
@@ -110,7 +112,8 @@ class ResponsesEndpoint(Endpoint):
 
 
 class KeptResponses:
-    """``GET`` and ``DELETE /v1/responses/{id}``: those that this node keeps, for who may ask their agent."""
+    """``GET`` and ``DELETE /v1/responses/{id}``: those that this node keeps, for whom they were made, while they may
+    ask their agent."""
 
     def __init__(self, host: Host, gate: Gate, kept: Recent[Kept]) -> None:
         self._host = host
@@ -135,11 +138,23 @@ class KeptResponses:
 
     async def _find(self, request: Request) -> Kept:
         key = request.path_params["id"]
-        kept = self._kept.get(key)
+        kept = await _of_caller(request, key, self._kept, self._host, self._gate)
         if kept is None:
             raise CallError("ResponseNotFound", f"response {key[:100]!r} is not known here", hint=OTHERWISE, status=404)
-        await self._gate.visible(request.headers, request.client, [self._host.find(kept.body["model"])])
         return kept
+
+
+async def _of_caller(request: Request, key: str, kept: Recent[Kept], host: Host, gate: Gate) -> Kept | None:
+    """What is kept under the key; None: nothing, or somebody else's.
+
+    Raises:
+        CallError: who asks may not ask its agent.
+    """
+    found = kept.get(key)
+    if found is None:
+        return None
+    context = await gate.known(request.headers, request.client, host.find(found.body["model"]))
+    return found if context.owner == found.owner else None
 
 
 async def _lines(

@@ -45,7 +45,7 @@ class Call:
         """Whose the tasks are that it begins, and whose it may see; empty: nobody's whom we know."""
         if self.on_behalf_of is not None:
             return self.on_behalf_of
-        return self.context.caller or self.context.outsider or self.context.peer_id or ""
+        return self.context.owner
 
     @property
     def forwarded(self) -> bool:

@@ -154,6 +154,7 @@ async def running(node: NodeProcess) -> bool:
 
 
 CI = "ci-0123456789abcdef"
+ELSE = "somebody-else-0123456789"
 WRITER = agent(
     "writer",
     {"provider": "Echo"},
@@ -190,6 +191,7 @@ async def nodes(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[tuple
     folder = tmp_path_factory.mktemp("outside")
     (folder / "callers").mkdir()
     (folder / "callers" / "ci").write_text(CI)
+    (folder / "callers" / "else").write_text(ELSE)
     alone = NodeProcess(folder, [WRITER], node_id="alone.default", access_dir=folder)
     both = NodeProcess(folder, [WRITER, PUBLIC], node_id="both.default", access_dir=folder)
     async with alone, both:
@@ -225,6 +227,26 @@ class TestOutside:
 
         assert body["metadata"]["isek.io/trace"]["caller"] == "token:ci"
         assert CI not in nodes[0].text
+
+    async def test_a_response_is_there_for_its_caller_alone(self, nodes: tuple[NodeProcess, NodeProcess, Path]) -> None:
+        mine, other = f"Bearer {CI}", f"Bearer {ELSE}"
+        told = {"model": "writer", "input": "a secret"}
+        _, _, body = await call(nodes[1], "POST", "/v1/responses", told, authorization=mine)
+        kept = json.loads(body)["id"]
+
+        async def goes_on(model: str, authorization: str | None) -> tuple[int, str]:
+            asked = {"model": model, "input": "on", "previous_response_id": kept}
+            status, _, body = await call(nodes[1], "POST", "/v1/responses", asked, authorization=authorization)
+            return status, body
+
+        for authorization, status in ((None, 401), (other, 400)):
+            refused, said = await goes_on("public", authorization)
+            assert refused == status
+            assert "a secret" not in said
+        for authorization, status in ((None, 401), (other, 404), (mine, 200)):
+            answered, _, _ = await call(nodes[1], "GET", f"/v1/responses/{kept}", None, authorization=authorization)
+            assert answered == status
+        assert (await goes_on("public", mine))[0] == 200
 
     async def test_tokens_come_and_go_without_a_restart(self, nodes: tuple[NodeProcess, NodeProcess, Path]) -> None:
         alone, _, callers = nodes
