@@ -22,6 +22,7 @@ from isek_operator.decide.network_key import accepted_network_keys, made_network
 from isek_operator.decide.outcome import Finding, GeneratedSecret, Manifest, NetworkKeyStep
 from isek_operator.decide.reasons import Reason
 from isek_operator.decide.world import World
+from isek_operator.decide.written_at import written_at
 from isek_operator.manifests.secret import PRIVATE_NETWORK_KEY
 from isek_operator.settings import OperatorSettings
 
@@ -158,12 +159,8 @@ def _asked_since(observed: ObservedKey) -> bool:
 
 
 def _since(observed: ObservedKey) -> datetime:
-    metadata = observed.secret["metadata"] if observed.secret else {}
-    written = (metadata.get("annotations") or {}).get(SINCE) or metadata.get("creationTimestamp", "")
-    try:
-        return datetime.fromisoformat(written)
-    except ValueError:
-        return observed.now  # nobody knows, so that nothing is taken for old
+    since = written_at(observed.secret, SINCE) if observed.secret else None
+    return since or observed.now  # where nobody knows, nothing is taken for old
 
 
 def _in_use(observed: ObservedKey) -> Finding:

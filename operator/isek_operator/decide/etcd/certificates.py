@@ -25,6 +25,7 @@ from isek_operator.decide.problem import Problem
 from isek_operator.decide.reasons import Reason
 from isek_operator.decide.rollout import child
 from isek_operator.decide.world import World
+from isek_operator.decide.written_at import written_at
 from isek_operator.manifests.etcd import etcd_peers_domain, etcd_selector, etcd_service_host
 from isek_operator.manifests.etcd_config import MEMBER_NAME, NODE_USER, ROOT_USER
 from isek_operator.manifests.relay import is_address
@@ -70,12 +71,7 @@ class Stored:
     @property
     def since(self) -> datetime | None:
         """When ``ca.crt`` was last written; None: nobody knows."""
-        metadata = self.manifest["metadata"]
-        written = (metadata.get("annotations") or {}).get(TRUSTS_SINCE) or metadata.get("creationTimestamp", "")
-        try:
-            return datetime.fromisoformat(written)
-        except ValueError:
-            return None
+        return written_at(self.manifest, TRUSTS_SINCE)
 
 
 @dataclass(frozen=True)
