@@ -12,6 +12,8 @@ from tests.unit.manifests.samples import SETTINGS, dedicated, resource, valid
 
 FOLDER = Path(__file__).parents[3] / "examples" / "ingress"
 AGENT = "concierge"
+OPEN = ("/agents", "/v1", "/mcp", "/.well-known")
+"""Not /metrics, with the names of all agents, nor what nodes and programs of the cluster ask."""
 
 
 def documents() -> dict[str, dict[str, Any]]:
@@ -34,13 +36,22 @@ def test_the_ingress_and_the_route_lead_to_the_service_of_the_agent() -> None:
     service = workload_service(dedicated(wanted()))
     [port] = service["spec"]["ports"]
     [rule] = documents()["Ingress"]["spec"]["rules"]
-    [path] = rule["http"]["paths"]
+    paths = rule["http"]["paths"]
     [route] = documents()["HTTPRoute"]["spec"]["rules"]
 
     name = service["metadata"]["name"]
-    assert path["backend"]["service"] == {"name": name, "port": {"name": port["name"]}}
+    assert all(each["backend"]["service"] == {"name": name, "port": {"name": port["name"]}} for each in paths)
     assert route["backendRefs"] == [{"name": name, "port": port["port"]}]
     assert [each["name"] for each in documents()["BackendTLSPolicy"]["spec"]["targetRefs"]] == [name]
+
+
+def test_they_lead_to_what_callers_need_alone() -> None:
+    [rule] = documents()["Ingress"]["spec"]["rules"]
+    [route] = documents()["HTTPRoute"]["spec"]["rules"]
+    matched = [match["path"] for match in route["matches"]]
+
+    assert [(each["pathType"], each["path"]) for each in rule["http"]["paths"]] == [("Prefix", each) for each in OPEN]
+    assert [(each["type"], each["value"]) for each in matched] == [("PathPrefix", each) for each in OPEN]
 
 
 def test_the_policy_opens_the_port_of_the_agents_pods() -> None:
