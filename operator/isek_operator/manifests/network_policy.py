@@ -137,7 +137,8 @@ def _policy(metadata: Manifest, pods: Mapping[str, str], *, ingress: list[Rule],
             "podSelector": {"matchLabels": dict(pods)},
             "policyTypes": ["Ingress", "Egress"],
             "ingress": ingress,
-            "egress": egress,
+            # the API server leaves out an empty list, which then would seem to be missing for ever
+            **({"egress": egress} if egress else {}),
         },
     }
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from tests.integration.operator.operator_process import OperatorProcess
 from tests.integration.operator.resources import agent, mesh
 from tests.support.kube import KubeClient, Object
 from tests.support.sidecar import NODE_JS, sidecar_bundle
@@ -47,6 +48,22 @@ async def test_each_relay_announces_the_port_of_its_own_service_and_its_own_iden
         peer_id = b64decode(secret["data"]["identity.peer-id"]).decode()
         assert address == f"/ip4/{MACHINE}/tcp/{port}/p2p/{peer_id}"
         assert announced(await kube.until_exists("Deployment", name)) == address
+
+
+async def test_what_a_relay_consists_of_is_written_once(kube: KubeClient, operator: OperatorProcess) -> None:
+    await kube.apply(relayed(1))
+    await addresses(kube, 1)
+    policy = await kube.until_exists("NetworkPolicy", "default-relays")
+    assert "egress" not in policy["spec"]
+    assert policy["spec"]["policyTypes"] == ["Ingress", "Egress"]
+    await operator.until_reconciled(1)
+
+    await operator.stop()
+    await operator.start()
+    await operator.until_reconciled(1)
+
+    after = await kube.get("NetworkPolicy", "default-relays")
+    assert after["metadata"]["resourceVersion"] == policy["metadata"]["resourceVersion"]
 
 
 async def test_a_relay_is_whom_its_address_names(kube: KubeClient, tmp_path: Path) -> None:
