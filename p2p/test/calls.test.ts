@@ -235,7 +235,7 @@ test('a call ends at its deadline, at the far node too', async (t) => {
   const answer = await errorOf(await near.call(far.p2p_address, { headers: { 'isek-timeout-ms': '300' } }))
 
   assert.deepEqual([answer.status, answer.code], [504, 'DeadlineExceeded'])
-  assert.ok(performance.now() - begun < 2_000)
+  assert.ok(performance.now() - begun < 10_000)
   await gone
 })
 

@@ -25,7 +25,7 @@ function refusesOrReads(read: () => unknown, refusal: typeof SidecarError | type
     assert.ok(error instanceof refusal, String(error))
     assert.ok(error.message.length < 1_500)
   }
-  assert.ok(performance.now() - begun < 1_000)
+  assert.ok(performance.now() - begun < 10_000)
 }
 
 test('a path is refused, or is one of those that may be called', () => {

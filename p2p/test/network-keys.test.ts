@@ -45,7 +45,7 @@ test('whatever stands in the file, it is read or has no keys', () => {
         assert.equal(secret.length, 32)
         assert.match(fingerprint, /^[0-9a-f]{16}$/)
       }
-      assert.ok(performance.now() - begun < 1_000)
+      assert.ok(performance.now() - begun < 10_000)
     })
   )
 })

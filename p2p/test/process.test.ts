@@ -64,7 +64,7 @@ test('a sidecar with nothing to do ends at once on SIGTERM', async (t) => {
   far.child.kill('SIGTERM')
 
   assert.equal((await far.exited).code, 0)
-  assert.ok(performance.now() - begun < 2_000)
+  assert.ok(performance.now() - begun < 10_000)
 })
 
 test('identity and token outlive a restart and are readable for those who need them only', async (t) => {

@@ -8,9 +8,11 @@ import pytest
 import yaml
 from isek.api import KINDS
 
+from tests.faults.choice import BY_NAME, CHOICE, misspelt
 from tests.faults.end_state import NEWS
 from tests.faults.player import workloads_become_ready
 from tests.faults.run import Ground
+from tests.faults.scenarios import SCENARIOS
 from tests.support.chart import render
 from tests.support.control_plane import ControlPlane
 from tests.support.kube import KubeClient, KubeError
@@ -18,6 +20,11 @@ from tests.support.operator_nursery import Nursery
 from tests.support.waiting import until
 
 CRDS = Path(__file__).parents[2] / "crds"
+
+
+def pytest_configure() -> None:
+    if BY_NAME and (wrong := misspelt(CHOICE, [*map(str, SCENARIOS), "scale"])):
+        raise pytest.UsageError(wrong)
 
 
 @pytest.fixture(scope="session")

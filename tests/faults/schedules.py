@@ -94,9 +94,9 @@ class AtRandom(NoFaults):
 def schedule(name: str) -> Schedule:
     """Make the schedule of that name."""
     *words, number = name.split("-")
-    n = int(number)
-    late = words[0] == "late"
-    match words[late:]:
+    n = int(number) if number.isdecimal() else 0
+    late = words[:1] == ["late"]
+    match words[late:] if n else []:
         case ["unsent"]:
             return AtWrites(n, n, Kill())
         case ["lost"]:
@@ -111,7 +111,7 @@ def schedule(name: str) -> Schedule:
             return AtRandom(n, watches=True, left=2 * MOST_FAULTS)
         case ["storm"]:
             return AtRandom(n, calls=True, watches=True, kills=True, left=2 * MOST_FAULTS)
-        case [status] if int(status) in STATUSES:
+        case [status] if status in map(str, STATUSES):
             return AtWrites(n, n, Answer(int(status), late, _patience(int(status))))
         case _:
             raise ValueError(f"there is no schedule {name!r}")

@@ -5,7 +5,6 @@ Hypothesis draws edits over the CRDs' schemas: accepted and refused ones, deleti
 
 import asyncio
 import functools
-import os
 import secrets
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
@@ -14,6 +13,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, note, settings
 from hypothesis import strategies as st
 
+from tests.faults.choice import ALL
 from tests.faults.end_state import State, comparable, difference
 from tests.faults.run import Ground
 from tests.faults.scenarios import EVERYTHING, secret
@@ -23,17 +23,16 @@ from tests.integration.operator.resources import CHILD_KINDS, resource
 from tests.support.kube import KubeClient, KubeError, Object
 from tests.support.waiting import until
 
-MORE = os.environ.get("ISEK_FAULTS") == "all"
 WITHIN = 60.0
 explored = settings(
-    max_examples=60 if MORE else 5,
+    max_examples=60 if ALL else 5,
     derandomize=True,
     deadline=None,
     database=None,
     phases=(Phase.explicit, Phase.generate),
     suppress_health_check=list(HealthCheck),
 )
-pytestmark = pytest.mark.timeout(1800 if MORE else 300)
+pytestmark = pytest.mark.timeout(1800 if ALL else 300)
 
 REFUSALS = {400, 404, 409, 422, 500}
 """500: "failed to create typed patch object", which is how an apply of another shape is refused."""

@@ -5,7 +5,6 @@ Its members really run. A kill is before or after a write to the API server, or 
 """
 
 import asyncio
-import os
 import random
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -13,6 +12,7 @@ from pathlib import Path
 import pytest
 from isek_operator.cluster.etcd import EtcdError
 
+from tests.faults.choice import ALL, BY_NAME, named
 from tests.faults.run import Ground, Run
 from tests.faults.schedules import schedule
 from tests.integration.conftest import definitions
@@ -34,13 +34,11 @@ pytestmark = pytest.mark.timeout(300)  # with the start of control plane and mem
 
 def kills() -> list[str]:
     every = [f"{kill}-{k}" for k in range(1, MOST + 1) for kill in ("unsent", "lost")]
-    match os.environ.get("ISEK_FAULTS", ""):
-        case "all":
-            return every
-        case "":
-            return random.Random(4).sample(every[: 2 * FEWEST], AT_ONCE)  # noqa: S311 - no secret
-        case named:
-            return [name for of, _, name in (each.partition(":") for each in named.split(",")) if of == "scale"]
+    if ALL:
+        return every
+    if BY_NAME:
+        return named("scale")
+    return random.Random(4).sample(every[: 2 * FEWEST], AT_ONCE)  # noqa: S311 - no secret
 
 
 BATCHES = [kills()[first : first + AT_ONCE] for first in range(0, len(kills()), AT_ONCE)]

@@ -4,26 +4,24 @@
 """
 
 import asyncio
-import os
 
 import pytest
 
+from tests.faults.choice import ALL, BY_NAME, named
 from tests.faults.end_state import State
 from tests.faults.run import Ground, run_with_faults, run_without_faults
 from tests.faults.scenarios import SCENARIOS, Scenario
 from tests.faults.schedules import every_schedule, never_comes, schedule, some_schedules
 
 AT_ONCE = 4
-CHOICE = os.environ.get("ISEK_FAULTS", "")
 pytestmark = pytest.mark.timeout(300)
 
 
 def chosen(scenario: Scenario) -> list[str]:
-    if CHOICE == "all":
+    if ALL:
         return every_schedule(scenario.writes)
-    if CHOICE:
-        named = (each.partition(":") for each in CHOICE.split(","))
-        return [name for of, _, name in named if of == scenario.name]
+    if BY_NAME:
+        return named(scenario.name)
     return some_schedules(scenario.writes, scenario.name)
 
 

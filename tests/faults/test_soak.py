@@ -5,7 +5,6 @@ ends with all resources as they were, so that the operator is to hold what it he
 held for what is over.
 """
 
-import os
 import random
 import statistics
 from collections.abc import AsyncIterator
@@ -18,6 +17,7 @@ import pytest
 from isek.api import IsekMesh
 from prometheus_client.parser import text_string_to_metric_families
 
+from tests.faults.choice import ALL
 from tests.faults.estate import Estate
 from tests.faults.run import Ground, Run
 from tests.integration.operator.resources import mesh
@@ -26,16 +26,15 @@ from tests.support.operator_insight import BOUNDED, TOLD_IN, Insight, look_into
 from tests.support.secure_etcd import SecureEtcd
 from tests.support.waiting import until
 
-LONG = os.environ.get("ISEK_FAULTS") == "all"
-RESOURCES, ROUNDS, EDITS = (1000, 6, 600) if LONG else (100, 3, 80)
+RESOURCES, ROUNDS, EDITS = (1000, 6, 600) if ALL else (100, 3, 80)
 """``EDITS`` of each round; restoring what they did comes on top."""
 FEW = 20
 """Entries, objects or series that come and go by themselves. A round is many times that."""
 BLOCKS_PER_EDIT = 10.0
 """A dict and its values take more. What libraries keep, such as orjson the names of 2,048 fields, makes up to 6."""
 BYTES_PER_EDIT = 4096
-WITHIN = 600.0 if LONG else 120.0
-pytestmark = pytest.mark.timeout(3600 if LONG else 600)
+WITHIN = 600.0 if ALL else 120.0
+pytestmark = pytest.mark.timeout(3600 if ALL else 600)
 
 AT_REST = ("WorkQueue._due_since", "WorkQueue._waiting", "WorkQueue._working", "WorkQueue._failures", "Turns._waiting")
 """Tables that are empty when nothing is left to do."""
