@@ -1,6 +1,7 @@
 """Which addresses are of the public internet, and connections to no others."""
 
 import asyncio
+import re
 from ipaddress import IPv4Address, IPv6Network, ip_address
 from typing import TYPE_CHECKING, Any
 
@@ -44,6 +45,18 @@ def is_address(host: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+def may_lead_to_public(host: str) -> bool:
+    """Whether a host is a public address, or a name; where names lead is seen once they are resolved.
+
+    One that ends in a number is an address (https://url.spec.whatwg.org/#ends-in-a-number-checker), however it is
+    written: resolvers take ``127.1``, ``2130706433`` and ``0x7f.1`` for loopback without asking anybody.
+    """
+    if is_address(host):
+        return is_public(host)
+    last = host.removesuffix(".").rpartition(".")[2]
+    return not re.fullmatch(r"[0-9]+|0[xX][0-9a-fA-F]*", last)
 
 
 def public_resolver() -> "AbstractResolver":

@@ -108,6 +108,23 @@ class Gate:
         context, _ = call_context(headers, self._token)
         return await self._checked(headers, client, context, hosted, counts=False)
 
+    async def let_in(self, headers: Headers, client: Address | None, among: Sequence[Hosted]) -> None:
+        """Return where the caller may ask one of these, before it is read whom.
+
+        Raises:
+            CallError: as :meth:`admit`, where it may ask none.
+        """
+        refusal = None
+        for hosted in among:
+            try:
+                await self.known(headers, client, hosted)
+            except CallError as error:
+                refusal = refusal or error
+            else:
+                return
+        if refusal is not None:
+            raise refusal
+
     async def visible(self, headers: Headers, client: Address | None, among: Sequence[Hosted]) -> tuple[Hosted, ...]:
         """Those whom a caller may ask.
 

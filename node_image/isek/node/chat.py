@@ -21,7 +21,7 @@ from isek.models.base import ToolCall, Usage
 from isek.node.access import Gate
 from isek.node.chat_form import read_chat_request
 from isek.node.conversation import asked_of
-from isek.node.endpoint import Endpoint, parse_json, while_connected
+from isek.node.endpoint import Endpoint, may_be_large, parse_json, while_connected
 from isek.node.host import Host
 from isek.node.hosted import Hosted
 from isek.node.line_stream import LineStream
@@ -46,6 +46,8 @@ class ChatEndpoint(Endpoint):
         self._unfinished = unfinished
 
     async def _respond(self, request: Request, receive: Receive) -> Response:
+        if may_be_large(request):  # whoever may ask nobody is not to be listened to for long
+            await self._gate.let_in(request.headers, request.client, self._host.hosted)
         form = read_chat_request(parse_json(await self._read(request)))
         hosted = self._host.find(form.model)
         context, path = await self._gate.admit(request.headers, request.client, hosted)

@@ -17,6 +17,8 @@ from isek.unexpected import unexpected_error
 
 T = TypeVar("T")
 JSON = "application/json"
+SMALL_BYTES = 64 * 1024
+"""A body is read and parsed at once that is no larger, and says so."""
 
 
 class Endpoint(ABC):
@@ -118,6 +120,12 @@ def check_type(request: Request, *allowed: str) -> None:
             hint="send it without Content-Encoding",
             status=415,
         )
+
+
+def may_be_large(request: Request) -> bool:
+    """Whether its body has more than ``SMALL_BYTES``, or does not say how many."""
+    length = request.headers.get("content-length", "")
+    return not length.isdecimal() or int(length) > SMALL_BYTES
 
 
 def said_again(body: bytes, receive: Receive) -> Receive:

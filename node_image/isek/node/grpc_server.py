@@ -28,9 +28,13 @@ from isek.unexpected import unexpected_error
 SERVICE = "/lf.a2a.v1.A2AService/"
 STREAMED = {"SendStreamingMessage", "SubscribeToTask"}
 STREAMS_OF_A_CONNECTION = 256
+CALLS_AT_ONCE = 2_048
+"""Of all connections, streams that wait for a task included; what comes beside them is told to come again."""
 LONGEST_CONNECTION_MS = 5 * 60 * 1000
 """Then clients open another one, and see replicas that came after it: a Service spreads connections, not calls."""
 EVERYWHERE = "[::]"
+Said = AsyncIterator[bytes]
+"""The messages of a call; those of A2A have one."""
 
 
 class GrpcServer:
@@ -54,12 +58,13 @@ class GrpcServer:
         self.port = 0
         """Where it listens."""
         self._server = grpc.aio.server(
+            maximum_concurrent_rpcs=CALLS_AT_ONCE,
             options=[
                 ("grpc.max_receive_message_length", settings.max_body_bytes),
                 ("grpc.max_concurrent_streams", STREAMS_OF_A_CONNECTION),
                 ("grpc.max_connection_age_ms", LONGEST_CONNECTION_MS),
                 ("grpc.so_reuseport", 0),
-            ]
+            ],
         )
         self._server.add_generic_rpc_handlers((_Methods(self._answer, self._stream),))
 
@@ -89,21 +94,21 @@ class GrpcServer:
         if self._closing is not None:
             await self._closing
 
-    async def _answer(self, method: str, message: bytes, context: grpc.aio.ServicerContext) -> bytes:
+    async def _answer(self, method: str, said: Said, context: grpc.aio.ServicerContext) -> bytes:
         async with self._failures_told(method, context):
-            handler, request = await self._admitted(method, message, context)
+            handler, request = await self._admitted(method, said, context)
             answer = handler.response_serializer(await handler.unary_unary(request, context))
         encoded: bytes = answer
         return encoded
 
-    async def _stream(self, method: str, message: bytes, context: grpc.aio.ServicerContext) -> AsyncIterator[bytes]:
+    async def _stream(self, method: str, said: Said, context: grpc.aio.ServicerContext) -> AsyncIterator[bytes]:
         async with self._failures_told(method, context):
-            handler, request = await self._admitted(method, message, context)
+            handler, request = await self._admitted(method, said, context)
             async for update in handler.unary_stream(request, context):
                 yield handler.response_serializer(update)
 
     async def _admitted(
-        self, method: str, message: bytes, context: grpc.aio.ServicerContext
+        self, method: str, said: Said, context: grpc.aio.ServicerContext
     ) -> tuple[grpc.RpcMethodHandler, Any]:
         """What answers a request, and the request itself, whose caller may ask that.
 
@@ -117,13 +122,20 @@ class GrpcServer:
         if method not in self._handlers:
             await context.abort(grpc.StatusCode.UNIMPLEMENTED, f"A2A has no method {method}")
         handler = self._handlers[method]
+        headers, client = Headers(_metadata(context)), _client(context.peer())
+        await self._gate.let_in(
+            headers, client, self._host.hosted
+        )  # before the message is taken in, which may be large
+        message = await anext(said, None)
+        if message is None:
+            raise DecodeError
         request = handler.request_deserializer(message)
         self._a2a_grpc.CURRENT.set(await self._call(context, request.tenant))
         return handler, request
 
     async def _call(self, context: grpc.aio.ServicerContext, agent: str) -> Call:
         """What a request means; its metadata are what headers are to HTTP, and its deadline counts as well."""
-        metadata = {name: value for name, value in context.invocation_metadata() or () if isinstance(value, str)}
+        metadata = _metadata(context)
         hosted = self._host.find(agent or None)
         called_in, path = await self._gate.admit(Headers(metadata), _client(context.peer()), hosted)
         left = context.time_remaining()
@@ -148,7 +160,8 @@ class GrpcServer:
 
 
 class _Methods(grpc.GenericRpcHandler):  # type: ignore[misc]
-    """All methods of the service, without a look at their messages."""
+    """All methods of the service, without a look at their messages: to gRPC all are streams, so that the one message of
+    a call is taken in when it is asked for, and not before it is known who calls."""
 
     def __init__(self, answer: Any, stream: Any) -> None:
         self._answer = answer
@@ -161,16 +174,20 @@ class _Methods(grpc.GenericRpcHandler):  # type: ignore[misc]
         method = details.method.removeprefix(SERVICE)
         if method in STREAMED:
 
-            async def stream(request: bytes, context: grpc.aio.ServicerContext) -> AsyncIterator[bytes]:
-                async for update in self._stream(method, request, context):
+            async def stream(said: Said, context: grpc.aio.ServicerContext) -> AsyncIterator[bytes]:
+                async for update in self._stream(method, said, context):
                     yield update
 
-            return grpc.unary_stream_rpc_method_handler(stream)
+            return grpc.stream_stream_rpc_method_handler(stream)
 
-        async def answer(request: bytes, context: grpc.aio.ServicerContext) -> bytes:
-            return await self._answer(method, request, context)  # type: ignore[no-any-return]
+        async def answer(said: Said, context: grpc.aio.ServicerContext) -> bytes:
+            return await self._answer(method, said, context)  # type: ignore[no-any-return]
 
-        return grpc.unary_unary_rpc_method_handler(answer)
+        return grpc.stream_unary_rpc_method_handler(answer)
+
+
+def _metadata(context: grpc.aio.ServicerContext) -> dict[str, str]:
+    return {name: value for name, value in context.invocation_metadata() or () if isinstance(value, str)}
 
 
 def _client(peer: str) -> Address | None:

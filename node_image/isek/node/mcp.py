@@ -30,9 +30,9 @@ class MCPEndpoint(Endpoint):
 
     async def _respond(self, request: Request, receive: Receive) -> Response:
         _check_origin(request)
+        visible = await self._gate.visible(request.headers, request.client, self._host.hosted)
         body = await self._read(request)
         said = parse_json(body)
-        visible = await self._gate.visible(request.headers, request.client, self._host.hosted)
 
         async def answer(
             name: str, message: str, session_id: str | None, on_event: Callable[[Event], None] | None

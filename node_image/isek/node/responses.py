@@ -15,7 +15,7 @@ from isek.errors import CallError, IsekError
 from isek.models.base import Message
 from isek.node.access import Gate
 from isek.node.conversation import asked_of, latest_input
-from isek.node.endpoint import Endpoint, parse_json, while_connected
+from isek.node.endpoint import Endpoint, may_be_large, parse_json, while_connected
 from isek.node.host import Host
 from isek.node.line_stream import LineStream, after
 from isek.node.openai_form import error_body
@@ -60,6 +60,8 @@ class ResponsesEndpoint(Endpoint):
         self._kept = kept
 
     async def _respond(self, request: Request, receive: Receive) -> Response:
+        if may_be_large(request):  # whoever may ask nobody is not to be listened to for long
+            await self._gate.let_in(request.headers, request.client, self._host.hosted)
         form = read_responses_request(parse_json(await self._read(request)))
         hosted = self._host.find(form.model)
         context, path = await self._gate.admit(request.headers, request.client, hosted)

@@ -10,7 +10,7 @@ import aiohttp
 from yarl import URL
 
 from isek.log import log
-from isek.public_addresses import NotPublicError, is_address, is_public, public_resolver
+from isek.public_addresses import NotPublicError, may_lead_to_public, public_resolver
 
 ATTEMPTS = 5
 FIRST_PAUSE_SECONDS = 1.0
@@ -140,7 +140,7 @@ def check_url(url: str, allowed: Collection[str]) -> None:
         return
     if target.scheme != "https":
         raise ValueError("only hosts of spec.pushNotifications.allowedHosts may be told without TLS")
-    if is_address(target.host) and not is_public(target.host):
+    if not may_lead_to_public(target.host):
         raise ValueError(f"{target.host} is not an address of the public internet")
 
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from isek.public_addresses import NotPublicError, is_address, is_public, public_resolver
+from isek.public_addresses import NotPublicError, may_lead_to_public, public_resolver
 from isek.tools.base import ToolError
 
 MAX_BYTES = 256 * 1024
@@ -50,7 +50,7 @@ async def fetch(
             raise ValueError("it must begin with http:// or https:// and a host")  # noqa: TRY301
     except ValueError as error:
         raise ToolError(f"{url!r} is no URL: {error}") from None
-    if public_only and is_address(target.host) and not is_public(target.host):
+    if public_only and not may_lead_to_public(target.host):
         raise ToolError(f"{target.host!r} is not an address of the public internet")
     try:
         async with (

@@ -113,6 +113,26 @@ async def test_where_there_is_one_agent_no_tenant_is_needed(tmp_path: Path) -> N
     assert answer.task.status.state == TaskState.TASK_STATE_COMPLETED
 
 
+async def test_who_may_ask_nobody_is_refused_before_the_message_has_come(tmp_path: Path) -> None:
+    (tmp_path / "callers").mkdir()
+    (tmp_path / "callers" / "ci").write_text("ci-0123456789abcdef")
+    outside = {"from": "Authenticated", "tokensSecret": {"name": "callers"}}
+    guarded = agent("echo", {"provider": "Echo"}, access={"outside": outside})
+    async with (
+        NodeProcess(tmp_path, [guarded], grpc_port=0, access_dir=tmp_path) as node,
+        channel_to(node) as channel,
+    ):
+        call = channel.stream_unary("/lf.a2a.v1.A2AService/SendMessage")(metadata=METADATA, timeout=30)
+
+        assert await call.code() == grpc.StatusCode.UNAUTHENTICATED
+
+
+async def test_a_call_without_a_message_is_none(channel: grpc.aio.Channel) -> None:
+    call = channel.stream_unary("/lf.a2a.v1.A2AService/SendMessage")(iter(()), metadata=METADATA, timeout=30)
+
+    assert (await failure(call)).code() == grpc.StatusCode.INVALID_ARGUMENT
+
+
 async def test_a_run_ends_with_the_deadline_of_its_call(node: NodeProcess, stub: Any) -> None:
     """Whoever looks at the clock first says so."""
     call = stub.SendMessage(to("slow"), metadata=METADATA, timeout=0.5)

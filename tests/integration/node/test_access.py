@@ -214,6 +214,22 @@ class TestOutside:
 
         assert status in {200, 204}
 
+    @pytest.mark.parametrize("path", ["/v1/chat/completions", "/v1/responses", "/mcp"])
+    async def test_who_may_ask_nobody_is_refused_before_the_body_has_come(
+        self, nodes: tuple[NodeProcess, NodeProcess, Path], path: str
+    ) -> None:
+        async def without_end() -> AsyncIterator[bytes]:
+            yield b'{"model": "writer", "input": "'
+            await asyncio.Event().wait()
+
+        async with (
+            aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(30)) as session,
+            session.post(
+                nodes[0].url + path, data=without_end(), headers={"Content-Type": "application/json"}
+            ) as response,
+        ):
+            assert response.status == 401
+
     async def test_lists_show_those_that_the_caller_may_ask(self, nodes: tuple[NodeProcess, NodeProcess, Path]) -> None:
         async def listed(authorization: str | None) -> list[str]:
             _, _, body = await call(nodes[1], "GET", "/v1/models", None, authorization=authorization)

@@ -36,6 +36,10 @@ def test_public_hosts_over_tls_and_allowed_ones_may_be_told(url: str) -> None:
         ("https://[::1]/hook", "not an address of the public internet"),
         ("https://[::ffff:10.0.0.7]/hook", "not an address of the public internet"),
         ("https://224.0.0.1/hook", "not an address of the public internet"),
+        *(
+            (f"https://{host}/hook", "not an address of the public internet")
+            for host in ("127.1", "2130706433", "0x7f.1", "0x7f000001", "0177.0.0.1", "127.0.0.1.", "8.8.8", "a.0x")
+        ),
         ("https://example.org:99999/", "."),
         (f"https://example.org/{'a' * MAX_URL}", "longer than 2048 characters"),
     ],
