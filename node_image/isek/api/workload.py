@@ -129,7 +129,8 @@ class PodTemplate(Model):
     """More environment variables of the node container."""
     tls_secret: ObjectReference | None = None
     """A Secret with the certificate that the Service shows (tls.crt, tls.key, as cert-manager writes it). With it there
-    is HTTPS on port 8443, and neither HTTP nor gRPC. A new certificate is taken up without a restart."""
+    is HTTPS on port 8443 and gRPC over TLS on port 8082, and neither in plain text. A new certificate is taken up
+    without a restart."""
     service_account_name: ObjectName | None = None
     """An existing ServiceAccount; default: one of its own that may do nothing."""
     node_selector: Labels | None = None

@@ -21,6 +21,7 @@ from isek.node.access import Gate
 from isek.node.host import Host
 from isek.node.listening import PortError
 from isek.node.settings import PREFIX, NodeSettings
+from isek.node.tls import ServerCertificate
 from isek.protocol.a2a import A2A
 from isek.protocol.a2a_call import Call
 from isek.unexpected import unexpected_error
@@ -45,13 +46,17 @@ class GrpcServer:
         a2a: the way to A2A, whose SDK is imported with the first call.
         gate: all pass it.
         settings: of the node; it has a gRPC port.
+        certificate: what it shows to callers, who come over TLS then; None: they come in plain text.
     """
 
-    def __init__(self, host: Host, a2a: A2A, gate: Gate, settings: NodeSettings) -> None:
+    def __init__(
+        self, host: Host, a2a: A2A, gate: Gate, settings: NodeSettings, certificate: ServerCertificate | None = None
+    ) -> None:
         self._host = host
         self._a2a = a2a
         self._settings = settings
         self._gate = gate
+        self._credentials = None if certificate is None else _credentials(certificate)
         self._a2a_grpc: ModuleType | None = None
         self._handlers: dict[str, grpc.RpcMethodHandler] = {}
         self._closing: asyncio.Task[None] | None = None
@@ -77,7 +82,7 @@ class GrpcServer:
         host, port = self._settings.host or EVERYWHERE, self._settings.grpc_port
         address = f"[{host}]" if ":" in host and not host.startswith("[") else host
         try:
-            self.port = self._server.add_insecure_port(f"{address}:{port}")
+            self.port = self._listen(f"{address}:{port}")
         except RuntimeError:
             raise PortError(
                 f"cannot listen on {host}, port {port}, for gRPC; set {PREFIX}GRPC_PORT to one that is free"
@@ -93,6 +98,14 @@ class GrpcServer:
         await self._server.stop(within)
         if self._closing is not None:
             await self._closing
+
+    def _listen(self, address: str) -> int:
+        port: int
+        if self._credentials is None:
+            port = self._server.add_insecure_port(address)
+        else:
+            port = self._server.add_secure_port(address, self._credentials)
+        return port
 
     async def _answer(self, method: str, said: Said, context: grpc.aio.ServicerContext) -> bytes:
         async with self._failures_told(method, context):
@@ -157,6 +170,21 @@ class GrpcServer:
             await self._a2a_grpc.refuse(error, context)
         except Exception:
             await context.abort(grpc.StatusCode.INTERNAL, str(unexpected_error(method)))
+
+
+def _credentials(certificate: ServerCertificate) -> grpc.ServerCredentials:
+    """What ``certificate`` shows, whatever that is when a connection begins."""
+    shown = certificate.pair
+
+    def renewed() -> grpc.ServerCertificateConfiguration | None:
+        """Called by gRPC before each handshake, on a thread of its own."""
+        nonlocal shown
+        if shown is (latest := certificate.pair):
+            return None
+        shown = latest
+        return grpc.ssl_server_certificate_configuration([shown])
+
+    return grpc.dynamic_ssl_server_credentials(grpc.ssl_server_certificate_configuration([shown]), renewed)
 
 
 class _Methods(grpc.GenericRpcHandler):  # type: ignore[misc]

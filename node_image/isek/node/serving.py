@@ -3,7 +3,7 @@
 import asyncio
 import socket
 from collections.abc import Callable, Iterator
-from contextlib import AsyncExitStack, contextmanager, suppress
+from contextlib import AsyncExitStack, aclosing, contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -115,20 +115,20 @@ async def serve(
         membership = Membership(settings, registry, host, sidecar, metrics, card_key=card_key.public)
         reader = CardReader(registry, sidecar)
         stack.push_async_callback(reader.close)
-        a2a = A2A(registry, settings, sidecar)
-        stack.push_async_callback(a2a.aclose)
+        a2a = await stack.enter_async_context(aclosing(A2A(registry, settings, sidecar)))
         topics = host.publishes = NodeTopics(settings, registry, TopicCarrier(mesh.post), membership)
         topic_agents = TopicAgents(host, topics.here)
         stack.push_async_callback(topic_agents.close)
-        gate = Gate(settings, SharedToken.of(settings), membership.of_peer)
-        stack.push_async_callback(gate.aclose)
-        grpc = await _start_grpc(host, a2a, gate, settings, stack)
+        gate = await stack.enter_async_context(aclosing(Gate(settings, SharedToken.of(settings), membership.of_peer)))
+        certificate = _certificate(settings, stack)
+        grpc = await _start_grpc(host, a2a, gate, settings, stack, certificate=certificate)
         cards = Cards(host, membership, reader, settings, card_key, grpc_port=grpc.port if grpc else None)
         a2a.extended_card = cards.extended
 
         app = create_app(settings, host, membership, metrics, gate=gate, cards=cards, a2a=a2a, topics=topics)
         server = _Server(_config(app))
-        await _start_tls(app, host, settings, stack)
+        if certificate is not None:
+            _start_tls(app, host, settings, certificate, stack)
 
         async def join() -> None:
             topic_agents.listen(host.hosted)  # before it is known: what comes must find them
@@ -164,24 +164,30 @@ def _config(app: FastAPI, certificate: ServerCertificate | None = None) -> uvico
     )
 
 
-async def _start_tls(app: FastAPI, host: Host, settings: NodeSettings, stack: AsyncExitStack) -> None:
-    """Answer over HTTPS as well, where that is asked for."""
+def _certificate(settings: NodeSettings, stack: AsyncExitStack) -> ServerCertificate | None:
+    """What the node shows to callers over TLS, where that is asked for."""
     if settings.tls_port is None:
-        return
+        return None
     certificate = ServerCertificate(settings.tls_dir)
+    stack.push_async_callback(cancel, asyncio.create_task(certificate.follow(), name="following the certificate"))
+    return certificate
+
+
+def _start_tls(
+    app: FastAPI, host: Host, settings: NodeSettings, certificate: ServerCertificate, stack: AsyncExitStack
+) -> None:
+    """Answer over HTTPS as well."""
+    port = settings.tls_port or 0
     try:
-        listening = stack.enter_context(listen(settings.host, settings.tls_port))
+        listening = stack.enter_context(listen(settings.host, port))
     except OSError as error:
         raise PortError(
-            f"cannot listen on port {settings.tls_port} for HTTPS: {error.strerror}; "
-            f"set {PREFIX}TLS_PORT to one that is free"
+            f"cannot listen on port {port} for HTTPS: {error.strerror}; set {PREFIX}TLS_PORT to one that is free"
         ) from None
     server = _Server(_config(app, certificate))
     serving = asyncio.create_task(server.serve(sockets=[listening]), name="server over TLS")
-    following = asyncio.create_task(certificate.follow(), name="following the certificate")
 
     async def stop() -> None:
-        await cancel(following)
         server.should_exit = True
         server.force_exit = host.running > 0
         await serving
@@ -191,13 +197,19 @@ async def _start_tls(app: FastAPI, host: Host, settings: NodeSettings, stack: As
 
 
 async def _start_grpc(
-    host: Host, a2a: A2A, gate: Gate, settings: NodeSettings, stack: AsyncExitStack
+    host: Host,
+    a2a: A2A,
+    gate: Gate,
+    settings: NodeSettings,
+    stack: AsyncExitStack,
+    *,
+    certificate: ServerCertificate | None,
 ) -> "GrpcServer | None":
     if settings.grpc_port is None:
         return None
     from isek.node.grpc_server import GrpcServer  # noqa: PLC0415  (9 MB that nodes without it do without)
 
-    server = GrpcServer(host, a2a, gate, settings)
+    server = GrpcServer(host, a2a, gate, settings, certificate)
     await server.start()
     stack.push_async_callback(server.stop, LAST_ANSWERS_SECONDS)
     return server

@@ -33,11 +33,11 @@ class NodeSettings(BaseSettings):
     port: Annotated[int, Field(ge=0, le=65535)] = 8080
     """Port to listen on; 0: any free one."""
     grpc_port: Annotated[int | None, Field(ge=0, le=65535)] = None
-    """Port for A2A over gRPC; 0: any free one; None: none."""
+    """Port for A2A over gRPC, with ``tls_port`` over TLS; 0: any free one; None: none."""
     tls_port: Annotated[int | None, Field(ge=0, le=65535)] = None
     """Port to listen on for HTTPS, beside ``port``; 0: any free one. Default: there is none."""
     tls_dir: Path = Path("/var/run/isek/tls")
-    """For HTTPS: ``tls.crt`` and ``tls.key``. They are read again when they change."""
+    """For TLS: ``tls.crt`` and ``tls.key``. They are read again when they change."""
     advertise_host: str = "127.0.0.1"
     """Address at which peers reach the node over HTTP."""
     config_hash: str = ""

@@ -1,4 +1,4 @@
-"""The certificate that the node shows to callers over HTTPS, as files that may change while they are used."""
+"""The certificate that the node shows to callers over TLS, as files that may change while they are used."""
 
 import asyncio
 import ssl
@@ -27,6 +27,8 @@ class ServerCertificate:
         self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         """Connections that begin from now on show what was read last."""
         self.context.minimum_version = ssl.TLSVersion.TLSv1_2
+        self.pair = b"", b""
+        """The key and the certificate that were read last (PEM), for a server that takes no context."""
         self._version = self._read()
 
     async def follow(self, every: float = LOOK_SECONDS) -> None:
@@ -47,11 +49,15 @@ class ServerCertificate:
     def _read(self) -> Version:
         try:
             version = _version(self._certificate, self._key)
+            pair = self._key.read_bytes(), self._certificate.read_bytes()
             # tried on another one first: of a pair that does not go together the context would keep a half
             for context in (ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), self.context):
                 context.load_cert_chain(self._certificate, self._key)
+            if _version(self._certificate, self._key) != version:
+                return self._read()  # renewed meanwhile
         except (OSError, ssl.SSLError) as error:
             raise CertificateError(f"{self._certificate} and {self._key} cannot be used: {error}") from None
+        self.pair = pair
         return version
 
 

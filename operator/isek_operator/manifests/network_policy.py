@@ -67,8 +67,8 @@ Rule = dict[str, Any]
 def workload_network_policy(workload: Workload, settings: OperatorSettings) -> Manifest:
     """What the pods of a workload may reach, and who may reach them.
 
-    In: the mesh, and all pods of the own namespace over HTTP and gRPC, or over HTTPS alone. Out: the mesh, its etcd
-    and relays, DNS, and where URLs lead.
+    In: the mesh, and all pods of the own namespace over HTTP, or over HTTPS alone, and over gRPC. Out: the mesh, its
+    etcd and relays, DNS, and where URLs lead.
     """
     mesh = workload.mesh
     peers = _members(mesh)
@@ -80,7 +80,7 @@ def workload_network_policy(workload: Workload, settings: OperatorSettings) -> M
         workload.selector,
         ingress=[
             _from(peers, between),
-            _from([{"podSelector": {}}], *((HTTPS_PORT,) if workload.template.tls_secret else (HTTP_PORT, GRPC_PORT))),
+            _from([{"podSelector": {}}], HTTPS_PORT if workload.template.tls_secret else HTTP_PORT, GRPC_PORT),
             *([_from_anywhere_inside(HEALTH_PORT)] if mesh.spec.p2p.enabled else []),
         ],
         egress=[

@@ -50,11 +50,8 @@ def node_container(workload: Workload, settings: OperatorSettings) -> dict[str, 
         "env": [*_downward_api(workload), *_settings(workload, settings), *_users(workload)],
         "ports": [
             {"name": "http", "containerPort": HTTP_PORT, "protocol": "TCP"},
-            (
-                {"name": "https", "containerPort": HTTPS_PORT, "protocol": "TCP"}
-                if template.tls_secret
-                else {"name": "grpc", "containerPort": GRPC_PORT, "protocol": "TCP"}
-            ),
+            {"name": "grpc", "containerPort": GRPC_PORT, "protocol": "TCP"},
+            *([{"name": "https", "containerPort": HTTPS_PORT, "protocol": "TCP"}] if template.tls_secret else []),
         ],
         # not /readyz: that waits for etcd, and no restart of the node brings etcd back
         "startupProbe": probes.started("/healthz", "http", within_seconds=120),
@@ -95,7 +92,8 @@ def _settings(workload: Workload, settings: OperatorSettings) -> list[dict[str, 
             "cluster": settings.cluster_name,
             "mesh_id": mesh.mesh_id,
             "port": HTTP_PORT,
-            **({"tls_port": HTTPS_PORT} if workload.template.tls_secret else {"grpc_port": GRPC_PORT}),
+            "grpc_port": GRPC_PORT,
+            "tls_port": HTTPS_PORT if workload.template.tls_secret else None,
             "registry_url": f"etcds://{','.join(etcd_endpoints(mesh))}",
             "registry_ttl_seconds": mesh.spec.registry.ttl_seconds,
             "p2p_enabled": mesh.spec.p2p.enabled,

@@ -26,7 +26,8 @@ def workload_service(workload: Workload) -> Manifest:
         # HTTP/2 in the clear: what a Gateway's GRPCRoute needs to know (KEP-3726)
         _port("grpc", GRPC_PORT, appProtocol="kubernetes.io/h2c"),
     ]
-    secure = [_port("https", HTTPS_PORT, appProtocol="https")]
+    # said of gRPC, too: by the port's name alone a service mesh would take it for plain text
+    secure = [_port("https", HTTPS_PORT, appProtocol="https"), _port("grpc", GRPC_PORT, appProtocol="https")]
     return {
         "apiVersion": "v1",
         "kind": "Service",

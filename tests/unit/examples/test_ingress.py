@@ -34,7 +34,7 @@ def test_what_kubernetes_knows_is_valid() -> None:
 
 def test_the_ingress_and_the_route_lead_to_the_service_of_the_agent() -> None:
     service = workload_service(dedicated(wanted()))
-    [port] = service["spec"]["ports"]
+    [port] = [each for each in service["spec"]["ports"] if each["name"] == "https"]
     [rule] = documents()["Ingress"]["spec"]["rules"]
     paths = rule["http"]["paths"]
     [route] = documents()["HTTPRoute"]["spec"]["rules"]

@@ -1,4 +1,4 @@
-"""A workload whose Service shows a certificate: HTTPS, and nothing in plain text."""
+"""A workload whose Service shows a certificate: HTTPS, gRPC over TLS, and nothing in plain text."""
 
 from typing import Any
 
@@ -12,18 +12,21 @@ from tests.unit.manifests.samples import SETTINGS, agent, dedicated, environment
 SECURE: dict[str, Any] = {"template": {"tlsSecret": {"name": "writer-tls"}}}
 
 
-def test_its_service_speaks_https_alone() -> None:
+def test_its_service_speaks_https_and_grpc_over_tls_alone() -> None:
     plain, secure = (valid(workload_service(dedicated(agent(**spec))))["spec"]["ports"] for spec in ({}, SECURE))
 
     assert {each["port"] for each in plain} == {8080, 8082}
-    assert secure == [{"name": "https", "port": 8443, "targetPort": "https", "protocol": "TCP", "appProtocol": "https"}]
+    assert secure == [
+        {"name": "https", "port": 8443, "targetPort": "https", "protocol": "TCP", "appProtocol": "https"},
+        {"name": "grpc", "port": 8082, "targetPort": "grpc", "protocol": "TCP", "appProtocol": "https"},
+    ]
 
 
 def test_pods_of_its_namespace_reach_it_there_and_nowhere_else() -> None:
     policy = valid(workload_network_policy(dedicated(agent(**SECURE)), SETTINGS))
 
     [neighbours] = [rule for rule in policy["spec"]["ingress"] if rule["from"] == [{"podSelector": {}}]]
-    assert [each["port"] for each in neighbours["ports"]] == [8443]
+    assert [each["port"] for each in neighbours["ports"]] == [8443, 8082]
 
 
 def test_its_pods_mount_the_certificate_and_its_key_and_are_probed_as_before() -> None:
@@ -35,8 +38,8 @@ def test_its_pods_mount_the_certificate_and_its_key_and_are_probed_as_before() -
     assert [each["key"] for each in volume["secret"]["items"]] == ["tls.crt", "tls.key"]
     assert {"name": "tls", "mountPath": "/var/run/isek/tls", "readOnly": True} in container["volumeMounts"]
     assert environment(container)["ISEK_TLS_PORT"] == "8443"
-    assert "ISEK_GRPC_PORT" not in environment(container)
-    assert [each["name"] for each in container["ports"]] == ["http", "https"]
+    assert environment(container)["ISEK_GRPC_PORT"] == "8082"
+    assert [each["name"] for each in container["ports"]] == ["http", "grpc", "https"]
     assert container["readinessProbe"]["httpGet"]["port"] == "http"
 
 
