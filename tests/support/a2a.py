@@ -1,6 +1,6 @@
 """The official client of A2A, by each binding and version."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from uuid import uuid4
 
@@ -26,9 +26,10 @@ async def a2a_client(
     *,
     streaming: bool = True,
     transport: httpx.AsyncBaseTransport | None = None,
+    headers: Mapping[str, str] | None = None,
 ) -> AsyncIterator[Client]:
-    """The client of one agent, from its card on, by one of its interfaces alone."""
-    async with httpx.AsyncClient(timeout=30, transport=transport) as http:
+    """The client of one agent, from its card on, by one of its interfaces alone; ``headers`` of all HTTP requests."""
+    async with httpx.AsyncClient(timeout=30, transport=transport, headers=headers) as http:
         card = await A2ACardResolver(http, url).get_agent_card()
         offered = [each for each in card.supported_interfaces if each.protocol_binding == binding]
         [chosen] = [each for each in offered if each.protocol_version == version]

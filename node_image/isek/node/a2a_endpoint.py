@@ -65,7 +65,7 @@ def a2a_call(
         parameters,
         hosted.push_hosts,
         base_url if path == "http" else "",
-        on_behalf_of=on_behalf_of,
+        on_behalf_of=None if on_behalf_of is None else headers.decoded(on_behalf_of),
     )
 
 

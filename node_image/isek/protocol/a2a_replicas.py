@@ -26,9 +26,9 @@ from isek.protocol.p2p import Sidecar
 from isek.registry import NodeRecord, Registry
 
 WITHIN_SECONDS = 30.0
+LIST_WITHIN_SECONDS = 3.0
+"""A list is put together from all replicas: who waits for it does not wait for one that hangs."""
 LONGEST_STREAM_SECONDS = 24 * 3600.0
-_GONE = {"AgentUnreachable", "DeadlineExceeded"}
-"""A node that ended without a word stays in the registry for a while."""
 _KINDS = {code: kind for kind, code in JSON_RPC_ERROR_CODE_MAP.items()}
 
 P = TypeVar("P", bound=Proto)
@@ -83,15 +83,16 @@ class Replicas:
             A2AError: that of the replica; ``InternalError``: it cannot be reached.
         """
         try:
-            return _read(await self._post(record, call, method, params), answer)
+            return _read(await self._post(record, call, method, params, WITHIN_SECONDS), answer)
         except CallError as error:
             raise _unanswered(record, error) from error
 
     async def ask_all(self, call: Call, method: str, params: Proto, answer: type[P]) -> list[P]:
-        """What all others answer but those that are gone: their tasks are as well.
+        """What all others answer but those that do not within :data:`LIST_WITHIN_SECONDS`: one that ended without a
+        word stays in the registry for a while, and its tasks are gone. The log says whose are missing.
 
         Raises:
-            A2AError: as :meth:`ask`.
+            A2AError: that of a replica.
         """
         asked = (self._ask_if_there(record, call, method, params, answer()) for record in self.others(call))
         return [said for said in await asyncio.gather(*asked) if said is not None]
@@ -115,21 +116,26 @@ class Replicas:
 
     async def _ask_if_there(self, record: NodeRecord, call: Call, method: str, params: Proto, answer: P) -> P | None:
         try:
-            return _read(await self._post(record, call, method, params), answer)
+            return _read(await self._post(record, call, method, params, LIST_WITHIN_SECONDS), answer)
         except CallError as error:
-            unanswered = _unanswered(record, error)
-            if error.code not in _GONE:
-                raise unanswered from error
+            log().warning(
+                "a list is without the tasks of a replica that did not answer",
+                agent=call.agent,
+                node=record.node_id,
+                outcome=error.code,
+                reason=error.message,
+            )
             return None
 
-    async def _post(self, record: NodeRecord, call: Call, method: str, params: Proto) -> bytes:
-        path, to, sent, body = self._request(record, call, method, params, WITHIN_SECONDS)
+    async def _post(self, record: NodeRecord, call: Call, method: str, params: Proto, within: float) -> bytes:
+        within = min(within, call.context.remaining_seconds())
+        path, to, sent, body = self._request(record, call, method, params, within)
         if self._sidecar is None:
             url = URL(record.url + path, encoded=True)
-            said = await self._http.request("POST", url, to=to, headers=sent, within=WITHIN_SECONDS, body=body)
+            said = await self._http.request("POST", url, to=to, headers=sent, within=within, body=body)
         else:
             said = await self._sidecar.call_peer(
-                record.all_p2p_addresses, "POST", path, body, sent, to=to, within=WITHIN_SECONDS
+                record.all_p2p_addresses, "POST", path, body, sent, to=to, within=within
             )
         return said.body
 
@@ -157,7 +163,7 @@ class Replicas:
             headers.TIMEOUT: str(int(within * 1000)),
             headers.FORWARDED: self._node_id,
             headers.CALLER: address,
-            headers.ON_BEHALF_OF: call.owner,
+            headers.ON_BEHALF_OF: headers.encoded(call.owner),
         }
         for name in (HTTP_EXTENSION_HEADER, "Authorization"):
             if (value := call.parameters.get(name.lower())) is not None:

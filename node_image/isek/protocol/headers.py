@@ -1,5 +1,7 @@
 """The headers of calls between nodes, beside W3C's ``traceparent``."""
 
+from urllib.parse import quote, unquote
+
 from isek.errors import IsekError
 
 TIMEOUT = "Isek-Timeout-Ms"
@@ -21,7 +23,7 @@ CLAIM = "Isek-Claim"
 FORWARDED = "Isek-Forwarded"
 """On a request about a task that another replica hands on to the one that holds it: it goes no further."""
 ON_BEHALF_OF = "Isek-On-Behalf-Of"
-"""On such a request, whose task it is about; believed where the caller is a replica of the agent."""
+"""On such a request, whose task it is about, percent-encoded; believed where the caller is a replica of the agent."""
 SESSION_ID = "Isek-Session-Id"
 """The conversation, where the body has no place for it."""
 IDEMPOTENCY_KEY = "Idempotency-Key"
@@ -41,3 +43,13 @@ def of_error(error: IsekError) -> dict[str, str]:
 def retry_after(status: int) -> dict[str, str]:
     """``Retry-After`` for a node that cannot take a request now (RFC 9110, 10.2.3); nothing for other statuses."""
     return {"Retry-After": "1"} if status in {429, 503} else {}
+
+
+def encoded(text: str) -> str:
+    """Any text, as a header can carry it: what is not plain ASCII percent-encoded (RFC 3986, 2.1)."""
+    return quote(text, safe=":@/", errors="surrogatepass")
+
+
+def decoded(value: str) -> str:
+    """The text that :func:`encoded` was given."""
+    return unquote(value, errors="surrogatepass")

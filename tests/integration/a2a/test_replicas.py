@@ -2,6 +2,7 @@
 
 import asyncio
 import functools
+import signal
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
@@ -27,11 +28,15 @@ from tests.support.a2a import ThroughSidecars, a2a_client, says, send, stream, t
 from tests.support.center_registry import center_registry
 from tests.support.node_process import NodeProcess, agent, scripted
 from tests.support.sidecar import PeerNode, sidecar_bundle
+from tests.support.tokens import AUDIENCE, ISSUER, Issuer
 from tests.support.waiting import until
 
+SIGNS = Issuer("one")
+BY_JWT = {"issuer": ISSUER, "audiences": [AUDIENCE], "jwks": SIGNS.key_set()}
 AGENTS = [
     agent("slow", scripted({"delayMilliseconds": 120000}, timeoutSeconds=120), pushNotifications={}),
     agent("echo", {"provider": "Echo"}),
+    agent("guarded", {"provider": "Echo"}, access={"outside": {"from": "Authenticated", "jwt": BY_JWT}}),
 ]
 AT_ONCE = SendMessageConfiguration(return_immediately=True)
 NAMES = ("one.default", "two.default")
@@ -165,6 +170,49 @@ async def test_any_replica_is_told_where_to_tell_of_the_end_of_a_task(pair: Pair
 async def test_a_task_whose_node_is_not_there_is_not_found(two: Client) -> None:
     with pytest.raises(TaskNotFoundError, match="its node is gone"):
         await two.get_task(GetTaskRequest(id="0123456789abcdef.gone.default"))
+
+
+@pytest.mark.parametrize("subject", ["José", "tab\tand\nline", "100%41 \ud83d"])
+async def test_a_caller_finds_its_tasks_at_any_replica_whatever_it_is_called(pair: Pair, subject: str) -> None:
+    mine, others = ({"Authorization": f"Bearer {SIGNS.token(sub=each)}"} for each in (subject, "jos"))
+    at_one, at_two = (f"{node.url}/agents/guarded" for node in (pair.one, pair.two))
+    async with (
+        a2a_client(at_one, streaming=False, headers=mine) as first,
+        a2a_client(at_two, headers=mine) as second,
+        a2a_client(at_two, headers=others) as stranger,
+    ):
+        task = await send(first, says("hello"))
+
+        assert await second.get_task(GetTaskRequest(id=task.id)) == task
+        assert task.id in [each.id for each in (await second.list_tasks(ListTasksRequest())).tasks]
+        with pytest.raises(TaskNotFoundError):
+            await stranger.get_task(GetTaskRequest(id=task.id))
+
+
+async def test_a_replica_that_hangs_holds_up_no_list_and_the_log_says_whose_tasks_are_missing(
+    pair: Pair, two: Client
+) -> None:
+    begun = [await begin(node, context_id="halved") for node in (pair.one, pair.two)]
+
+    async def listed() -> list[str]:
+        return sorted(task.id for task in (await two.list_tasks(ListTasksRequest(context_id="halved"))).tasks)
+
+    pair.one.signal(signal.SIGSTOP)
+    try:
+        async with asyncio.timeout(15):
+            assert await listed() == begun[1:]
+    finally:
+        pair.one.signal(signal.SIGCONT)
+    [missing] = [line for line in pair.two.log if "a list is without the tasks" in line]
+    assert 'node="one.default"' in missing
+    assert "DeadlineExceeded" in missing
+
+    async def all_listed() -> bool:
+        return await listed() == sorted(begun)
+
+    await until(all_listed, what="the replica answers again", within=60)
+    for task_id in begun:
+        await two.cancel_task(CancelTaskRequest(id=task_id))
 
 
 async def test_through_sidecars_the_official_client_streams_and_keeps_its_tasks_to_itself(pair: Pair) -> None:
