@@ -26,7 +26,7 @@ try {
   const identity = join(work, 'identity')
   await writeFile(identity, privateKeyToProtobuf(await generateKeyPair('Ed25519')))
   const relay = await started('relaying', ['relay'], { ISEK_P2P_WEBSOCKET_PORT: '0', ISEK_P2P_IDENTITY_FILE: identity })
-  console.log('| process | peers | RSS MB | heap MB |')
+  console.log('\n| process | peers | RSS MB | heap MB |')
   console.log('|---|---|---|---|')
   await measure('relay, reservations', relay.addresses?.split(' ')[0], relay.health, reserve)
 

@@ -19,6 +19,7 @@ from isek.node.caller import SharedToken
 from isek.node.cards import Cards
 from isek.node.host import Host
 from isek.node.hosted import Built
+from isek.node.http_requests import BoundedRequests
 from isek.node.listening import PortError, listen
 from isek.node.membership import Membership
 from isek.node.metrics import Metrics
@@ -152,6 +153,7 @@ async def serve(
 def _config(app: FastAPI, certificate: ServerCertificate | None = None) -> uvicorn.Config:
     return uvicorn.Config(
         app,
+        http=BoundedRequests,
         lifespan="off",
         ws="none",
         access_log=False,
