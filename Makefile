@@ -37,6 +37,10 @@ test: setup ## Unit and integration tests: real etcd, real kube-apiserver, real 
 	$(BIN)/pytest tests/unit tests/integration
 	$(NPM) test
 
+.PHONY: test-p2p
+test-p2p: setup ## The tests of the sidecar alone
+	$(NPM) test
+
 .PHONY: test-unit
 test-unit: $(VENV)/.ready ## The unit tests alone
 	$(BIN)/pytest tests/unit

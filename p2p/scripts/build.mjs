@@ -1,9 +1,9 @@
 /** Bundles the sidecar into dist/p2p.mjs and the licences of all that went in into dist/THIRD_PARTY_LICENSES.txt. */
 
-import { readdir, readFile, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, readFile, rename, writeFile } from 'node:fs/promises'
 import { build } from 'esbuild'
 
-const { metafile } = await build({
+const { metafile, outputFiles } = await build({
   entryPoints: ['src/main.ts'],
   outfile: 'dist/p2p.mjs',
   bundle: true,
@@ -15,11 +15,19 @@ const { metafile } = await build({
   keepNames: true, // errors of libp2p are told apart by name
   legalComments: 'none', // the licences are in the file beside it, complete
   metafile: true,
+  write: false,
   banner: {
     // CommonJS packages in an ES module call require for Node's own modules
     js: "import { createRequire as isekCreateRequire } from 'node:module'; const require = isekCreateRequire(import.meta.url);"
   }
 })
+
+await mkdir('dist', { recursive: true })
+for (const { path, contents } of outputFiles) {
+  // whole, or not at all: somebody may be starting it
+  await writeFile(`${path}.new`, contents)
+  await rename(`${path}.new`, path)
+}
 
 const packages = [
   ...new Set(Object.keys(metafile.inputs).flatMap((input) => /^.*node_modules\/(?:@[^/]+\/)?[^/]+/.exec(input)?.[0] ?? []))

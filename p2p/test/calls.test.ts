@@ -232,7 +232,7 @@ test('a call ends at its deadline, at the far node too', async (t) => {
   const { near, far } = await startPair(t, (_, outgoing) => outgoing.once('close', () => cancelled()))
 
   const begun = performance.now()
-  const answer = await errorOf(await near.call(far.p2p_address, { headers: { 'isek-timeout-ms': '300' } }))
+  const answer = await errorOf(await near.call(far.p2p_address, { headers: { 'isek-timeout-ms': '2000' } }))
 
   assert.deepEqual([answer.status, answer.code], [504, 'DeadlineExceeded'])
   assert.ok(performance.now() - begun < 10_000)
@@ -242,10 +242,10 @@ test('a call ends at its deadline, at the far node too', async (t) => {
 test('the far node is told how much time remains', async (t) => {
   const { near, far } = await startPair(t)
 
-  const { headers } = (await (await near.call(far.p2p_address, { headers: { 'isek-timeout-ms': '5000' } })).json()) as Echo
+  const { headers } = (await (await near.call(far.p2p_address, { headers: { 'isek-timeout-ms': '60000' } })).json()) as Echo
 
   const remaining = Number(headers['isek-timeout-ms'])
-  assert.ok(remaining > 3_000 && remaining <= 5_000, `${remaining} ms of 5000`)
+  assert.ok(remaining > 30_000 && remaining <= 60_000, `${remaining} ms of 60000`)
 })
 
 test('an answer that breaks off is not taken for a whole one', async (t) => {

@@ -1,13 +1,17 @@
 """Everything in a namespace, in a form in which two namespaces with the same history-less state are equal.
 
-What the API server makes up stands there by what it means: a uid as the object that has it, a hash over uids as such.
+What is made up stands there by what it means: a uid as the object that has it, a hash over uids as such, the
+fingerprint of a private network key as the Secret that has it.
 """
 
 import json
 import re
+from base64 import b64decode
 from typing import Any
 
 from isek.api import KINDS
+from isek.processes.network_key import fingerprints
+from isek_operator.manifests.secret import PRIVATE_NETWORK_KEY
 
 from tests.support.kube import Object
 
@@ -25,8 +29,10 @@ def comparable(objects: list[Object], namespace: str) -> State:
     """Return all objects of a namespace by kind and name."""
     names = {found["metadata"]["uid"]: f"<uid of {_name(found)}>" for found in objects}
     text = json.dumps({_name(found): _plain(found) for found in objects}, sort_keys=True)
-    for uid, name in names.items():
-        text = text.replace(uid, name)
+    for found in objects:
+        names |= _fingerprints(found)
+    for made_up, name in names.items():
+        text = text.replace(made_up, name)
     state: State = json.loads(PEER_ID.sub("<peer>", text).replace(namespace, "<namespace>"))
     return state
 
@@ -64,6 +70,13 @@ def _short(value: Any) -> str:
 
 def _name(found: Object) -> str:
     return f"{found['kind']} {found['metadata']['name']}"
+
+
+def _fingerprints(found: Object) -> dict[str, str]:
+    if found["kind"] != "Secret":
+        return {}
+    keys = b64decode((found.get("data") or {}).get(PRIVATE_NETWORK_KEY, "")).decode()
+    return {each: f"<key {number} of {_name(found)}>" for number, each in enumerate(fingerprints(keys))}
 
 
 def _plain(found: Object) -> Object:
