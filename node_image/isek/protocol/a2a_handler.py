@@ -48,7 +48,7 @@ from google.protobuf.empty_pb2 import Empty
 from isek.errors import IsekError
 from isek.protocol.a2a_call import Call
 from isek.protocol.a2a_context import TRACE, call_of
-from isek.protocol.a2a_parts import message_of
+from isek.protocol.a2a_parts import context_id_of, message_of
 from isek.protocol.a2a_push import Pushes, check
 from isek.protocol.a2a_replicas import Replicas
 from isek.protocol.a2a_run import Run
@@ -286,7 +286,7 @@ class TaskHandler(RequestHandler):
     def _new_task(self, asked: A2AMessage, call: Call) -> Task:
         task = Task(
             id=f"{uuid4().hex}.{self._node_id}",
-            context_id=asked.context_id or _new_context(call),
+            context_id=context_id_of(asked) or _new_context(call),
             status=status(TaskState.TASK_STATE_SUBMITTED),
             history=[asked],
         )

@@ -2,6 +2,7 @@
 
 import json
 import mimetypes
+import re
 from typing import Any
 
 from a2a.types import Message as A2AMessage
@@ -16,6 +17,18 @@ JSON = "application/json"
 IMAGES = ("image/png", "image/jpeg", "image/gif", "image/webp")
 INPUT_MODES = (TEXT, "text/*", JSON, *IMAGES)
 OUTPUT_MODES = (TEXT,)
+MAX_CONTEXT_ID = 1024
+
+
+def context_id_of(said: A2AMessage) -> str:
+    """The conversation that a message belongs to; empty: it names none.
+
+    Raises:
+        InvalidParamsError: no memory could keep it by that name.
+    """
+    if len(said.context_id) > MAX_CONTEXT_ID or re.search(r"[\x00-\x1f\x7f]", said.context_id):
+        raise InvalidParamsError(f"contextId has {MAX_CONTEXT_ID} characters at most, and none that controls")
+    return said.context_id
 
 
 def message_of(said: A2AMessage) -> Message:

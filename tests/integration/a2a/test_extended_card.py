@@ -11,7 +11,7 @@ import pytest
 from a2a.client import Client, ClientCallContext, ClientConfig, ClientFactory
 from a2a.client.card_resolver import A2ACardResolver
 from a2a.types import AgentCard, GetExtendedAgentCardRequest
-from a2a.utils.errors import UnsupportedOperationError
+from a2a.utils.errors import A2AError, UnsupportedOperationError
 from isek.protocol.a2a_card import holds, to_json
 
 from tests.support.a2a import BINDINGS
@@ -56,8 +56,8 @@ async def client_of(node: NodeProcess, name: str, binding: str) -> AsyncIterator
                 await client.close()
 
 
-async def extended(client: Client) -> AgentCard:
-    shown = ClientCallContext(service_parameters={"authorization": f"Bearer {TOKEN}"})
+async def extended(client: Client, token: str = TOKEN) -> AgentCard:
+    shown = ClientCallContext(service_parameters={"authorization": f"Bearer {token}"})
     return await client.get_extended_agent_card(GetExtendedAgentCardRequest(), context=shown)
 
 
@@ -70,6 +70,13 @@ async def test_who_is_known_is_told_of_an_agents_tools(guarding: NodeProcess, bi
     assert [skill.id for skill in public.skills] == ["counter"]
     assert [skill.id for skill in told.skills] == ["counter", "tool:calculator"]
     assert told.signatures
+
+
+@each_binding
+async def test_the_extended_card_is_kept_from_whoever_shows_no_token(guarding: NodeProcess, binding: str) -> None:
+    async with client_of(guarding, "counter", binding) as (client, _):
+        with pytest.raises(A2AError):
+            await extended(client, "nobody-0123456789abcdef")
 
 
 async def test_and_of_the_members_of_a_team_over_the_way_that_was_taken(guarding: NodeProcess) -> None:

@@ -206,6 +206,19 @@ async def test_a_context_is_a_conversation_also_one_that_the_agent_has_named(nod
     assert "Ada" not in text_of(stranger)
 
 
+@pytest.mark.parametrize("context_id", ["null\0", "two\nlines", "x" * 1025])
+async def test_a_context_that_cannot_be_taken_is_refused_and_no_other_takes_its_place(
+    node: NodeProcess, client: Client, context_id: str
+) -> None:
+    async with asking(node, "echo") as watching:
+        before = (await watching.list_tasks(ListTasksRequest())).total_size
+
+        with pytest.raises(InvalidParamsError, match="contextId has 1024 characters at most"):
+            await send(client, says("hello", context_id=context_id))
+
+        assert (await watching.list_tasks(ListTasksRequest())).total_size == before
+
+
 @pytest.mark.parametrize("interface", V1)
 async def test_tasks_are_listed_page_by_page_the_latest_first(node: NodeProcess, interface: Interface) -> None:
     context = f"listed by {interface[0]}"

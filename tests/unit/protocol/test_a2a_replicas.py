@@ -40,9 +40,11 @@ class There:
 
     def __init__(self) -> None:
         self.milliseconds: dict[str, int] = {}
+        self.versions: set[str] = set()
 
     async def answer(self, request: web.Request) -> web.Response:
         method = (await request.json())["method"]
+        self.versions.add(request.headers["A2A-Version"])
         self.milliseconds[method] = int(request.headers[headers.TIMEOUT])
         return web.Response(body=json.dumps({"result": RESULTS[method]}))
 
@@ -96,3 +98,14 @@ async def test_a_replica_has_as_long_as_is_waited_for_it(replicas: Replicas, the
 
     assert event == Task(id="1.there.default")
     assert there.milliseconds == {"GetTask": WITHIN_SECONDS * 1000, "SubscribeToTask": LONGEST_STREAM_SECONDS * 1000}
+
+
+async def test_a_replica_is_asked_in_version_1_0(replicas: Replicas, there: There) -> None:
+    record = holder(replicas, "there")
+
+    await replicas.ask(record, CALL, "GetTask", GetTaskRequest(), Task())
+    await replicas.ask_all(CALL, "ListTasks", ListTasksRequest(), ListTasksResponse)
+    _ = [each async for each in replicas.stream(record, CALL, "SubscribeToTask", SubscribeToTaskRequest())]
+
+    assert there.milliseconds.keys() == RESULTS.keys()
+    assert there.versions == {"1.0"}
