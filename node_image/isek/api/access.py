@@ -113,6 +113,11 @@ class Access(Model):
     outside: OutsideAccess | None = None
     """Who else; default: whom the NetworkPolicies let reach the pods."""
 
+    @property
+    def anyone(self) -> bool:
+        """Whether anyone from outside may call."""
+        return self.outside is None or self.outside.from_ == "Anyone"
+
     def beside(self, default: "Access | None") -> "Access":
         """This, with the parts that it leaves out as in ``default``."""
         if default is None:

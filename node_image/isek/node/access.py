@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from starlette.datastructures import Address, Headers
 
@@ -13,7 +13,7 @@ from isek.errors import CallError
 from isek.log import log
 from isek.node.allowed import check_agent
 from isek.node.caller import SharedToken, call_context
-from isek.node.hosted import Hosted
+from isek.node.hosted import Built, Hosted
 from isek.node.rate_limit import RateLimits
 from isek.node.settings import NodeSettings
 from isek.node.tokens import Tokens
@@ -28,6 +28,7 @@ if TYPE_CHECKING:  # PyJWT brings cryptography along, which few need
 MAX_KEY_SET_BYTES = 256 * 1024
 CHALLENGE = 'Bearer realm="isek"'
 """RFC 6750, 3."""
+ABuilt = TypeVar("ABuilt", bound=Built)
 
 
 class Gate:
@@ -43,6 +44,7 @@ class Gate:
         self, settings: NodeSettings, token: SharedToken, of_peer: Callable[[str], tuple[NodeRecord, ...]]
     ) -> None:
         self._access_dir = settings.access_dir
+        self._outside = settings.outside
         self._token = token
         self._of_peer = of_peer
         self._limits = RateLimits()
@@ -77,13 +79,22 @@ class Gate:
             log().info("refused", agent=hosted.name, outcome=error.code, peerId=context.peer_id, reason=error.message)
             raise
 
-    def nodes(self, headers: Headers) -> tuple[NodeRecord, ...] | None:
-        """The nodes of the mesh that a request may come from; None: any, in a mesh without sidecars.
+    def nodes(self, headers: Headers, hosted: Sequence[Hosted]) -> tuple[NodeRecord, ...] | None:
+        """The nodes of the mesh that a request may come from; None: any, in a mesh without sidecars, where anyone may
+        ask all that are ``hosted``.
 
         Raises:
-            CallError: ``Forbidden``: it comes from none.
+            CallError: ``Forbidden``: it comes from none, or nobody can tell.
         """
         if not self._token.expected:
+            guarded = next((each for each in hosted if not each.access.anyone), None)
+            if guarded is not None:
+                raise CallError(
+                    "Forbidden",
+                    f"{guarded.address} does not let in anyone, and without libp2p nobody can tell which node asks",
+                    hint="run the mesh with libp2p, or host the agent elsewhere",
+                    status=403,
+                )
             return None
         context = self.context(headers)
         records = self._of_peer(context.peer_id) if context.peer_id else ()
@@ -99,7 +110,7 @@ class Gate:
         """
         return call_context(headers, self._token)[0]
 
-    async def known(self, headers: Headers, client: Address | None, hosted: Hosted) -> CallContext:
+    async def known(self, headers: Headers, client: Address | None, hosted: Built) -> CallContext:
         """As :meth:`admit`, where nothing is asked yet, or any more: it counts for no rate limit.
 
         Raises:
@@ -125,12 +136,20 @@ class Gate:
         if refusal is not None:
             raise refusal
 
-    async def visible(self, headers: Headers, client: Address | None, among: Sequence[Hosted]) -> tuple[Hosted, ...]:
+    async def visible(self, headers: Headers, client: Address | None, among: Sequence[ABuilt]) -> tuple[ABuilt, ...]:
         """Those whom a caller may ask.
 
         Raises:
-            CallError: as :meth:`admit`, where these are none of several.
+            CallError: as :meth:`admit`, where these are none of several. ``Forbidden``: there is nobody to ask, and
+                the mesh does not let in anyone.
         """
+        if not among and self._outside == "Nobody" and self.context(headers).peer_id is None:
+            raise CallError(
+                "Forbidden",
+                "this node hosts nobody who could let in callers from outside",
+                hint="ask a node that hosts an agent; see spec.access.outside of the IsekMesh",
+                status=403,
+            )
         found, refusal = [], None
         for hosted in among:
             try:
@@ -143,13 +162,13 @@ class Gate:
         return tuple(found)
 
     async def _checked(
-        self, headers: Headers, client: Address | None, context: CallContext, hosted: Hosted, *, counts: bool = True
+        self, headers: Headers, client: Address | None, context: CallContext, hosted: Built, *, counts: bool = True
     ) -> CallContext:
         if context.peer_id is not None:
             return self._peer(headers, context, hosted)
         return await self._outsider(headers, client, context, hosted, counts=counts)
 
-    def _peer(self, headers: Headers, context: CallContext, hosted: Hosted) -> CallContext:
+    def _peer(self, headers: Headers, context: CallContext, hosted: Built) -> CallContext:
         """A node of the mesh speaks for the agents that it hosts, and for no others."""
         records = self._of_peer(str(context.peer_id))
         if not records:
@@ -167,7 +186,7 @@ class Gate:
         return replace(context, caller=caller)
 
     async def _outsider(
-        self, headers: Headers, client: Address | None, context: CallContext, hosted: Hosted, *, counts: bool
+        self, headers: Headers, client: Address | None, context: CallContext, hosted: Built, *, counts: bool
     ) -> CallContext:
         outside = hosted.access.outside or OutsideAccess()
         if outside.from_ == "Nobody":
@@ -186,7 +205,8 @@ class Gate:
             raise
         if counts:
             self._count(outside, hosted, who or address)
-        return replace(context, outsider=who)
+        # without sidecars nodes come as all others do, and their claims with them
+        return replace(context, outsider=who, claim=context.claim if hosted.access.anyone else None)
 
     async def _authenticated(self, headers: Headers, outside: OutsideAccess) -> str:
         scheme, _, shown = headers.get("authorization", "").partition(" ")
@@ -222,7 +242,7 @@ class Gate:
             self._issuers[settings] = JsonWebTokens(settings, self._http)
         return self._issuers[settings]
 
-    def _count(self, outside: OutsideAccess, hosted: Hosted, who: str) -> None:
+    def _count(self, outside: OutsideAccess, hosted: Built, who: str) -> None:
         if outside.rate_limit is None:
             return
         wait = self._limits.wait((hosted.address, who), outside.rate_limit)

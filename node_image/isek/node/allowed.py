@@ -2,10 +2,10 @@
 
 from isek.api.access import AllowedAgent
 from isek.errors import CallError
-from isek.node.hosted import Hosted
+from isek.node.hosted import Built
 
 
-def check_agent(hosted: Hosted, caller: str | None, namespace: str) -> None:
+def check_agent(hosted: Built, caller: str | None, namespace: str) -> None:
     """Let pass who may call ``hosted``.
 
     Args:

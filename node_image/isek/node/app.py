@@ -115,13 +115,13 @@ def create_app(
     @app.get("/isek/cards/{address}")
     async def card_of(request: Request, address: str) -> Response:
         """The card of an agent anywhere in the mesh, verified; for whoever may ask somebody here."""
-        await gate.visible(request.headers, request.client, host.hosted)
+        await gate.visible(request.headers, request.client, host.built)
         return await cards.card_of(address)
 
     @app.get("/isek/nodes")
     async def nodes(request: Request) -> dict[str, Any]:
         """What this node knows of its mesh, for whoever may ask somebody here."""
-        await gate.visible(request.headers, request.client, host.hosted)
+        await gate.visible(request.headers, request.client, host.built)
         return {
             "meshId": settings.mesh_id,
             "self": settings.node_id,

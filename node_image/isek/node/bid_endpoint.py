@@ -21,7 +21,7 @@ class BidEndpoint(Endpoint):
         self._gate = gate
 
     async def _respond(self, request: Request, receive: Receive) -> Response:
-        self._gate.nodes(request.headers)
+        self._gate.nodes(request.headers, self._host.hosted)
         asked = read(BidRequest, await self._read(request))
         return Response(written(Bids(bids=self._host.bids(asked.capability))), media_type=JSON)
 

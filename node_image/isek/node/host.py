@@ -73,6 +73,11 @@ class Host:
         """All that should live here, and cannot."""
         return tuple(self._broken.values())
 
+    @property
+    def built(self) -> tuple[Hosted, ...] | tuple[Broken, ...]:
+        """All that live here; where none does, all that should: who may ask one of them may know of the mesh."""
+        return self.hosted or self.broken
+
     def hosts(self, name: str) -> bool:
         """Whether an agent or a team of that name lives here."""
         return name in self._hosted

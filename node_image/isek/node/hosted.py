@@ -106,6 +106,8 @@ class Broken:
     """Of the resource."""
     message: str
     """Why."""
+    access: Access = field(default_factory=Access)
+    """Who might call it."""
 
     @property
     def address(self) -> str:
@@ -152,7 +154,8 @@ def build_hosted(resources: Iterable[Hostable], asks: Asks, settings: NodeSettin
             _check_keys(resource.spec.access)
             runner = _runner(resource, asks, settings, loader)
         except ValueError as error:
-            built.append(Broken(resource.name, resource.namespace, kind, str(error)))
+            access = resource.spec.access or Access()
+            built.append(Broken(resource.name, resource.namespace, kind, str(error), access))
             continue
         built.append(Hosted.of(resource, runner))
     return built

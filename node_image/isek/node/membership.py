@@ -70,6 +70,11 @@ class Membership:
         return self._waiting_for
 
     @property
+    def joined(self) -> bool:
+        """Whether it has been in its mesh, and may be on its way out again."""
+        return self._registration is not None
+
+    @property
     def nodes(self) -> tuple[NodeRecord, ...]:
         """The nodes of the mesh, as far as is known, this one among them."""
         return self._registry.peers()

@@ -40,6 +40,8 @@ class NodeSettings(BaseSettings):
     """For TLS: ``tls.crt`` and ``tls.key``. They are read again when they change."""
     advertise_host: str = "127.0.0.1"
     """Address at which peers reach the node over HTTP."""
+    outside: Literal["Anyone", "Nobody"] = "Anyone"
+    """Who from outside of the mesh may see and publish what is on it, where the node hosts nobody who says so."""
     config_hash: str = ""
     """Which configuration the pod was made from, as the operator has it; stands in reports."""
     hosted_file: Path = Path("/etc/isek/hosted.yaml")

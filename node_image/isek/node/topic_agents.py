@@ -120,7 +120,7 @@ def check_sender(hosted: Hosted, sender: str) -> None:
     """
     if not sender.startswith(OUTSIDE):
         check_agent(hosted, sender, sender.partition(".")[2])
-    elif hosted.access.outside is not None and hosted.access.outside.from_ != "Anyone":
+    elif not hosted.access.anyone:
         raise CallError(
             "Forbidden",
             f"{hosted.address} takes nothing from topics that comes from outside of its mesh",

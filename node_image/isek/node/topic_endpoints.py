@@ -85,16 +85,15 @@ class _TopicEndpoint(Endpoint):
         """Who may ask somebody here may publish and listen here as well.
 
         Raises:
-            CallError: as :meth:`Gate.visible`.
+            CallError: as :meth:`Gate.visible`. ``AgentInvalid``: all that should be here is broken.
         """
-        visible = await self._gate.visible(request.headers, request.client, self._host.hosted)
+        visible = await self._gate.visible(request.headers, request.client, self._host.built)
         if not visible:
-            if self._host.broken:  # whom they would let in is not known
-                self._host.find(self._host.broken[0].name)
             return self._gate.context(request.headers)
+        hosted = self._host.find(visible[0].name)
         if counts:
-            return (await self._gate.admit(request.headers, request.client, visible[0]))[0]
-        return await self._gate.known(request.headers, request.client, visible[0])
+            return (await self._gate.admit(request.headers, request.client, hosted))[0]
+        return await self._gate.known(request.headers, request.client, hosted)
 
 
 class PublishEndpoint(_TopicEndpoint):
@@ -103,6 +102,7 @@ class PublishEndpoint(_TopicEndpoint):
 
     async def _respond(self, request: Request, receive: Receive) -> Response:
         context = await self._caller(request, counts=True)
+        self._topics.check_joined()
         asked = read(Publication, await self._read(request))
         within = min(context.remaining_seconds(), PATIENCE_SECONDS)
 
@@ -127,6 +127,7 @@ class HistoryEndpoint(_TopicEndpoint):
 
     async def _respond(self, request: Request, receive: Receive) -> Response:
         await self._caller(request)
+        self._topics.check_joined()
         limit = request.query_params.get("limit", "100")
         if not re.fullmatch("[1-9][0-9]{0,2}|1000", limit):
             raise CallError("InvalidRequest", f"limit must be 1 to 1000, not {limit[:20]!r}", status=400)
@@ -138,8 +139,10 @@ class ListenEndpoint(_TopicEndpoint):
     """``GET /topics/{topic}/messages``: each message as a server-sent event, from now on, until the caller leaves."""
 
     async def _respond(self, request: Request, receive: Receive) -> Response:
-        await self._caller(request)
-        return _MessageStream(self._topics.here.listen([request.path_params["topic"]]))
+        context = await self._caller(request)
+        address = request.client.host if request.client else ""
+        who = context.outsider or context.peer_id or address
+        return _MessageStream(self._topics.here.listen([request.path_params["topic"]], outsider=who))
 
 
 class _MessageStream(StreamingResponse):
@@ -171,7 +174,7 @@ class HandOverEndpoint(_TopicEndpoint):
     """``POST /isek/messages``: what was published on another node."""
 
     async def _respond(self, request: Request, receive: Receive) -> Response:
-        nodes = self._gate.nodes(request.headers)
+        nodes = self._gate.nodes(request.headers, self._host.hosted)
         refused = {}
         for handed in read(HandOver, await self._read(request)).messages:
             if nodes is not None and not handed.sender.startswith(OUTSIDE) and not _has(nodes, handed.sender):
@@ -185,7 +188,7 @@ class PastEndpoint(_TopicEndpoint):
     """``POST /isek/history``: what was published on this node, for another."""
 
     async def _respond(self, request: Request, receive: Receive) -> Response:
-        self._gate.nodes(request.headers)
+        self._gate.nodes(request.headers, self._host.hosted)
         asked = read(HistoryRequest, await self._read(request))
         found = [WireMessage.of(each) for each in self._topics.here.history(asked.topic, asked.limit)]
         return Response(written(Messages(messages=found)), media_type=JSON)

@@ -4,6 +4,7 @@ import asyncio
 from typing import Any
 
 from isek.asking import CallContext
+from isek.errors import CallError
 from isek.log import log
 from isek.node.membership import Membership
 from isek.node.settings import NodeSettings
@@ -54,6 +55,16 @@ class NodeTopics:
             self._membership.update(topics=self.here.listening.topics)
         except RecordError as error:
             log().error("others cannot know what is listened to here: {}", error)
+
+    def check_joined(self) -> None:
+        """Whether it is known who listens, and where.
+
+        Raises:
+            CallError: ``NotReady``: the node has not joined its mesh yet.
+        """
+        if not self._membership.joined:
+            waiting = self._membership.waiting_for
+            raise CallError("NotReady", f"the node waits for {waiting}", hint="ask again", status=503, retryable=True)
 
     async def publish_from(self, context: CallContext, topic: str, payload: Any, priority: Priority) -> int:
         """See :class:`isek.asking.Publishes`."""

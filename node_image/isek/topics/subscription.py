@@ -17,11 +17,19 @@ class Subscription:
         topics: what it listens to.
         agent: the address of the agent that listens, or ``PROGRAMS``.
         on_close: is told that it listens no more.
+        outsider: the program that listens over HTTP; None: what runs on the node.
     """
 
-    def __init__(self, topics: Iterable[str], agent: str, on_close: Callable[["Subscription"], None]) -> None:
+    def __init__(
+        self,
+        topics: Iterable[str],
+        agent: str,
+        on_close: Callable[["Subscription"], None],
+        outsider: str | None = None,
+    ) -> None:
         self.topics = frozenset(topics)
         self.agent = agent
+        self.outsider = outsider
         self.line: WaitingLine[TopicMessage] = WaitingLine(ROOM)
         self._on_close = on_close
         self.closed = False

@@ -15,6 +15,7 @@ from isek.topics.message import Priority, TopicMessage, check_topic, encode
 from isek.topics.outbox import NOT_SUBSCRIBED, QUEUE_FULL, Delivery, Outbox, Send
 from isek.topics.published import Published
 from isek.topics.recipients import PROGRAMS, Audience, agents_that_want, one_of, recipients, wants
+from isek.topics.room import check_room
 from isek.topics.subscription import Subscription
 from isek.topics.waiting_line import WaitingLine
 
@@ -22,8 +23,6 @@ PATIENCE_SECONDS = 10.0
 """That a publisher waits for those who listen too slowly."""
 STUCK_SECONDS = 10.0
 """A program whose line is full for so long, and that takes nothing out of it, is taken for gone."""
-MAX_TOPICS = 24
-"""That programs on one node listen to: the registry has room for so many."""
 REMEMBERED = 50_000
 """Messages that would be known again; those that other nodes are still trying to hand over are far fewer."""
 
@@ -80,26 +79,22 @@ class Topics:
         for subscription in list(self._subscriptions):
             subscription.close()
 
-    def listen(self, topics: Iterable[str], *, agent: str = PROGRAMS) -> Subscription:
+    def listen(self, topics: Iterable[str], *, agent: str = PROGRAMS, outsider: str | None = None) -> Subscription:
         """Hear what is published from now on to one of ``topics``, or to everybody.
 
         Args:
             topics: at least one.
             agent: the name of this node's agent that listens; of all replicas of an agent one hears a message.
+            outsider: the program that listens over HTTP; None: what runs on this node.
 
         Raises:
             CallError: ``InvalidRequest``: a name that no topic can have. ``TooManyTopics``.
         """
         wanted = {check_topic(topic) for topic in topics}
-        if agent == PROGRAMS and len(wanted.union(self._listening.topics)) > MAX_TOPICS:
-            raise CallError(
-                "TooManyTopics",
-                f"programs on this node listen to {len(self._listening.topics)} of {MAX_TOPICS} topics already",
-                hint="take one topic, and say in the messages what they are about; or another node",
-                status=429,
-            )
+        if agent == PROGRAMS:
+            check_room(wanted, self._subscriptions, outsider)
         address = agent and f"{agent}.{self._own.namespace}"
-        subscription = Subscription(wanted, address, self._closed)
+        subscription = Subscription(wanted, address, self._closed, outsider)
         self._subscriptions.append(subscription)
         self._changed()
         return subscription

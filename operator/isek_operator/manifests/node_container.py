@@ -97,6 +97,7 @@ def _settings(workload: Workload, settings: OperatorSettings) -> list[dict[str, 
             "registry_url": f"etcds://{','.join(etcd_endpoints(mesh))}",
             "registry_ttl_seconds": mesh.spec.registry.ttl_seconds,
             "p2p_enabled": mesh.spec.p2p.enabled,
+            "outside": "Anyone" if mesh.spec.access is None or mesh.spec.access.anyone else "Nobody",
             "drain_seconds": workload.longest_run_seconds + DRAIN_MARGIN_SECONDS,
             "linger_seconds": LINGER_SECONDS,
         }

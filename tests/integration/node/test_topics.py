@@ -13,6 +13,7 @@ from typing import Any
 import aiohttp
 import pytest
 
+from tests.support.control_plane_process import free_port
 from tests.support.node_process import NodeProcess, agent, ask, scripted
 from tests.support.sidecar import PeerNode, sidecar_bundle
 from tests.support.waiting import until
@@ -204,15 +205,43 @@ async def test_what_cannot_be_published_is_said_in_one_line(
         assert (response.status, (await response.json())["error"]["code"]) == (status, code)
 
 
-async def test_programs_on_a_node_listen_to_so_many_topics_at_most(alone: NodeProcess) -> None:
+async def test_one_caller_listens_to_so_many_topics_at_most(alone: NodeProcess) -> None:
     async with AsyncExitStack() as stack:
-        for number in range(24):
+        for number in range(8):
             await stack.enter_async_context(listening(alone, f"topic-{number}"))
         async with (
             aiohttp.ClientSession() as session,
             session.get(f"{alone.url}/topics/one-more/messages") as response,
         ):
             assert (response.status, (await response.json())["error"]["code"]) == (429, "TooManyTopics")
+
+
+SAME_TOOL_TWICE = [{"builtin": "calculator"}, {"agent": {"name": "calculator"}}]
+PATHS = [("POST", "/topics/news"), ("GET", "/topics/news"), ("GET", "/topics/news/messages"), ("GET", "/isek/nodes")]
+
+
+@pytest.mark.parametrize(("method", "path"), PATHS)
+async def test_a_node_with_nothing_but_broken_agents_lets_in_whom_they_would(
+    tmp_path: Path, method: str, path: str
+) -> None:
+    broken = agent("editor", {"provider": "Echo"}, tools=SAME_TOOL_TWICE, access={"outside": {"from": "Nobody"}})
+    async with (
+        NodeProcess(tmp_path, [broken], ready=False) as node,
+        aiohttp.ClientSession() as session,
+        session.request(method, node.url + path, json={"payload": "x"}) as response,
+    ):
+        assert (response.status, (await response.json())["error"]["code"]) == (403, "Forbidden")
+
+
+@pytest.mark.parametrize("method", ["POST", "GET"])
+async def test_nothing_is_published_and_no_past_known_before_the_node_has_joined(tmp_path: Path, method: str) -> None:
+    nobody = f"etcd://127.0.0.1:{free_port()}"
+    async with (
+        NodeProcess(tmp_path, [EDITOR], registry_url=nobody, ready=False) as node,
+        aiohttp.ClientSession() as session,
+        session.request(method, f"{node.url}/topics/news", json={"payload": "x"}) as response,
+    ):
+        assert (response.status, (await response.json())["error"]["code"]) == (503, "NotReady")
 
 
 @pytest.fixture(scope="module")

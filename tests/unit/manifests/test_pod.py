@@ -68,6 +68,13 @@ def test_the_node_is_told_who_and_where_it_is(monkeypatch: pytest.MonkeyPatch) -
     assert settings.drain_seconds == 80
 
 
+@pytest.mark.parametrize(("outside", "told"), [({"from": "Anyone"}, None), ({"from": "Nobody"}, "Nobody")], ids=str)
+def test_a_node_is_told_who_may_look_in_while_it_hosts_nobody(outside: dict[str, str], told: str | None) -> None:
+    pod = pod_of(dedicated(agent(), a_mesh(access={"outside": outside})))
+
+    assert environment(pod["containers"][0]).get("ISEK_OUTSIDE") == told
+
+
 def test_the_environment_of_the_operator_does_not_reach_the_node(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ISEK_LOG_LEVEL", "debug")
 

@@ -134,6 +134,25 @@ class TestAgents:
         with nullcontext() if allowed else pytest.raises(CallError, match="Forbidden"):
             check_sender(hosted(outside=outside), "outside:token:ci")
 
+    async def test_without_libp2p_nobody_passes_for_a_node_where_not_anyone_may_ask(self, tmp_path: Path) -> None:
+        gate = Gate(NodeSettings(access_dir=tmp_path), SharedToken(None), lambda _: ())
+        claimed = {"isek_claim": "0" * 32}
+
+        assert gate.nodes(Headers(), [hosted()]) is None
+        assert (await admitted(gate, hosted(), **claimed)).claim == "0" * 32
+        guarded = hosted(outside={"from": "Nobody"})
+        with pytest.raises(CallError, match=r"writer\.default does not let in anyone, and without libp2p"):
+            gate.nodes(Headers(), [hosted(), guarded])
+
+    async def test_without_libp2p_a_token_claims_no_task(self, tmp_path: Path) -> None:
+        (tmp_path / "callers").mkdir()
+        (tmp_path / "callers" / "ci").write_text(CI)
+        gate = Gate(NodeSettings(access_dir=tmp_path), SharedToken(None), lambda _: ())
+
+        context = await admitted(gate, hosted(outside=AUTHENTICATED), authorization=f"Bearer {CI}", isek_claim="0" * 32)
+
+        assert (context.outsider, context.claim) == ("token:ci", None)
+
     def test_a_neighbour_on_the_same_node_is_held_against_the_same_rules(self) -> None:
         whom = hosted(agents={"from": "Selected", "allow": [{"name": "newsroom"}]})
 
@@ -204,6 +223,13 @@ class TestOutside:
 
         assert (await refusal(gate, whom, authorization=f"Bearer {CI}")).code == "Forbidden"
         assert (await from_peer(gate, whom, caller="newsroom.default")).caller == "newsroom.default"
+
+    @pytest.mark.parametrize(("outside", "allowed"), [("Anyone", True), ("Nobody", False)])
+    async def test_a_node_that_hosts_nobody_lets_in_whom_its_mesh_does(self, outside: Any, allowed: bool) -> None:
+        gate = Gate(NodeSettings(outside=outside), SharedToken(None), lambda _: ())
+
+        with nullcontext() if allowed else pytest.raises(CallError, match="hosts nobody who could let in"):
+            assert await gate.visible(Headers(), None, ()) == ()
 
     async def test_a_json_web_token_says_who_calls(self, gate: Gate) -> None:
         issuer = Issuer("one")

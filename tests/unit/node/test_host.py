@@ -12,7 +12,7 @@ from isek.errors import CallError, RunError
 from isek.loop_result import LoopResult
 from isek.models.base import Message
 from isek.node.host import Host
-from isek.node.hosted import Hosted, build_hosted
+from isek.node.hosted import Broken, Hosted, build_hosted
 from isek.node.metrics import Metrics
 from isek.node.settings import NodeSettings
 
@@ -59,6 +59,17 @@ def busy_host(**spec: Any) -> tuple[Host, Gate]:
     gate, host = Gate(), Host("pod-1.default", Metrics())
     host.take_in([Hosted.of(resource(**spec), gate)])
     return host, gate
+
+
+BROKEN = Broken("editor", "default", "IsekAgent", "it has no model")
+
+
+@pytest.mark.parametrize("hosted", [True, False])
+def test_those_that_are_broken_say_who_may_look_in_only_where_nobody_works(hosted: bool) -> None:
+    host = host_of(*([resource()] if hosted else []))
+    host.take_in([BROKEN])
+
+    assert [each.name for each in host.built] == (["writer"] if hosted else ["editor"])
 
 
 async def test_an_answer_has_a_trace() -> None:

@@ -231,6 +231,28 @@ async def test_who_listens_no_more_keeps_nobody_waiting(wire: Wire) -> None:
     assert (await waits).listeners == 0
 
 
+async def test_programs_from_outside_leave_room_for_those_on_the_node_and_for_each_other(wire: Wire) -> None:
+    topics = wire.join("here")
+
+    def listen(*numbers: int, outsider: str | None = None) -> Subscription:
+        return topics.listen([f"topic-{number}" for number in numbers], outsider=outsider)
+
+    listen(*range(8), outsider="10.0.0.1")
+    listen(3, outsider="10.0.0.1")
+    with pytest.raises(CallError, match=r"TooManyTopics: 10\.0\.0\.1 listens to 8 of 8 topics"):
+        listen(8, outsider="10.0.0.1")
+    second = listen(*range(8, 16), outsider="10.0.0.2")
+    with pytest.raises(CallError, match="programs that came over HTTP listen to 16 of 16 topics"):
+        listen(16, outsider="token:ci")
+
+    listen(*range(16, 24))
+    with pytest.raises(CallError, match="programs on this node listen to 24 of 24 topics"):
+        listen(24)
+
+    second.close()
+    listen(24, outsider="token:ci")
+
+
 async def test_the_newest_of_a_topic_can_be_asked_for(wire: Wire) -> None:
     here = wire.join("here")
     for number in range(5):
