@@ -19,8 +19,8 @@ export interface PrivateNetwork {
   accepts(connection: Connection): boolean
   /** Whether calls are to go out over a new one in its place. */
   isFormer(connection: Connection): boolean
-  /** Closes, from now on, connections with former keys once nothing runs on them; `leave` is told of each before. */
-  retire(libp2p: Libp2p, leave: (connection: Connection) => void): void
+  /** Whenever the keys change, closes the connections that are to go once nothing runs on them; `leave` is told of each before. */
+  retire(libp2p: Libp2p, isToGo: (connection: Connection) => boolean, leave?: (connection: Connection) => void): void
   stop(): void
 }
 
@@ -58,9 +58,9 @@ export function createPrivateNetwork(keys: NetworkKeys, refused: Refused): Priva
     isFormer(connection) {
       return !network.accepts(connection) || former.has(fingerprintOf(connection) as string)
     },
-    retire(libp2p, leave) {
+    retire(libp2p, isToGo, leave = () => {}) {
       keys.onChange(() => {
-        for (const connection of libp2p.getConnections().filter(network.isFormer)) {
+        for (const connection of libp2p.getConnections().filter(isToGo)) {
           leave(connection)
           void closeOnceIdle(connection)
         }

@@ -6,6 +6,7 @@ import { peerIdFromMultihash } from '@libp2p/peer-id'
 import { type ProtobufStream, pbStream } from '@libp2p/utils'
 import type { Multiaddr } from '@multiformats/multiaddr'
 import * as Digest from 'multiformats/hashes/digest'
+import { createPeerAllowances } from './allowances.ts'
 import { HOP_PROTOCOL, HopType, hop, type Message, STOP_PROTOCOL, Status, StopType, stop } from './circuit-messages.ts'
 import { isRelayed } from './multiaddrs.ts'
 import {
@@ -18,7 +19,8 @@ import {
   MAX_RESERVATIONS,
   RESERVATION_SECONDS
 } from './relay-limits.ts'
-import { type Allowance, createAllowance, splice } from './splice.ts'
+import { createRelayReservations } from './relay-reservations.ts'
+import { splice } from './splice.ts'
 
 export interface RelayServerInit {
   /** Whether the peer may use the relay still: its connection may be from before a change of the private network key. */
@@ -55,33 +57,25 @@ class Refusal extends Error {
 /** A service of the relay's libp2p host. */
 export function relayServer({ accepts, requested, carried }: RelayServerInit): (components: RelayServerComponents) => RelayServer {
   return ({ registrar, addressManager, transportManager, events }) => {
-    /** The connection by which each peer reserved: a reservation holds as long as it is open. */
-    const reserved = new Map<string, { connection: Connection; until: number }>()
+    const reservations = createRelayReservations(MAX_RESERVATIONS, RESERVATION_SECONDS)
     /** Relayed connections that each peer has opened. */
     const opened = new Map<string, number>()
-    /** One for all that a peer sends, however many connections it is relayed over. */
-    const allowances = new WeakMap<Connection, Allowance>()
+    const allowances = createPeerAllowances(BYTES_PER_SECOND)
     let circuits = 0
     const running = new Set<AbortController>()
 
     function forget({ detail: connection }: { detail: Connection }): void {
-      const peerId = connection.remotePeer.toString()
-      if (reserved.get(peerId)?.connection === connection) {
-        reserved.delete(peerId)
-      }
+      reservations.forget(connection)
     }
 
     function reserve(connection: Connection): Message {
-      const peerId = connection.remotePeer.toString()
-      const now = Date.now()
       if (isRelayed(connection)) {
         throw new Refusal('PermissionDenied')
       }
-      if (!reserved.has(peerId) && reserved.size >= MAX_RESERVATIONS) {
+      const until = reservations.keep(connection)
+      if (until === undefined) {
         throw new Refusal('ReservationRefused')
       }
-      const until = now + RESERVATION_SECONDS * 1000
-      reserved.set(peerId, { connection, until })
       return {
         type: HopType.Status,
         status: Status.Ok,
@@ -98,11 +92,11 @@ export function relayServer({ accepts, requested, carried }: RelayServerInit): (
       } catch {
         throw new Refusal('MalformedMessage')
       }
-      const found = reserved.get(peerId.toString())
-      if (found === undefined || found.until < Date.now() || found.connection.status !== 'open' || !accepts(found.connection)) {
+      const connection = reservations.of(peerId.toString())
+      if (connection === undefined || !accepts(connection)) {
         throw new Refusal('NoReservation')
       }
-      return found.connection
+      return connection
     }
 
     function checkRoom(caller: Connection): void {
@@ -133,12 +127,6 @@ export function relayServer({ accepts, requested, carried }: RelayServerInit): (
       }
     }
 
-    function allowanceOf(connection: Connection): Allowance {
-      const allowance = allowances.get(connection) ?? createAllowance(BYTES_PER_SECOND)
-      allowances.set(connection, allowance)
-      return allowance
-    }
-
     function count(peerId: string, by: 1 | -1): void {
       circuits += by
       const left = (opened.get(peerId) ?? 0) + by
@@ -160,16 +148,19 @@ export function relayServer({ accepts, requested, carried }: RelayServerInit): (
       const over = new AbortController()
       const timer = setTimeout(() => over.abort(new Error('the relayed connection has had its time')), CIRCUIT_SECONDS * 1000)
       running.add(over)
+      const [own, others] = [allowances.use(caller.remotePeer.toString()), allowances.use(at.remotePeer.toString())]
       try {
         await messages.write({ type: HopType.Status, status: Status.Ok, limit: { seconds: CIRCUIT_SECONDS } }, hop, { signal })
         requested('Connect', 'Ok')
-        await splice(messages.unwrap(), called, { allowances: [allowanceOf(caller), allowanceOf(at)], carried, signal: over.signal })
+        await splice(messages.unwrap(), called, { allowances: [own.allowance, others.allowance], carried, signal: over.signal })
       } catch (error) {
         called.abort(error as Error)
         throw error
       } finally {
         clearTimeout(timer)
         running.delete(over)
+        own.release()
+        others.release()
       }
     }
 
@@ -215,7 +206,7 @@ export function relayServer({ accepts, requested, carried }: RelayServerInit): (
 
     return {
       get reservations() {
-        return reserved.size
+        return reservations.size
       },
       get circuits() {
         return circuits

@@ -73,7 +73,7 @@ export async function startSidecar(settings: Settings, log: Log): Promise<Sideca
   const dialer = createDialer({ libp2p, dialRelayed, log, isFormer: network?.isFormer })
   const caller = createPeerCaller({ libp2p, dialer, maxBodyBytes })
 
-  network?.retire(libp2p, caller.leave)
+  network?.retire(libp2p, network.isFormer, caller.leave)
 
   await server.start()
   await naming('ISEK_P2P_LISTEN_PORT', async () => libp2p.start())

@@ -5,18 +5,30 @@ import type { Stream } from '@libp2p/interface'
 export interface Allowance {
   /** Takes so many bytes; the milliseconds to wait before more are taken. */
   take(bytes: number): number
+  /** Whether nothing was taken that has not come back. */
+  isFull(): boolean
 }
 
 /** A bucket of bytes that fills at `perSecond`, up to what comes in one second. */
 export function createAllowance(perSecond: number, now: () => number = () => performance.now()): Allowance {
   let left = perSecond
   let filledAt = now()
+
+  function fill(): void {
+    const at = now()
+    left = Math.min(perSecond, left + ((at - filledAt) / 1000) * perSecond)
+    filledAt = at
+  }
+
   return {
     take(bytes) {
-      const at = now()
-      left = Math.min(perSecond, left + ((at - filledAt) / 1000) * perSecond) - bytes
-      filledAt = at
+      fill()
+      left -= bytes
       return left >= 0 ? 0 : Math.ceil((-left / perSecond) * 1000)
+    },
+    isFull() {
+      fill()
+      return left === perSecond
     }
   }
 }

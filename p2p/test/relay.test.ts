@@ -11,8 +11,10 @@ import { pbStream } from '@libp2p/utils'
 import { webSockets } from '@libp2p/websockets'
 import { multiaddr } from '@multiformats/multiaddr'
 import { createLibp2p } from 'libp2p'
+import { createPeerAllowances } from '../src/allowances.ts'
 import { HOP_PROTOCOL, HopType, hop, type Message, STOP_PROTOCOL, Status, StopType, stop } from '../src/circuit-messages.ts'
 import { hostOptions } from '../src/libp2p.ts'
+import { createRelayReservations } from '../src/relay-reservations.ts'
 import { createAllowance } from '../src/splice.ts'
 import { privateNetworkKey, swarmKey } from './support/mesh.ts'
 import { run } from './support/process.ts'
@@ -123,6 +125,22 @@ test('who is connected by a key that was taken away can use the relay no more', 
   assert.equal((await ask(near, relay.address, { type: HopType.Reserve })).status, Status.PermissionDenied)
 })
 
+test('a connection by a key that was taken away is closed once nothing is relayed over it', async (t) => {
+  const [former, latest] = [swarmKey(), swarmKey()]
+  const formerFile = await privateNetworkKey(t, former)
+  const keyFile = await privateNetworkKey(t, former, latest)
+  const relay = await startRelay(t, { ISEK_P2P_PRIVATE_NETWORK_KEY_FILE: keyFile })
+  const outdated = await startHost(t, { relay: relay.address, keyFile: formerFile })
+  const current = await startHost(t, { relay: relay.address, keyFile: await privateNetworkKey(t, latest) })
+  assert.equal(await relay.metric('isek_p2p_relay_reservations'), 2)
+
+  await writeFile(keyFile, latest)
+
+  await until('it is closed', () => outdated.getConnections().length === 0, 20_000)
+  assert.equal(current.getConnections().length, 1)
+  assert.equal(await relay.metric('isek_p2p_relay_reservations'), 1)
+})
+
 test('a peer without a reservation cannot be called, and one that is gone has none any more', async (t) => {
   const relay = await startRelay(t)
   const near = await startHost(t)
@@ -192,6 +210,48 @@ test('a sender may take what comes in one second at once, and waits for all abov
   assert.equal(allowance.take(0), 0)
   now = 60_000
   assert.equal(allowance.take(1_001), 1)
+})
+
+test('a peer has one allowance over all its connections, and none the more for coming again', () => {
+  const now = 0
+  const allowances = createPeerAllowances(1_000, () => now)
+  const [one, other] = [allowances.use('near'), allowances.use('near')]
+
+  assert.equal(one.allowance.take(1_000), 0)
+  assert.equal(other.allowance.take(500), 500)
+  assert.equal(allowances.use('far').allowance.take(1_000), 0)
+  one.release()
+  other.release()
+  assert.equal(allowances.use('near').allowance.take(0), 500)
+})
+
+test('a peer that has sent nothing for a while is not remembered', () => {
+  let now = 0
+  const allowances = createPeerAllowances(1_000, () => now)
+  const { allowance, release } = allowances.use('near')
+  allowance.take(1_500)
+  release()
+
+  now = 1_000
+  allowances.use('far')
+  assert.equal(allowances.size, 2)
+  now = 1_500
+  allowances.use('far')
+  assert.equal(allowances.size, 1)
+})
+
+test('a reservation that has expired takes no room, though its connection is open', async (t) => {
+  const hosts = [await startHost(t), await startHost(t)] as const
+  const relay = await startRelay(t)
+  const [first, second] = [await hosts[0].dial(multiaddr(relay.address)), await hosts[1].dial(multiaddr(relay.address))]
+  let now = 0
+  const reservations = createRelayReservations(1, 3_600, () => now)
+  assert.equal(reservations.keep(first), 3_600_000)
+  now = 3_600_001
+
+  assert.equal(reservations.of(first.remotePeer.toString()), undefined)
+  assert.equal(reservations.keep(second), 7_200_001)
+  assert.equal(reservations.size, 1)
 })
 
 test('a relay is known by the identity that it is given, and tells what it is told to announce', async (t) => {
