@@ -57,10 +57,11 @@ def misshapen_network_key(mesh: IsekMesh, world: World) -> tuple[Problem, ...]:
     if not mesh.spec.p2p.enabled or accepted_network_keys(mesh, world):
         return ()
     given, made = mesh.spec.p2p.private_network_key.secret_name, made_network_key(mesh, world)
-    data = world.secret(mesh.namespace, given) if given else made["data"] if made else None
     data_key = private_network_data_key(mesh)
-    if data is None or data_key not in data:
-        return ()
+    if given and data_key not in (world.secret(mesh.namespace, given) or {}):
+        return ()  # named as missing
+    if not given and made is None:
+        return ()  # about to be made
     cure = f"To make one: {how_to_make_network_key(mesh, given)}" if given else "Delete it, and a new one is made"
     message = (
         f"Secret {private_network_secret_name(mesh)!r}: {data_key} is no private network key; it needs the lines "

@@ -81,8 +81,10 @@ def decide_rotation(observed: ObservedKey) -> Rotation:
     made = network_key_secrets(observed.mesh)
     if not made:
         return Rotation()
-    if observed.secret is None or not observed.accepted:
+    if observed.secret is None:
         return Rotation(tuple(_annotated(each, {ROTATION: str(wanted)}) for each in made))
+    if not observed.accepted:
+        return Rotation(made, (_spoiled(observed.secret),))
     annotations = observed.secret["metadata"].get("annotations") or {}
     former = annotations.get(FORMER)
     begun_for = annotations.get(ROTATION, "0")
@@ -166,6 +168,14 @@ def _since(observed: ObservedKey) -> datetime:
 def _in_use(observed: ObservedKey) -> Finding:
     message = f"the private network key with fingerprint {observed.accepted[0]} is in use"
     return Finding("NetworkKeyCurrent", True, Reason.NETWORK_KEY_IN_USE, message)
+
+
+def _spoiled(secret: Manifest) -> Finding:
+    message = (
+        f"Secret {secret['metadata']['name']!r} holds no private network key at {PRIVATE_NETWORK_KEY} any more: "
+        "sidecars go on with what they have, and pods that start wait for it. Delete the Secret, and a new one is made"
+    )
+    return Finding("NetworkKeyCurrent", False, Reason.SECRET_INVALID, message)
 
 
 def _annotated(secret: GeneratedSecret, annotations: dict[str, str]) -> GeneratedSecret:

@@ -195,7 +195,7 @@ class Reason(StrEnum):
         "Mend what the message says: the certificate of an authority, not expired, and the key that belongs to it; "
         "or a file in the swarm key format, which the message tells how to make.",
         (MESH,),
-        UNRESOLVED,
+        (*UNRESOLVED, "NetworkKeyCurrent"),
     )
     AGENT_NOT_FOUND = Entry(
         "AgentNotFound",

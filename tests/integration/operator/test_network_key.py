@@ -41,3 +41,21 @@ async def test_a_users_key_is_asked_for_checked_and_mounted(kube: KubeClient) ->
     assert found["status"]["privateNetworkKeys"] == list(fingerprints(key))
     assert key.split()[-1] not in str(found)
     assert await kube.find("Secret", "default-p2p") is None
+
+
+async def test_a_made_key_that_somebody_removes_by_hand_is_named_and_made_again_once_its_secret_is_deleted(
+    kube: KubeClient,
+) -> None:
+    await kube.apply(mesh("default"))
+    await kube.until_condition("IsekMesh", "default", "NetworkKeyCurrent", "True")
+
+    await kube.patch("Secret", "default-p2p", {"data": {"private-network.key": None}})
+
+    told = await kube.until_condition("IsekMesh", "default", "NetworkKeyCurrent", "False", reason="SecretInvalid")
+    assert "Secret 'default-p2p' holds no private network key" in str(told)
+    await kube.until_condition("IsekMesh", "default", "ResolvedRefs", "False", reason="SecretInvalid")
+
+    await kube.delete("Secret", "default-p2p")
+
+    await kube.until_condition("IsekMesh", "default", "NetworkKeyCurrent", "True")
+    await kube.until_condition("IsekMesh", "default", "ResolvedRefs", "True")

@@ -249,15 +249,19 @@ def test_a_new_mesh_begins_with_the_key_that_is_asked_for() -> None:
     assert finding(scene.decide("IsekMesh", "default"), "NetworkKeyCurrent").status
 
 
-def test_a_key_that_somebody_spoiled_is_named() -> None:
+@pytest.mark.parametrize("data", [{"private-network.key": b64encode(b"secret").decode()}, {"other": "eA=="}, {}])
+def test_a_key_that_somebody_spoiled_or_removed_is_named(data: dict[str, str]) -> None:
     rotating = Rotating()
     held = rotating.scene.secrets.held[NAMESPACE, "default-p2p"]
-    rotating.scene.put(live({**held, "data": {"private-network.key": b64encode(b"secret").decode()}}))
+    rotating.scene.put(live({**held, "data": data}))
 
     outcome = rotating.decide()
 
     assert finding(outcome, "ResolvedRefs").reason is Reason.SECRET_INVALID
     assert finding(outcome, "ResolvedRefs").message.endswith("Delete it, and a new one is made")
+    current = finding(outcome, "NetworkKeyCurrent")
+    assert (current.status, current.reason) == (False, Reason.SECRET_INVALID)
+    assert "Secret 'default-p2p' holds no private network key" in current.message
 
 
 @pytest.mark.parametrize("step", ["Add", "Prefer", "Drop"])
