@@ -8,22 +8,24 @@ from typing import Self
 
 
 class TcpProxy:
-    """Listens on a free port of 127.0.0.1 and passes connections on to ``target``.
+    """Listens on a free port and passes connections on to ``target``.
 
     Args:
         target: a port of 127.0.0.1, or what returns host and port for each connection; where it raises an ``OSError``
             the connection ends.
+        host: the address to listen on.
     """
 
-    def __init__(self, target: int | Callable[[], tuple[str, int]]) -> None:
+    def __init__(self, target: int | Callable[[], tuple[str, int]], *, host: str = "127.0.0.1") -> None:
         self._target = target
+        self._host = host
         self._server: asyncio.Server | None = None
         self._connections: set[asyncio.Task[None]] = set()
         self.port = 0
 
     async def listen(self) -> None:
         """Accept connections, on the port of the first time."""
-        self._server = await asyncio.start_server(self._accept, "127.0.0.1", self.port)
+        self._server = await asyncio.start_server(self._accept, self._host, self.port)
         self.port = self._server.sockets[0].getsockname()[1]
 
     async def cut(self) -> None:

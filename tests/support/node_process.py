@@ -27,6 +27,7 @@ class NodeProcess:
     Args:
         folder: for its files.
         environment: more variables, such as an API key.
+        inside: the beginning of a command that runs another, such as ``ip netns exec``.
         settings: what differs from the defaults; the port is any free one.
     """
 
@@ -37,6 +38,7 @@ class NodeProcess:
         *,
         ready: bool = True,
         environment: dict[str, str] | None = None,
+        inside: Sequence[str] = (),
         **settings: Any,
     ) -> None:
         text = resources if isinstance(resources, str) else yaml.safe_dump_all(resources)
@@ -46,6 +48,7 @@ class NodeProcess:
         self.settings = NodeSettings(**{"host": "127.0.0.1", "port": 0, "hosted_file": hosted_file, **settings})
         self._ready = ready
         self._environment = environment or {}
+        self._inside = inside
         self._process: Process | None = None
         self._reading: asyncio.Task[None] | None = None
         self.log: list[str] = []
@@ -74,7 +77,7 @@ class NodeProcess:
         inherited = {name: value for name, value in os.environ.items() if not name.startswith(("ISEK_", "OPENAI_"))}
         environment = {**inherited, **self._environment, **self.settings.to_environment(), "ISEK_LOG_FORMAT": "Text"}
         command = str(Path(sys.executable).with_name("isek-node"))
-        self._process = await asyncio.create_subprocess_exec(command, env=environment, stderr=PIPE)
+        self._process = await asyncio.create_subprocess_exec(*self._inside, command, env=environment, stderr=PIPE)
         self._reading = asyncio.create_task(self._read_log())
         listening = await until(
             lambda: self._line("listening"), what=f"{self.settings.node_id} listens", within=START_SECONDS

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import signal
 from asyncio.subprocess import PIPE, Process
 from collections.abc import Sequence
 from pathlib import Path
@@ -28,9 +29,16 @@ class SidecarProcess:
     """Starts a sidecar for the node at ``node_url`` and waits until it listens; the end of the context stops it."""
 
     def __init__(
-        self, state_dir: Path, node_url: str, *, private_network_key: Path | None = None, **environment: str
+        self,
+        state_dir: Path,
+        node_url: str,
+        *,
+        private_network_key: Path | None = None,
+        inside: Sequence[str] = (),
+        **environment: str,
     ) -> None:
         self.state_dir = state_dir
+        self._command = (*inside, str(NODE_JS), str(sidecar_bundle()))
         self._environment = {
             "ISEK_P2P_LISTEN_HOST": "127.0.0.1",
             "ISEK_P2P_LISTEN_PORT": "0",
@@ -53,7 +61,7 @@ class SidecarProcess:
         endpoints.unlink(missing_ok=True)
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("ISEK_")}
         process = await asyncio.create_subprocess_exec(
-            str(NODE_JS), str(sidecar_bundle()), env={**inherited, **self._environment}, stderr=PIPE
+            *self._command, env={**inherited, **self._environment}, stderr=PIPE
         )
         self._process, self._reading = process, asyncio.create_task(self._read_log(process))
 
@@ -145,14 +153,16 @@ class PeerNode:
         *,
         private_network_key: Path | None = None,
         sidecar_environment: dict[str, str] | None = None,
+        inside: Sequence[str] = (),
         **settings: Any,
     ) -> None:
         folder.mkdir()
         port = free_port()
-        self._folder, self._resources, self._settings = folder, resources, {**settings, "port": port}
+        self._folder, self._resources = folder, resources
+        self._settings = {**settings, "port": port, "inside": inside}
         url = f"http://127.0.0.1:{port}"
         self.sidecar = SidecarProcess(
-            folder / "p2p", url, private_network_key=private_network_key, **(sidecar_environment or {})
+            folder / "p2p", url, private_network_key=private_network_key, inside=inside, **(sidecar_environment or {})
         )
         self._node: NodeProcess | None = None
 
@@ -169,14 +179,23 @@ class PeerNode:
 
     async def __aenter__(self) -> Self:
         await self.sidecar.__aenter__()
-        p2p = {"p2p_enabled": True, "p2p_api_url": self.sidecar.api_url, "p2p_token_file": self.sidecar.token_file}
-        self._node = NodeProcess(self._folder, self._resources, **{**self._settings, **p2p})
         try:
-            await self._node.__aenter__()
+            await self.start_node()
         except BaseException:
             await self.sidecar.__aexit__(None, None, None)
             raise
         return self
+
+    async def start_node(self) -> None:
+        """Start the node, for the first time or, as a kubelet does, after it was killed."""
+        p2p = {"p2p_enabled": True, "p2p_api_url": self.sidecar.api_url, "p2p_token_file": self.sidecar.token_file}
+        self._node = NodeProcess(self._folder, self._resources, **{**self._settings, **p2p})
+        await self._node.__aenter__()
+
+    async def kill_node(self) -> None:
+        """End the node without a word; its sidecar stays."""
+        self.node.signal(signal.SIGKILL)
+        await self.node.exit_code()
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None

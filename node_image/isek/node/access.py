@@ -173,7 +173,7 @@ class Gate:
         records = self._of_peer(str(context.peer_id))
         if not records:
             raise CallError(
-                "Forbidden",
+                "PeerRefused",
                 f"peer {context.peer_id} is not in the registry of the mesh, or not any more",
                 hint="a node that has just started may ask again",
                 status=403,

@@ -11,6 +11,7 @@ from isek.asking import CallContext
 from isek.errors import CallError
 from isek.protocol import headers
 from isek.protocol.http_client import DeliveryUnknownError, HttpAnswer, deadline_exceeded
+from isek.protocol.p2p import SidecarAwayError
 
 PAUSES_SECONDS = (0.05, 0.1, 0.2, 0.4, 0.8, 1.6, 2, 2)
 """At most; together they last as long as a replica keeps a run whose caller was cut off."""
@@ -39,10 +40,11 @@ async def deliver(post: Post, key: str, context: CallContext, to: str) -> HttpAn
     """
     first_told: float | None = None
     unknown: CallError | None = None
+    away: CallError | None = None
     for pause in (*PAUSES_SECONDS, None):
         now, within = time.monotonic(), min(context.remaining_seconds(), LONGEST_CALL_SECONDS)
         if within <= 0:
-            raise unknown or deadline_exceeded(to)
+            raise unknown or away or deadline_exceeded(to)
         sent = {headers.TIMEOUT: str(max(1, int(within * 1000))), headers.IDEMPOTENCY_KEY: key}
         if first_told is None:
             first_told = now
@@ -52,15 +54,19 @@ async def deliver(post: Post, key: str, context: CallContext, to: str) -> HttpAn
             answer = await post(sent, within)
         except DeliveryUnknownError as error:
             unknown = error
+        except SidecarAwayError as error:
+            away = error
+            if unknown is None:
+                first_told = None
         except CallError as error:
             # that it cannot be told again now does not mean that it did not arrive before
             if unknown is None or error.code != "AgentUnreachable":
                 raise
         else:
-            # where it has come to host others, it no longer knows what it did before
-            if unknown is None or answer.status != HTTPStatus.NOT_FOUND:
+            # where it has come to host others, or to know the caller no more, it does not say what it did before
+            if unknown is None or answer.status not in {HTTPStatus.NOT_FOUND, HTTPStatus.FORBIDDEN}:
                 return answer
         if pause is None or pause >= context.remaining_seconds():
-            raise unknown
+            raise unknown or away or deadline_exceeded(to)
         await asyncio.sleep(pause * random.uniform(0.5, 1))  # noqa: S311  (no secret)
     raise AssertionError("the last time is told apart by its pause")

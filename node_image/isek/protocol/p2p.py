@@ -28,6 +28,13 @@ CONTEXT_SECONDS = 2.0
 OWN = "the own sidecar"
 
 
+class SidecarAwayError(CallError):
+    """The own sidecar does not listen, so that nothing was sent: it is being started again, as a rule.
+
+    It is not retryable: other replicas would be asked through the same sidecar.
+    """
+
+
 @dataclass(frozen=True)
 class P2PContext:
     """How other peers reach this node."""
@@ -112,7 +119,7 @@ class Sidecar:
 
         Raises:
             CallError: ``AgentUnreachable``, ``DeadlineExceeded``, ``AnswerTooLarge``, or what the sidecars refuse the
-                request for.
+                request for; ``SidecarAwayError``.
         """
         url = self._call_url(p2p_addresses, method, path)
         answer = await self._request(
@@ -163,9 +170,14 @@ class Sidecar:
             self._authorization = self._read_token()
         for _ in range(2):
             sent = {**request_headers, "Authorization": self._authorization}
-            answer = await self._http.request(
-                method, url, to=to, headers=sent, within=within, body=body, on_step=on_step
-            )
+            try:
+                answer = await self._http.request(
+                    method, url, to=to, headers=sent, within=within, body=body, on_step=on_step
+                )
+            except CallError as error:
+                if error.retryable:
+                    raise SidecarAwayError(error.code, error.message, hint=error.hint) from None
+                raise
             if answer.headers.get(headers.P2P_ERROR) != "Unauthorized":
                 break
             self._authorization = self._read_token()  # the sidecar was started anew with another one

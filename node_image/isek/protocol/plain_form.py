@@ -12,7 +12,7 @@ from isek.protocol.http_client import HttpAnswer
 from isek.protocol.traceparent import child_of
 from isek.trace import TRACE_KEY, Trace
 
-_REFUSALS = frozenset({"AgentNotFound", "Draining", "TooManyTasks"})
+_REFUSALS = frozenset({"AgentNotFound", "Draining", "PeerRefused", "TooManyTasks"})
 """Said before anything has happened: another replica may be asked."""
 _CALL_ERRORS = _REFUSALS | {
     "AccessUnavailable",

@@ -134,14 +134,14 @@ async def _watch(request: web.Request) -> NoReturn:
                     await response.write(b"\n")
                     continue
                 change = following.result()
-                await response.write(_line(change.position, change.items))
+                await response.write(_line(change.position, change.items, missed=change.missed))
                 following = asyncio.ensure_future(anext(changes))
         finally:
             following.cancel()
             await asyncio.wait({following})
 
 
-def _line(position: Position, items: Iterable[tuple[str, bytes | None]]) -> bytes:
+def _line(position: Position, items: Iterable[tuple[str, bytes | None]], *, missed: bool = False) -> bytes:
     shown = [[key, None if value is None else value.decode()] for key, value in items]
-    line = {"clusterId": position.cluster_id, "revision": position.revision, "items": shown}
+    line = {"clusterId": position.cluster_id, "revision": position.revision, "items": shown, "missed": missed}
     return json.dumps(line).encode() + b"\n"

@@ -126,4 +126,4 @@ class CenterClient(Store):
 def _parse(line: bytes) -> Changes:
     parsed: dict[str, Any] = json.loads(line)
     items = tuple((key, None if value is None else value.encode()) for key, value in parsed["items"])
-    return Changes(Position(parsed["clusterId"], parsed["revision"]), items)
+    return Changes(Position(parsed["clusterId"], parsed["revision"]), items, bool(parsed.get("missed")))

@@ -140,7 +140,7 @@ class EtcdClient(Store):
             # its header may be ahead of what was delivered, and behind when the history is another one
             yield Changes(Position(created.header.cluster_id, min(after, created.header.revision)))
             while True:
-                yield _changes(await _read(stream))
+                yield _changes(await _read(stream), begun_at=created.header.revision)
         except FAILURES as error:
             raise self._failed(endpoint, error) from None
         except asyncio.CancelledError:
@@ -222,14 +222,15 @@ async def _read(stream: Any) -> Any:
     return answer
 
 
-def _changes(answer: Any) -> Changes:
+def _changes(answer: Any, *, begun_at: int) -> Changes:
     if answer.canceled:
         raise HistoryLostError(answer.cancel_reason or f"compacted at revision {answer.compact_revision}")
     items = tuple(
         (_text(event.kv.key), event.kv.value if event.type == rpc.Event.PUT else None) for event in answer.events
     )
     revision = answer.events[-1].kv.mod_revision if answer.events else answer.header.revision
-    return Changes(Position(answer.header.cluster_id, revision), items)
+    missed = bool(answer.events) and answer.events[0].kv.mod_revision <= begun_at
+    return Changes(Position(answer.header.cluster_id, revision), items, missed)
 
 
 def _code(error: Exception) -> grpc.StatusCode | None:

@@ -74,16 +74,17 @@ class MemoryStore(Store):
     @override
     async def watch(self, prefix: str, after: int) -> AsyncGenerator[Changes, None]:
         self._require_history(after)
+        begun_at = self._revision
         yield Changes(Position(self._cluster_id, after))
         while True:
             if after == self._revision:
                 await self._changed.wait()
             self._require_history(after)
-            missed, after = self._revision - after, self._revision
-            newest = islice(self._log, len(self._log) - missed, None)
+            count, missed, after = self._revision - after, after < begun_at, self._revision
+            newest = islice(self._log, len(self._log) - count, None)
             items = tuple((key, value) for _, key, value in newest if key.startswith(prefix))
             if items:
-                yield Changes(Position(self._cluster_id, after), items)
+                yield Changes(Position(self._cluster_id, after), items, missed)
 
     @override
     async def close(self) -> None:

@@ -33,15 +33,13 @@ class Registry:
         self._view = View()
         self._position: Position | None = None
         """Where the watch goes on; None: list first."""
-        self._last_listed: Position | None = None
-        self._unconfirmed: set[str] = set()
-        """Known from a store that was replaced by another."""
+        self._doubtful: dict[str, asyncio.TimerHandle] = {}
+        """Gone while the store did not answer here: perhaps only for as long as it did not answer there either."""
         self._following: asyncio.Task[None] | None = None
         self._registrations: list[Registration] = []
         self._reports: dict[str, Registration] = {}
         self._lost = False
         """Whether the store does not answer: said once."""
-        self._forgetting: asyncio.TimerHandle | None = None
 
     async def start(self) -> None:
         """Begin to watch; does not wait for the store."""
@@ -55,8 +53,8 @@ class Registry:
         self._reports.clear()
         if self._following is not None:
             await cancel(self._following)
-        if self._forgetting is not None:
-            self._forgetting.cancel()
+        for forgetting in self._doubtful.values():
+            forgetting.cancel()
         await self._store.close()
 
     async def __aenter__(self) -> Self:
@@ -195,50 +193,52 @@ class Registry:
                 self._lost = False
                 backoff.reset()
                 for key, value in changes.items:
-                    self._apply(key, value)
+                    self._apply(key, value, missed=changes.missed)
                 if changes.items:
                     self._view.notify()
                 before = self._position = changes.position
 
     def _take(self, listing: Listing) -> None:
-        gone = self._view.keys() - set(listing.items)
-        replaced = self._last_listed is not None and not listing.position.continues(self._last_listed)
-        self._last_listed = listing.position
+        for key in self._view.keys() - set(listing.items):
+            self._doubt(key)
         for key, value in listing.items.items():
             self._apply(key, value)
         for registration in self._registrations:
             if registration.key not in listing.items:
                 registration.missing()
-        if replaced:
-            self._forget_unless_confirmed(gone)
-        else:
-            for key in gone - self._unconfirmed:  # these have their time still, however often is listed meanwhile
-                self._view.remove(key)
         self._view.notify()
 
-    def _apply(self, key: str, value: bytes | None) -> None:
-        self._unconfirmed.discard(key)
+    def _apply(self, key: str, value: bytes | None, *, missed: bool = False) -> None:
         if value is None:
-            self._view.remove(key)
+            if missed:
+                self._doubt(key)
+            else:
+                self._forget(key)
             for registration in self._registrations:
                 if registration.key == key:
                     registration.missing()
             return
+        self._trust(key)
         try:
             self._view.put(key, NodeRecord.decode(key, value))
         except RecordError as error:
             log().warning("registry: passed over: {}", error)
             self._view.remove(key)
 
-    def _forget_unless_confirmed(self, keys: set[str]) -> None:
-        """The store lost everything: those who live register again within their time, and are peers until then."""
-        self._unconfirmed = keys
-        if self._forgetting is not None:
-            self._forgetting.cancel()
-        self._forgetting = asyncio.get_running_loop().call_later(self._ttl_seconds, self._forget_unconfirmed)
+    def _doubt(self, key: str) -> None:
+        """Whoever is gone since an outage has time to register again, as this node has, and is a peer until then."""
+        if key in self._view and key not in self._doubtful:  # has its time still, however often is listed meanwhile
+            loop = asyncio.get_running_loop()
+            self._doubtful[key] = loop.call_later(self._ttl_seconds, self._forget_doubtful, key)
 
-    def _forget_unconfirmed(self) -> None:
-        for key in self._unconfirmed:
-            self._view.remove(key)
-        self._unconfirmed = set()
+    def _trust(self, key: str) -> None:
+        if (forgetting := self._doubtful.pop(key, None)) is not None:
+            forgetting.cancel()
+
+    def _forget(self, key: str) -> None:
+        self._trust(key)
+        self._view.remove(key)
+
+    def _forget_doubtful(self, key: str) -> None:
+        self._forget(key)
         self._view.notify()

@@ -43,6 +43,8 @@ class Changes:
 
     position: Position
     items: tuple[tuple[str, bytes | None], ...] = ()
+    missed: bool = False
+    """They happened before the watch began."""
 
 
 class Store(Protocol):

@@ -89,7 +89,9 @@ async def test_a_replica_that_refuses_the_connection_is_passed_over(near: NearNo
         assert (await mesh.ask("writer", "hello", a_run())).text == "alive says hello"
 
 
-@pytest.mark.parametrize(("code", "status"), [("Draining", 503), ("TooManyTasks", 429), ("AgentNotFound", 404)])
+@pytest.mark.parametrize(
+    ("code", "status"), [("Draining", 503), ("TooManyTasks", 429), ("AgentNotFound", 404), ("PeerRefused", 403)]
+)
 async def test_a_replica_that_refuses_the_work_is_passed_over(near: NearNode, code: str, status: int) -> None:
     willing = FarNode("willing")
     await near.join(willing, FarNode("refusing", answering=failing(code, status)))

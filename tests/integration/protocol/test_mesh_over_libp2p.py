@@ -73,6 +73,36 @@ async def test_a_replica_whose_sidecar_is_gone_is_passed_over(
     assert gone.asked == []
 
 
+async def test_a_call_waits_for_the_own_sidecar_to_be_started_again(
+    near: NearNode, p2p: P2PNetwork, own: SidecarProcess
+) -> None:
+    far = FarNode("far", known_peers={own.peer_id})
+    await p2p.join(far)
+    mesh = near.mesh(sidecar=p2p.client(own))
+    await own.kill()
+
+    asking = asyncio.create_task(mesh.ask("writer", "hello", a_run(30)))
+    await own.start_again()
+
+    assert (await asking).text == "far says hello"
+    assert len(far.asked) == 1
+
+
+async def test_an_own_sidecar_that_stays_away_is_said_and_no_other_replica_is_tried_through_it(
+    near: NearNode, p2p: P2PNetwork, own: SidecarProcess
+) -> None:
+    for name in ("one", "two"):
+        await p2p.join(FarNode(name, known_peers={own.peer_id}))
+    mesh = near.mesh(sidecar=p2p.client(own))
+    await own.kill()
+    run = a_run(1)
+
+    with pytest.raises(CallError, match="through the own sidecar, cannot be reached") as caught:
+        await mesh.ask("writer", "hello", run)
+
+    assert (caught.value.code, len(run.children)) == ("AgentUnreachable", 1)
+
+
 async def test_a_node_that_does_not_know_the_caller_refuses_it(
     near: NearNode, p2p: P2PNetwork, own: SidecarProcess
 ) -> None:

@@ -170,6 +170,35 @@ async def test_what_happened_during_an_outage_is_known_after_it_even_when_etcd_h
         assert await far.wait_for(lambda: node_ids(far) == {"staying.newsroom", "coming.newsroom"}, 5)
 
 
+async def test_nodes_that_are_cut_off_together_until_their_records_expire_miss_each_other_at_no_time(
+    etcd: EtcdServer,
+) -> None:
+    async with (
+        TcpProxy(etcd.members[0].port) as proxy,
+        open_etcd(f"127.0.0.1:{proxy.port}") as one,
+        open_etcd(f"127.0.0.1:{proxy.port}") as other,
+        open_etcd(*etcd.endpoints) as newest,
+    ):
+        both = {"one.newsroom", "other.newsroom"}
+        await one.register(node("one", "writer"))
+        await other.register(node("other", "writer"))
+        await one.wait_for(lambda: node_ids(one) == both, 1)
+        await proxy.cut()
+
+        async def standing(number: int) -> bool:
+            return len(await etcd.keys(nodes_prefix(MESH))) == number
+
+        await until(lambda: standing(0), what="the records have expired")
+        missed = asyncio.create_task(_who_was_missing(one, both))
+        await newest.register(node("newest", "writer"))
+        await proxy.listen()
+
+        await until(lambda: standing(3), what="all are registered")
+        assert await one.wait_for(lambda: node_ids(one) == {*both, "newest.newsroom"}, 5)
+        missed.cancel()
+        assert (await asyncio.gather(missed, return_exceptions=True))[0].__class__ is asyncio.CancelledError
+
+
 async def test_a_watch_cut_short_goes_on_where_it_was(etcd: EtcdServer) -> None:
     async with (
         TcpProxy(etcd.members[0].port) as proxy,

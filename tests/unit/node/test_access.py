@@ -88,7 +88,7 @@ class TestAgents:
         assert (context.peer_id, context.caller) == (None, None)
 
     async def test_a_peer_whose_record_has_expired_is_refused(self, gate: Gate) -> None:
-        with pytest.raises(CallError, match="Forbidden: peer 12D3gone is not in the registry") as refused:
+        with pytest.raises(CallError, match="PeerRefused: peer 12D3gone is not in the registry") as refused:
             await from_peer(gate, hosted(), "12D3gone", caller="newsroom.default")
 
         assert refused.value.status == 403
