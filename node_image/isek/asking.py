@@ -29,6 +29,8 @@ class Answer:
     text: str
     trace: "Trace | None" = None
     """The asked agent's own part, with its children below."""
+    structured: bool = False
+    """Whether the agent answered with an object: ``text`` is JSON then."""
     wanted: Wanted | None = None
     """What the caller is to do before there is an answer, by tools that it brought along."""
 

@@ -233,7 +233,9 @@ class Host:
         result = await hosted.runner.respond(message, context)
         hosted.effort.add(time.monotonic() - begun, result.total_tokens)
         answer = await handed_on(result.answer(), context)
-        return Answer(answer.text, wanted=answer) if isinstance(answer, Wanted) else Answer(as_text(answer))
+        if isinstance(answer, Wanted):
+            return Answer(answer.text, wanted=answer)
+        return Answer(as_text(answer), structured=not isinstance(answer, str))
 
     def bids(self, capability: str) -> tuple[Bid, ...]:
         """What those say that have a capability, and room for one more task."""

@@ -23,7 +23,7 @@ from jwt import PyJWK
 
 from isek import __version__
 from isek.protocol.a2a_context import EXTENSIONS
-from isek.protocol.a2a_parts import INPUT_MODES, OUTPUT_MODES
+from isek.protocol.a2a_parts import INPUT_MODES, OUTPUT_MODES, STRUCTURED_OUTPUT_MODES
 from isek.protocol.card_key import ALGORITHM, CardKey, jwk
 
 INTERFACES = (
@@ -48,6 +48,7 @@ def agent_card(
     pushes: bool = False,
     extended: bool = False,
     bearer: bool = False,
+    structured: bool = False,
     parts: Iterable[tuple[str, str, str]] = (),
 ) -> AgentCard:
     """The card of an agent that answers at ``url``, and at the host and port ``grpc``.
@@ -64,6 +65,7 @@ def agent_card(
         pushes: whether callers may be told of their tasks.
         extended: whether callers who are known get to know more.
         bearer: whether callers need a bearer token.
+        structured: whether it answers with objects.
         parts: what it is made of: the kind, the name and the description of each; for those who are known.
     """
     skills = [AgentSkill(id=name_, name=name_, description=name_, tags=[name_]) for name_ in capabilities] or [
@@ -87,7 +89,7 @@ def agent_card(
         security_schemes={BEARER: BY_TOKEN} if bearer else {},
         security_requirements=[SecurityRequirement(schemes={BEARER: StringList()})] if bearer else [],
         default_input_modes=INPUT_MODES,
-        default_output_modes=OUTPUT_MODES,
+        default_output_modes=STRUCTURED_OUTPUT_MODES if structured else OUTPUT_MODES,
         skills=skills,
     )
 

@@ -266,6 +266,7 @@ class TaskHandler(RequestHandler):
             lambda ended: self._keep(ended, context),
             told=told,
             traced=TRACE.uri in context.requested_extensions,
+            accepted=tuple(params.configuration.accepted_output_modes),
         )
         return run
 

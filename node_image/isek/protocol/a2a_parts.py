@@ -3,12 +3,13 @@
 import json
 import mimetypes
 import re
+from collections.abc import Collection
 from typing import Any
 
 from a2a.types import Message as A2AMessage
 from a2a.types import Part
 from a2a.utils.errors import ContentTypeNotSupportedError, InvalidParamsError
-from google.protobuf.json_format import MessageToDict
+from google.protobuf.json_format import MessageToDict, ParseDict, ParseError
 
 from isek.models.base import Image, Message
 
@@ -17,6 +18,7 @@ JSON = "application/json"
 IMAGES = ("image/png", "image/jpeg", "image/gif", "image/webp")
 INPUT_MODES = (TEXT, "text/*", JSON, *IMAGES)
 OUTPUT_MODES = (TEXT,)
+STRUCTURED_OUTPUT_MODES = (TEXT, JSON)
 MAX_CONTEXT_ID = 1024
 
 
@@ -50,8 +52,34 @@ def message_of(said: A2AMessage) -> Message:
 
 
 def answer_parts(text: str) -> list[Part]:
-    """What an agent answered."""
+    """What an agent answered in words."""
     return [Part(text=sendable(text), media_type=TEXT)]
+
+
+def structured_parts(text: str, accepted: Collection[str]) -> list[Part]:
+    """What an agent answered with an object, as text, as data, or as both: as the caller takes it.
+
+    Args:
+        text: the object as JSON.
+        accepted: media types; both where they name neither.
+    """
+    in_words, data = answer_parts(text), Part(media_type=JSON)
+    try:
+        ParseDict(json.loads(sendable(text), parse_constant=_no_number), data.data)
+    except (ParseError, ValueError, RecursionError):  # NaN, or nested deeper than protobuf goes
+        return in_words
+    wanted = [kind for kind in (TEXT, JSON) if not accepted or any(_takes(each, kind) for each in accepted)]
+    return [*(in_words if TEXT in wanted or not wanted else []), *([data] if JSON in wanted or not wanted else [])]
+
+
+def _no_number(said: str) -> None:
+    raise ValueError(f"JSON has no {said}")
+
+
+def _takes(accepted: str, media_type: str) -> bool:
+    """Whether a media range (RFC 9110, 12.5.1) takes in a media type."""
+    wanted = accepted.partition(";")[0].strip().lower()
+    return wanted in {media_type, "*/*", media_type.partition("/")[0] + "/*"}
 
 
 def sendable(text: str) -> str:

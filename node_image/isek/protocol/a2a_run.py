@@ -1,7 +1,7 @@
 """A task under way: the run of an agent, and all who watch it."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Collection
 from dataclasses import replace
 from typing import Any
 from uuid import uuid4
@@ -24,7 +24,7 @@ from isek.errors import CallError, IsekError
 from isek.events import AskEnded, AskStarted, Event, TextDelta, ToolEnded, ToolStarted
 from isek.models.base import Message as ModelMessage
 from isek.protocol.a2a_call import Call
-from isek.protocol.a2a_parts import answer_parts, sendable
+from isek.protocol.a2a_parts import answer_parts, sendable, structured_parts
 from isek.protocol.a2a_state import ENDED, status
 from isek.trace import TRACE_KEY, Trace
 from isek.unexpected import unexpected_error
@@ -51,6 +51,7 @@ class Run:
         save: keeps the task as it is in the end.
         told: whether the answer is to come piece by piece.
         traced: whether the caller wants to know of each step, and who was asked.
+        accepted: media types of answers that the caller takes; empty: all.
     """
 
     def __init__(
@@ -62,6 +63,7 @@ class Run:
         *,
         told: bool,
         traced: bool,
+        accepted: Collection[str] = (),
     ) -> None:
         self.task = task
         self.refused: IsekError | None = None
@@ -69,6 +71,7 @@ class Run:
         self._call = call
         self._save = save
         self._traced = traced
+        self._accepted = accepted
         self._pieces: list[str] = []
         self._streams: list[Updates] = []
         context = replace(call.context, session_id=task.context_id, on_event=self._on_event if told else None)
@@ -153,8 +156,8 @@ class Run:
             await self._complete(answer)
 
     async def _complete(self, answer: Answer) -> None:
-        parts = answer_parts(answer.text)
-        if not self._pieces or "".join(self._pieces) != parts[0].text:
+        parts = structured_parts(answer.text, self._accepted) if answer.structured else answer_parts(answer.text)
+        if len(parts) > 1 or not self._pieces or "".join(self._pieces) != parts[0].text:
             self._publish(self._artifact_update(parts, append=False, last=True))
         self.task.artifacts.append(_artifact(parts))
         await self._end(TaskState.TASK_STATE_COMPLETED, trace=answer.trace)
