@@ -6,7 +6,9 @@ import { type TestContext, test } from 'node:test'
 import { chooseRelays } from '../src/relay-choice.ts'
 import { parseRelays } from '../src/relays-file.ts'
 import { type Echo, errorOf, type Peer, privateNetworkKey, startNode, startPeer, temporaryDirectory } from './support/mesh.ts'
+import { runPeer } from './support/process.ts'
 import { runRelay, startRelay, type TestRelay } from './support/relays.ts'
+import { startTlsProxy } from './support/tls-proxy.ts'
 import { until } from './support/until.ts'
 
 /** Some rounds in which a sidecar looks after its relays, and the rest after a refusal. */
@@ -58,6 +60,25 @@ test('a peer that cannot be dialled directly is called through its relay, and bo
   assert.equal(await near.metric('isek_p2p_calls_total{direction="outbound",outcome="Answered",path="relay"}'), 1)
   assert.equal(await far.metric('isek_p2p_calls_total{direction="inbound",outcome="Answered",path="relay"}'), 1)
   assert.equal(await relay.metric('isek_p2p_relay_circuits'), 1)
+})
+
+test('a relay is reached over WebSockets alone, plain and behind a proxy that ends TLS', async (t) => {
+  const env = { ISEK_P2P_PRIVATE_NETWORK_KEY_FILE: await privateNetworkKey(t) }
+  const relay = await startRelay(t, env)
+  const proxy = await startTlsProxy(t, relay.webSocketAddress)
+  const file = join(await temporaryDirectory(t), 'relays')
+  await writeFile(file, `/dns4/localhost/tcp/${proxy.port}/wss/p2p/${relay.peerId}\n`)
+  const outside = { ...env, ISEK_P2P_RELAYS_FILE: file, NODE_EXTRA_CA_CERTS: proxy.certificate }
+  const { near } = await startRelayed(t, [relay.webSocketAddress], undefined, env)
+
+  const far = await runPeer(t, (await startNode(t)).url, outside)
+  await reserved(far, 1)
+  const answer = await near.call([nowhere(far), `${relay.webSocketAddress}/p2p-circuit/p2p/${far.peer_id}`])
+  const back = await far.call(`/dns4/localhost/tcp/${proxy.port}/wss/p2p/${relay.peerId}/p2p-circuit/p2p/${near.peer_id}`)
+
+  assert.deepEqual([answer.status, way(answer)], [200, 'relay'])
+  assert.equal(back.status, 200)
+  assert.ok(proxy.connections() > 0)
 })
 
 test('where both ways work the direct one is taken', async (t) => {

@@ -18,6 +18,7 @@ from isek_operator.manifests.node_container import GRPC_PORT, HTTP_PORT, HTTPS_P
 from isek_operator.manifests.p2p_container import HEALTH_PORT, P2P_PORT
 from isek_operator.manifests.relay import (
     RELAY_PORT,
+    WEBSOCKET_PORT,
     endpoint_of,
     is_address,
     known_relays,
@@ -117,7 +118,7 @@ def relays_network_policy(mesh: IsekMesh) -> Manifest:
     return _policy(
         child_meta(mesh, relays_name(mesh)),
         relays_selector(mesh),
-        ingress=[_from_anywhere(RELAY_PORT), _from_anywhere_inside(HEALTH_PORT)],
+        ingress=[_from_anywhere(RELAY_PORT), _from_anywhere(WEBSOCKET_PORT), _from_anywhere_inside(HEALTH_PORT)],
         egress=[],
     )
 

@@ -8,7 +8,7 @@ from isek.api import GROUP, IsekMesh
 from isek_operator.decide.outcome import Manifest
 from isek_operator.manifests.meta import MANAGER
 
-RELAY_PORT = 9000
+RELAY_PORT, WEBSOCKET_PORT = 9000, 9003
 
 _RELAYS_OF, _NUMBER = f"{GROUP}/relays-of", f"{GROUP}/relay"
 
@@ -45,7 +45,8 @@ def relay_labels(mesh: IsekMesh, number: int) -> dict[str, str]:
 def relay_addresses(mesh: IsekMesh, service: Manifest, peer_id: str) -> tuple[str, ...]:
     """The multiaddrs under which a relay is reached through its live Service; none: it has no address yet.
 
-    A name or address alone does not say who is to answer there, so each ends with the peer id.
+    A name or address alone does not say who is to answer there, so each ends with the peer id. Over TCP alone: whoever
+    reaches the Service for WebSockets reaches it for TCP, and each address more takes room in every node's record.
     """
     wanted, port = mesh.spec.p2p.relays.service, RELAY_PORT
     metadata, spec = service["metadata"], service["spec"]
@@ -53,7 +54,7 @@ def relay_addresses(mesh: IsekMesh, service: Manifest, peer_id: str) -> tuple[st
     if wanted.type == "ClusterIP":
         hosts = (f"{metadata['name']}.{metadata['namespace']}.svc",)
     elif wanted.type == "NodePort":
-        port = next((each.get("nodePort") or 0 for each in spec["ports"]), 0)
+        port = next((each.get("nodePort") or 0 for each in spec["ports"] if each["port"] == RELAY_PORT), 0)
     elif not hosts:
         ingress = ((service.get("status") or {}).get("loadBalancer") or {}).get("ingress") or ()
         hosts = [str(each.get("ip") or each["hostname"]) for each in ingress if each.get("ip") or each.get("hostname")]

@@ -16,7 +16,7 @@ from isek_operator.manifests.etcd import (
 )
 from isek_operator.manifests.meta import Manifest, child_meta
 from isek_operator.manifests.node_container import GRPC_PORT, HTTP_PORT, HTTPS_PORT
-from isek_operator.manifests.relay import RELAY_PORT, relay_name, relay_selector
+from isek_operator.manifests.relay import RELAY_PORT, WEBSOCKET_PORT, relay_name, relay_selector
 
 
 def workload_service(workload: Workload) -> Manifest:
@@ -88,7 +88,8 @@ def relay_service(mesh: IsekMesh, number: int) -> Manifest:
         "spec": {
             "type": wanted.type,
             "selector": relay_selector(mesh, number),
-            "ports": [_port("p2p", RELAY_PORT)],
+            # the second for what ends TLS before it, as an Ingress does
+            "ports": [_port("p2p", RELAY_PORT), _port("websocket", WEBSOCKET_PORT, targetPort=WEBSOCKET_PORT)],
         },
     }
 

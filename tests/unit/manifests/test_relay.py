@@ -3,7 +3,7 @@ from isek_operator.manifests.network_policy import relays_network_policy, worklo
 from isek_operator.manifests.p2p_container import p2p_container
 from isek_operator.manifests.pod import pod_template
 from isek_operator.manifests.pod_disruption_budget import relays_disruption_budget
-from isek_operator.manifests.relay import endpoint_of, known_relays
+from isek_operator.manifests.relay import endpoint_of, known_relays, relay_addresses
 from isek_operator.manifests.relay_deployment import relay_deployment
 from isek_operator.manifests.secret import relay_secret
 from isek_operator.manifests.service import etcd_outside_service, relay_service
@@ -74,6 +74,16 @@ def test_each_service_leads_to_one_relay() -> None:
     assert service["spec"]["type"] == "NodePort"
     assert service["spec"]["selector"].items() <= RELAY["spec"]["template"]["metadata"]["labels"].items()
     assert service["spec"]["selector"] != relay_service(RELAYED, 0)["spec"]["selector"]
+    assert [each["port"] for each in service["spec"]["ports"]] == [9000, 9003]
+
+
+def test_a_relay_is_announced_at_its_port_for_tcp_whatever_the_order_of_ports() -> None:
+    service = valid(relay_service(RELAYED, 1))
+    numbered = [{**each, "nodePort": 30000 + each["port"]} for each in reversed(service["spec"]["ports"])]
+
+    (address,) = relay_addresses(RELAYED, {**service, "spec": {**service["spec"], "ports": numbered}}, "12D3")
+
+    assert address == "/ip4/10.0.0.7/tcp/39000/p2p/12D3"
 
 
 def test_a_service_is_annotated_for_whoever_makes_load_balancers() -> None:
@@ -102,6 +112,7 @@ def test_everybody_comes_to_a_relay_which_goes_to_nobody() -> None:
 
     assert network.allows(asker, relay, 9000, "TCP")
     assert network.allows("192.0.2.9", relay, 9000, "TCP")
+    assert network.allows("192.0.2.9", relay, 9003, "TCP")
     assert not network.allows("192.0.2.9", relay, 9002, "TCP")
     assert not network.allows(relay, asker, 9000, "TCP")
     assert not network.allows(relay, "192.0.2.9", 443, "TCP")
