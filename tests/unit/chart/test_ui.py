@@ -100,6 +100,28 @@ def test_it_hears_from_the_nodes_of_its_mesh_in_its_namespace(
     assert network(*values).allows(pod(*values), its_node, 8080)
 
 
+@pytest.mark.parametrize(
+    ("more", "file"), [((), "/token/token"), (("ui.pages[0].tokenSecret.key=chat",), "/token/chat")]
+)
+def test_it_shows_the_token_of_a_secret_where_it_is_given_one(
+    monkeypatch: pytest.MonkeyPatch, more: tuple[str, ...], file: str
+) -> None:
+    given = (*OWN, "ui.pages[0].tokenSecret.name=callers", *more)
+    for manifest in rendered(*given):
+        kubernetes_validate.validate(manifest, "1.36", strict=True)
+    spec = one("Deployment", *given)["spec"]["template"]["spec"]
+    (container,) = spec["containers"]
+    for variable in container["env"]:
+        monkeypatch.setenv(variable["name"], str(variable["value"]))
+
+    assert str(Settings().token_file) == file
+    (volume,) = [each for each in spec["volumes"] if each["name"] == "token"]
+    (mount,) = [each for each in container["volumeMounts"] if each["name"] == "token"]
+    (item,) = volume["secret"]["items"]
+    assert (volume["secret"]["secretName"], f"{mount['mountPath']}/{item['path']}") == ("callers", file)
+    assert item["key"] == item["path"]
+
+
 def test_it_reaches_nothing_else() -> None:
     page = pod(*OWN)
 
