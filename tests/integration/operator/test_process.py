@@ -59,7 +59,7 @@ async def test_it_ends_within_seconds_and_logs_json(
         await kube.until_exists("Deployment", "writer-agent")
         began = time.monotonic()
         await process.stop()
-        assert time.monotonic() - began < 6
+        assert time.monotonic() - began < 20  # of the 30 that a pod has
 
     lines = [json.loads(line) for line in log.read_text().splitlines()]
     assert lines[-1]["message"] == "stopped"
