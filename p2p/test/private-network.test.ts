@@ -94,7 +94,7 @@ test('who holds none of the keys gets nothing but a nonce, soon', async (t) => {
   assert.equal(await far.metric('isek_p2p_refused_connections_total{reason="PrivateNetworkKey"}'), 1)
 })
 
-test('who says nothing is let go of', { timeout: 20_000 }, async (t) => {
+test('who says nothing is let go of', async (t) => {
   const { near, far } = await startPair(t)
   const port = Number(/\/tcp\/(\d+)\//.exec(far.p2p_address)?.[1])
   const silent = Array.from({ length: 100 }, () =>

@@ -45,7 +45,7 @@ export async function runPeer(t: TestContext, nodeUrl: string, env: Record<strin
   const stateDir = readSettings(complete).stateDir
   const running = run(t, complete)
   let endpoints: Endpoints | undefined
-  await until('the sidecar listens', async () => {
+  const listens = async () => {
     const text = await readFile(join(stateDir, 'endpoints.json'), 'utf8').catch(() => undefined)
     endpoints = text === undefined ? undefined : (JSON.parse(text) as Endpoints)
     return (
@@ -55,7 +55,8 @@ export async function runPeer(t: TestContext, nodeUrl: string, env: Record<strin
         () => false
       ))
     )
-  })
+  }
+  await until('the sidecar listens', listens, 30_000)
   const stop = async () => {
     running.child.kill('SIGTERM')
     await running.exited

@@ -1,7 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises'
 
 /** Waits for a condition, looking often; fails by name after the deadline. */
-export async function until(what: string, condition: () => boolean | Promise<boolean>, deadlineMs = 5_000): Promise<void> {
+export async function until(what: string, condition: () => boolean | Promise<boolean>, deadlineMs = 10_000): Promise<void> {
   const end = performance.now() + deadlineMs
   while (!(await condition())) {
     if (performance.now() > end) {
