@@ -1,9 +1,11 @@
 """``isek ask``."""
 
+from http import HTTPStatus
 from urllib.parse import quote
 
 import click
 
+from isek.cli.capability import CAPABILITY, having
 from isek.cli.meshes import TIMEOUT, Place, open_meshes, place_options
 from isek.cli.output import OUTPUT, show
 
@@ -14,6 +16,7 @@ TRACE_KEY = "isek.io/trace"
 @click.argument("target")
 @click.argument("message")
 @place_options
+@click.option("--mesh", default="default", show_default=True, help="The IsekMesh in which a capability is looked for.")
 @click.option("--session", help="Id of the conversation that the message belongs to.")
 @click.option("--user", help="Whose memories the agent may use.")
 @TIMEOUT
@@ -26,6 +29,7 @@ def ask(
     name: str,
     context: str | None,
     namespace: str | None,
+    mesh: str,
     session: str | None,
     user: str | None,
     timeout: float,
@@ -33,16 +37,25 @@ def ask(
 ) -> None:
     """Ask an agent or a team; print the answer, and who was asked.
 
-    TARGET is AGENT or AGENT.NAMESPACE. A local mesh is asked when one runs, else the cluster of the kubeconfig.
+    TARGET is AGENT, AGENT.NAMESPACE, or capability:WORD: an agent of the mesh that has the capability, one of this
+    namespace first, and another where that one is busy. A local mesh is asked when one runs, else the cluster of the
+    kubeconfig.
     """
     from isek.cli.http_call import raise_for_error  # noqa: PLC0415
 
     meshes = open_meshes(Place(local, name, context, namespace))
-    agent, _, named = target.partition(".")
-    node = meshes.connect_to_agent(agent, named or meshes.namespace)
     known = {"session_id": session, "user_id": user}
     body = {"sender_node_id": "cli", "message": message, **{name: said for name, said in known.items() if said}}
-    reply = node.call("POST", f"/agents/{quote(agent, safe='')}", body, timeout=timeout)
+    if target.startswith(CAPABILITY):
+        agents = having(target.removeprefix(CAPABILITY), meshes, f"{meshes.namespace}/{mesh}")
+    else:
+        agent, _, named = target.partition(".")
+        agents = [(agent, named or meshes.namespace)]
+    for agent, where in agents:
+        node = meshes.connect_to_agent(agent, where)
+        reply = node.call("POST", f"/agents/{quote(agent, safe='')}", body, timeout=timeout)
+        if reply.status != HTTPStatus.TOO_MANY_REQUESTS:
+            break
     content = reply.content if isinstance(reply.content, dict) else {}
     trace = (content.get("metadata") or {}).get(TRACE_KEY)
     if reply.status >= 400 and output == "text" and trace:

@@ -31,7 +31,7 @@ def nodes(
     if all_namespaces:
         _show_all(meshes, [each for each in meshes.meshes_in_use() if mesh in {None, each.partition("/")[2]}], output)
         return
-    known = _known(meshes, f"{meshes.namespace}/{mesh or 'default'}")
+    known = known_nodes(meshes, f"{meshes.namespace}/{mesh or 'default'}")
     if output == "text":
         _show_table([HEADING, *_rows(known)])
     else:
@@ -45,7 +45,7 @@ def _show_all(meshes: Meshes, wanted: list[str], output: str) -> None:
     found, failed = [], False
     for mesh in wanted:
         try:
-            found.append({"mesh": mesh, **_known(meshes, mesh)})
+            found.append({"mesh": mesh, **known_nodes(meshes, mesh)})
         except click.ClickException as error:
             error.show()
             failed = True
@@ -57,7 +57,7 @@ def _show_all(meshes: Meshes, wanted: list[str], output: str) -> None:
         raise SystemExit(1)
 
 
-def _known(meshes: Meshes, mesh: str) -> dict[str, Any]:
+def known_nodes(meshes: Meshes, mesh: str) -> dict[str, Any]:
     """What a node of the mesh knows of it."""
     from isek.cli.http_call import raise_for_error  # noqa: PLC0415
 

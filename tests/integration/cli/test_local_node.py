@@ -54,6 +54,30 @@ async def mesh_of(
     os.close(lock)
 
 
+TRANSLATORS = [
+    agent("busy", {"provider": "Echo"}, capabilities=["translation"], access={"outside": {"rateLimit": {
+        "requestsPerMinute": 1, "burst": 1}}}),
+    agent("free", {"provider": "Echo"}, capabilities=["translation", "poetry"]),
+    agent("deaf", {"provider": "Echo"}),
+]  # fmt: skip
+
+
+async def test_a_capability_is_asked_for_of_whoever_has_it_and_has_room(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with mesh_of(TRANSLATORS, tmp_path, monkeypatch):
+        in_the_mesh = ("-n", "m", "--mesh", "m", "-o", "json")
+        await isek("ask", "busy.default", "tea")
+
+        for _ in range(3):
+            asked = await isek("ask", "capability:translation", "tea", *in_the_mesh)
+            assert json.loads(asked.stdout)["trace"]["agent"] == "free.default"
+        unknown = await isek("ask", "capability:translating", "tea", *in_the_mesh)
+
+    assert unknown.exit_code == 1
+    assert "has the capability 'translating'; did you mean translation?" in unknown.stderr
+
+
 GUARDED = agent(
     "writer", {"provider": "Echo"}, access={"outside": {"from": "Authenticated", "tokensSecret": {"name": "callers"}}}
 )
