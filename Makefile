@@ -55,6 +55,7 @@ test-ui: ui ## The chat page in a real browser (ISEK_SCREENSHOT=docs/images/chat
 .PHONY: faults
 faults: setup ## Everything that may fail around the operator, and etcd under fire on kind: about two hours (ISEK_FAULTS names less)
 	ISEK_FAULTS=$${ISEK_FAULTS:-all} $(BIN)/pytest -v $(if $(filter-out all,$(ISEK_FAULTS)),$(addprefix tests/faults/,test_schedules.py test_scale_etcd.py),tests/faults)
+	$(if $(filter-out all,$(ISEK_FAULTS)),,ISEK_LOAD_ROUNDS=$${ISEK_LOAD_ROUNDS:-10} $(BIN)/pytest -v -s $(addprefix tests/integration/node/,test_faults_under_load.py test_lossy_network.py))
 	$(if $(filter-out all,$(ISEK_FAULTS)),,ISEK_FIRE_ROUNDS=$${ISEK_FIRE_ROUNDS:-5} $(BIN)/pytest -v tests/e2e/test_etcd_under_fire.py)
 
 .PHONY: e2e

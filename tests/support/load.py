@@ -112,6 +112,28 @@ class Load:
         await until(answered, what="calls are answered", within=within)
         return time.monotonic() - since
 
+    async def assert_promises(self, *, lost_before: float = 0.0, at: Collection[str] | None = None) -> None:
+        """See that what was promised was kept, once the load has ended.
+
+        Args:
+            lost_before: messages that were published before this moment may be unheard: their listener was killed.
+            at: the desks that still know what was published there; default: all.
+        """
+        assert self.late() == []
+        assert self.lost_answers() == []
+        assert self.run_twice() == []
+        assert self.answered_otherwise == []
+        await until(lambda: all(each.at < lost_before for each in self.unheard()), what="all messages were heard")
+        assert self.heard_twice() == []
+        for desk in self._desks if at is None else at:
+            assert await self.forgotten(desk) == []
+
+    def summary(self) -> str:
+        """How much there was, and how calls ended."""
+        codes = dict(Counter(each.code for each in self.asked))
+        slowest = max(each.seconds for each in self.asked)
+        return f"{codes}, the slowest {slowest:.1f} s; {len(self.published)} messages"
+
     def failed(self) -> list[Asked]:
         """Calls that were not answered."""
         return [each for each in self.asked if each.code != "OK"]
