@@ -157,7 +157,7 @@ class Cards:
             # over libp2p all callers are known
             extended=bearer or (self._libp2p and base == self._own_url),
             bearer=bearer,
-            structured=isinstance(hosted.runner, IsekAgent) and hosted.runner.output_type not in {None, str},
+            structured=isinstance(hosted.runner, IsekAgent) and hosted.runner.output_type not in (None, str),
             parts=parts,
         )
         signed: AgentCard = cards.signed(card, self._key, base + KEYS_PATH)
