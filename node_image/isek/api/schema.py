@@ -80,7 +80,7 @@ def explain(error: ValidationError) -> Iterable[str]:
         elif problem["type"] == "too_short":
             message = f"needs at least {problem['ctx']['min_length']}"
         elif problem["type"] == "literal_error":
-            message = f"is {problem['input']!r}; must be {problem['ctx']['expected']}"
+            message = f"is {problem['input']!r:.100}; must be {problem['ctx']['expected']}"
         elif problem.get("ctx", {}).get("pattern") == DNS_LABEL:
             message = "must be a DNS label: a-z, 0-9 and -, beginning and ending with a letter or a digit"
         yield f"{path}: {message}" if path else message

@@ -11,7 +11,7 @@ from isek.asking import Answer, CallContext
 from isek.errors import IsekError
 from isek.models.base import Message
 from isek.node.access import Gate
-from isek.node.endpoint import JSON, Endpoint, check_type, said_again, while_connected
+from isek.node.endpoint import JSON, Endpoint, check_type, parse_json, said_again, while_connected
 from isek.node.host import Host
 from isek.node.hosted import Hosted
 from isek.protocol import headers
@@ -101,6 +101,8 @@ class RestEndpoint(Endpoint):
         hosted = self._host.find(request.path_params.get("name"))
         context, path = await self._gate.admit(request.headers, request.client, hosted)
         body = await self._read(request)
+        if body:
+            parse_json(body)  # else numbers get in that cannot be told again
         call = a2a_call(self._host, hosted, context, path, service_parameters(request), base_url=str(request.base_url))
         again = Request(request.scope, said_again(body, receive))
         server = await self._a2a.server()

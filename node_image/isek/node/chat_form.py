@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from isek.asking import DEFAULT_USER
 from isek.models.base import Image, Message, OutputSchema, ToolCall, ToolSchema
 from isek.node.conversation import Wish, tool_schema
-from isek.node.openai_form import MAX_TOOLS, Nothing, image_of, read_request
+from isek.node.openai_form import MAX_TOOLS, Nothing, Several, image_of, read_request
 
 
 class TextPart(BaseModel):
@@ -62,8 +62,8 @@ class ChatMessage(BaseModel):
     """One message of the conversation."""
 
     role: Literal["system", "developer", "user", "assistant", "tool"]
-    content: str | list[Part] | None = None
-    tool_calls: list[Call] | None = None
+    content: str | Several[Part] | None = None
+    tool_calls: Several[Call] | None = None
     tool_call_id: str = ""
 
     def message(self) -> Message:
@@ -152,7 +152,7 @@ class ChatRequest(BaseModel):
 
     model: str
     """The agent's name."""
-    messages: Annotated[list[ChatMessage], Field(min_length=1)]
+    messages: Annotated[Several[ChatMessage], Field(min_length=1)]
     stream: bool | None = None
     stream_options: StreamOptions | None = None
     user: str | None = None
@@ -164,7 +164,7 @@ class ChatRequest(BaseModel):
     parallel_tool_calls: bool | None = None
     response_format: Annotated[TextForm | SchemaForm, Field(discriminator="type")] | None = None
     n: Literal[1] | None = None
-    modalities: list[Literal["text"]] | None = None
+    modalities: Several[Literal["text"]] | None = None
     logprobs: Literal[False] | None = None
     top_logprobs: Literal[0] | None = None
     stop: Nothing = None

@@ -1,6 +1,8 @@
 """What the endpoints that take messages share: a body of bounded size, callers that go away, errors, an end."""
 
 import asyncio
+import math
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Coroutine
 from typing import Any, TypeVar
@@ -149,9 +151,29 @@ def parse_json(body: bytes) -> Any:
         CallError: ``InvalidRequest``.
     """
     try:
-        return from_json(body)
+        value = from_json(body, allow_inf_nan=False)
     except ValueError as error:
         raise CallError("InvalidRequest", f"the body is not JSON: {error}", status=400) from None
+    if _LONG_NUMBER.search(body) and not _is_finite(value):
+        raise CallError("InvalidRequest", "a number in the body is larger than any double (RFC 8259, 6)", status=400)
+    return value
+
+
+_LONG_NUMBER = re.compile(rb"[0-9]{300}|[eE]\+?[0-9]{3}")
+"""Somewhere in what holds a number that JSON can say, and nobody can say again."""
+
+
+def _is_finite(value: Any) -> bool:
+    if isinstance(value, dict):
+        return all(map(_is_finite, value.values()))
+    if isinstance(value, list):
+        return all(map(_is_finite, value))
+    if not isinstance(value, int | float):
+        return True
+    try:
+        return math.isfinite(value)
+    except OverflowError:
+        return False
 
 
 async def while_connected(receive: Receive, work: Coroutine[Any, Any, T]) -> T:

@@ -15,7 +15,7 @@ import grpc.aio
 from google.protobuf.message import DecodeError
 from starlette.datastructures import Address, Headers
 
-from isek.errors import IsekError
+from isek.errors import CallError, IsekError
 from isek.node.a2a_endpoint import a2a_call
 from isek.node.access import Gate
 from isek.node.host import Host
@@ -143,6 +143,8 @@ class GrpcServer:
         if message is None:
             raise DecodeError
         request = handler.request_deserializer(message)
+        if not self._a2a_grpc.all_finite(request):
+            raise CallError("InvalidRequest", "a number in the message is none that JSON knows", status=400)
         self._a2a_grpc.CURRENT.set(await self._call(context, request.tenant))
         return handler, request
 

@@ -1,11 +1,11 @@
 """JSON Web Tokens of callers from outside (RFC 7519, RFC 8725), checked with PyJWT."""
 
-import json
 import time
 from asyncio import Lock
 from collections.abc import Callable
 
 import jwt
+from pydantic_core import from_json
 from yarl import URL
 
 from isek.api.access import Jwt
@@ -136,7 +136,7 @@ def read_keys(text: str) -> list[jwt.PyJWK]:
         ValueError: it is none, or holds no such key.
     """
     try:
-        listed = json.loads(text)["keys"]
+        listed = from_json(text)["keys"]
         keys = [key for each in listed if (key := _signing_key(each)) is not None]
     except (KeyError, TypeError, AttributeError):
         raise ValueError("this is no JSON Web Key Set") from None

@@ -5,7 +5,7 @@ import binascii
 import dataclasses
 from typing import Annotated, Any, TypeVar
 
-from pydantic import AfterValidator, BaseModel, ValidationError
+from pydantic import AfterValidator, BaseModel, Field, ValidationError
 from pydantic.alias_generators import to_camel
 
 from isek.api.schema import explain
@@ -18,7 +18,12 @@ from isek.node.conversation import invalid
 EXTENSION = "isek"
 MAX_TOOLS = 128
 
+Item = TypeVar("Item")
 Form = TypeVar("Form", bound=BaseModel)
+
+
+Several = Annotated[list[Item], Field(fail_fast=True)]
+"""A list of which the first mistake is told: telling each takes far more memory than the list."""
 
 
 def _nothing(value: Any) -> None:

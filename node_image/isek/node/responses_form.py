@@ -4,12 +4,14 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag
 
 from isek.asking import DEFAULT_USER
 from isek.models.base import Message, OutputSchema, ToolCall
 from isek.node.conversation import Wish, invalid, tool_schema
-from isek.node.openai_form import MAX_TOOLS, Nothing, image_of, read_request
+from isek.node.openai_form import MAX_TOOLS, Nothing, Several, image_of, read_request
+
+MAX_METADATA = 16
 
 
 class InputText(BaseModel):
@@ -40,7 +42,7 @@ class InputMessage(BaseModel):
     """A message of the conversation."""
 
     role: Literal["user", "assistant", "system", "developer"]
-    content: str | list[Part]
+    content: str | Several[Part]
 
 
 class FunctionCall(BaseModel):
@@ -55,11 +57,17 @@ class FunctionCallOutput(BaseModel):
     """What the caller's tool said."""
 
     call_id: str
-    output: str | list[InputText]
+    output: str | Several[InputText]
 
 
 class Reasoning(BaseModel):
     """What a model has thought: no agent tells that, so it is some other's, and passed over."""
+
+
+def _few(metadata: Any) -> Any:
+    if isinstance(metadata, dict) and len(metadata) > MAX_METADATA:
+        raise ValueError(f"has {len(metadata)} of {MAX_METADATA} entries")
+    return metadata
 
 
 def _type_of(item: Any) -> str:
@@ -112,12 +120,12 @@ class ResponsesRequest(BaseModel):
 
     model: str
     """The agent's name."""
-    input: str | list[Item]
+    input: str | Several[Item]
     instructions: str | None = None
     previous_response_id: str | None = None
     store: bool | None = None
     stream: bool | None = None
-    metadata: Annotated[dict[str, Annotated[str, Field(max_length=512)]], Field(max_length=16)] | None = None
+    metadata: Annotated[dict[str, Annotated[str, Field(max_length=512)]], BeforeValidator(_few)] | None = None
     user: str | None = None
     """Whose memories may be used; never an identity."""
     session_id: str | None = None

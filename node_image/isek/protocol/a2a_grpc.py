@@ -1,5 +1,6 @@
 """A2A over gRPC (https://a2a-protocol.org/latest/specification/#10-grpc-protocol-binding), by the official SDK."""
 
+import math
 from contextvars import ContextVar
 from typing import Any
 
@@ -11,6 +12,7 @@ from a2a.types.a2a_pb2_grpc import add_A2AServiceServicer_to_server
 from a2a.utils.errors import A2AError
 from a2a.utils.grpc_status import status_to_grpc
 from google.protobuf.any_pb2 import Any as Detail
+from google.protobuf.message import Message as Proto
 from google.rpc.error_details_pb2 import ErrorInfo
 from google.rpc.status_pb2 import Status
 
@@ -53,6 +55,20 @@ class _Collected:
     def add_registered_method_handlers(self, _service: str, handlers: dict[str, grpc.RpcMethodHandler]) -> None:
         """Keep them."""
         self.handlers = handlers
+
+
+def all_finite(message: Proto) -> bool:
+    """Whether each number in it has a form in JSON, in which tasks are told to others."""
+    for field, value in message.ListFields():
+        if field.type == field.TYPE_DOUBLE:
+            if not math.isfinite(value):
+                return False
+        elif field.message_type is not None:
+            of_map = field.message_type.GetOptions().map_entry
+            several = value.values() if of_map else value if field.is_repeated else (value,)
+            if not all(all_finite(each) for each in several if isinstance(each, Proto)):
+                return False
+    return True
 
 
 async def refuse(error: IsekError, context: grpc.aio.ServicerContext) -> None:

@@ -14,6 +14,7 @@ from a2a.utils.constants import PROTOCOL_VERSION_1_0, VERSION_HEADER
 from a2a.utils.errors import JSON_RPC_ERROR_CODE_MAP, A2AError, InternalError, TaskNotFoundError
 from google.protobuf.json_format import MessageToDict, ParseDict, ParseError
 from google.protobuf.message import Message as Proto
+from pydantic_core import from_json
 from yarl import URL
 
 from isek.errors import CallError
@@ -83,7 +84,7 @@ class Replicas:
             A2AError: that of the replica; ``InternalError``: it cannot be reached.
         """
         try:
-            return _read(await self._post(record, call, method, params, WITHIN_SECONDS), answer)
+            return read_result(await self._post(record, call, method, params, WITHIN_SECONDS), answer)
         except CallError as error:
             raise _unanswered(record, error) from error
 
@@ -109,14 +110,14 @@ class Replicas:
                 aclosing(_events(said, self._max_answer_bytes)) as events,
             ):
                 async for told in events:
-                    response = _read(told, StreamResponse())
+                    response = read_result(told, StreamResponse())
                     yield getattr(response, response.WhichOneof("payload"))
         except CallError as error:
             raise _unanswered(record, error) from error
 
     async def _ask_if_there(self, record: NodeRecord, call: Call, method: str, params: Proto, answer: P) -> P | None:
         try:
-            return _read(await self._post(record, call, method, params, LIST_WITHIN_SECONDS), answer)
+            return read_result(await self._post(record, call, method, params, LIST_WITHIN_SECONDS), answer)
         except CallError as error:
             log().warning(
                 "a list is without the tasks of a replica that did not answer",
@@ -177,14 +178,14 @@ def _unanswered(record: NodeRecord, error: CallError) -> InternalError:
     return InternalError(f"node {record.node_id} did not answer: {error.code}")
 
 
-def _read(body: bytes, answer: P) -> P:
+def read_result(body: bytes, answer: P) -> P:
     """The result in a JSON-RPC response, in ``answer``.
 
     Raises:
         A2AError: it is an error, or no response.
     """
     try:
-        said = json.loads(body)
+        said = from_json(body)
         error = said.get("error")
         if error is None:
             ParseDict(said["result"] or {}, answer, ignore_unknown_fields=True)

@@ -3,6 +3,7 @@
 import random
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
@@ -38,7 +39,7 @@ class Bid(_Wire):
 class Bids(_Wire):
     """All of one node."""
 
-    bids: tuple[Bid, ...] = ()
+    bids: Annotated[tuple[Bid, ...], Field(fail_fast=True)] = ()
 
 
 @dataclass(frozen=True)

@@ -2,13 +2,13 @@
 
 import asyncio
 import functools
-import json
 import time
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from pydantic_core import from_json
 from yarl import URL
 
 from isek.errors import CallError
@@ -87,11 +87,8 @@ class Sidecar:
         """
         answer = await self._request("GET", self._url / "p2p_context", {}, None, to=OWN, within=CONTEXT_SECONDS)
         if answer.status != 200:
-            raise _sidecar_error(answer, OWN)
-        context = json.loads(answer.body)
-        direct = context["p2p_address"]
-        relayed = tuple(each for each in context.get("p2p_addresses", ()) if each != direct)
-        return P2PContext(context["peer_id"], direct, tuple(context.get("network_keys", ())), relayed)
+            raise sidecar_error(answer, OWN)
+        return read_context(answer.body)
 
     async def call_peer(
         self,
@@ -126,7 +123,7 @@ class Sidecar:
             "POST", url, request_headers, body, to=f"{to}, through {OWN},", within=within, on_step=on_step
         )
         if headers.P2P_ERROR in answer.headers:
-            raise _sidecar_error(answer, to)
+            raise sidecar_error(answer, to)
         return answer
 
     @asynccontextmanager
@@ -148,7 +145,7 @@ class Sidecar:
         async with self._http.stream("POST", url, to=asked, headers=sent, within=within, body=body) as answer:
             if headers.P2P_ERROR in answer.headers:
                 told = b"".join([chunk async for chunk in answer.chunks])
-                raise _sidecar_error(HttpAnswer(answer.status, answer.headers, told), to)
+                raise sidecar_error(HttpAnswer(answer.status, answer.headers, told), to)
             yield answer
 
     async def close(self) -> None:
@@ -202,12 +199,28 @@ def path_of(said: Mapping[str, str]) -> CallPath:
     return "relay" if said.get(headers.PATH) == "relay" else "libp2p"
 
 
-def _sidecar_error(answer: HttpAnswer, to: str) -> CallError:
+def read_context(body: bytes) -> P2PContext:
+    """Who a sidecar says it is.
+
+    Raises:
+        CallError: ``AgentUnreachable``: it says something else.
+    """
+    try:
+        context = from_json(body)
+        direct, further = str(context["p2p_address"]), map(str, context.get("p2p_addresses", ()))
+        relayed = tuple(each for each in further if each != direct)
+        return P2PContext(str(context["peer_id"]), direct, tuple(map(str, context.get("network_keys", ()))), relayed)
+    except (ValueError, KeyError, TypeError, AttributeError):
+        raise CallError("AgentUnreachable", f"{OWN} answered in no form that is known: {body[:100]!r}") from None
+
+
+def sidecar_error(answer: HttpAnswer, to: str) -> CallError:
+    """What a sidecar says of a request that came to no answer."""
     code = answer.headers.get(headers.P2P_ERROR, f"HTTP {answer.status}")
     if code == "DeadlineExceeded":
         return deadline_exceeded(to)
     try:
-        error = json.loads(answer.body)["error"]
+        error = from_json(answer.body)["error"]
         message, hint = str(error["message"]), str(error["hint"])
         delivered = str(error.get("delivered", "Unknown"))
     except (ValueError, KeyError, TypeError, AttributeError):

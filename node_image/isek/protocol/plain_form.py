@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 from pydantic import ValidationError
+from pydantic_core import from_json
 
 from isek.asking import DEFAULT_USER, Answer, CallContext
 from isek.errors import CallError, IsekError, RunError
@@ -64,13 +65,15 @@ def read_answer(answer: HttpAnswer, address: str) -> Answer:
         RunError: it was asked and failed; the code is its own.
     """
     try:
-        body = json.loads(answer.body)
+        body = from_json(answer.body)
         trace = _trace(body)
         status = int(body.get("httpStatus", answer.status))
+        if status >= 600:
+            raise ValueError("no status of HTTP")  # noqa: TRY301
         if status < 400:
             return Answer(str(body["response"]), trace)
         error = _error(body["error"], status, trace)
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError):
         start = answer.body[:100].decode(errors="replace")
         raise CallError(
             "AgentUnreachable",

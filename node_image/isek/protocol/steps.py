@@ -60,5 +60,5 @@ def read_step(line: bytes) -> Event | None:
         if fields.get("usage") is not None:
             fields["usage"] = Usage(**fields["usage"])
         return kind(**fields)
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None

@@ -1,6 +1,5 @@
 """Messages as JSON: from node to node, and to whoever asks over HTTP."""
 
-from collections.abc import Sequence
 from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -75,13 +74,13 @@ class WireMessage(_Wire):
 class HandedOver(WireMessage):
     """One message, and whom on the other node it is for."""
 
-    to: Annotated[tuple[str, ...], Field(min_length=1)]
+    to: Annotated[tuple[str, ...], Field(min_length=1, fail_fast=True)]
 
 
 class HandOver(_Wire):
     """What one node hands over to another."""
 
-    messages: tuple[HandedOver, ...]
+    messages: Annotated[tuple[HandedOver, ...], Field(fail_fast=True)]
 
 
 class Refused(_Wire):
@@ -100,7 +99,7 @@ class HistoryRequest(_Wire):
 class Messages(_Wire):
     """Messages, the oldest first."""
 
-    messages: Sequence[WireMessage]
+    messages: Annotated[list[WireMessage], Field(fail_fast=True)]
 
 
 def read(model: type[M], body: bytes) -> M:
