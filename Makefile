@@ -76,6 +76,10 @@ lint: setup ## Ruff, mypy, import-linter, shellcheck, and the linter and type ch
 scan: setup build/checkov/.ready ## Scan what the chart renders and what the operator makes, by checkov, for risks
 	$(BIN)/pytest tests/scan
 
+.PHONY: fuzz
+fuzz: setup build/atheris/.ready ## Fuzz all that reads the bytes of others by atheris, FUZZ_SECONDS each (60; FUZZ='"card" "chat"' names less)
+	PYTHONPATH=build/atheris:. $(BIN)/python hack/fuzz.py $${FUZZ_SECONDS:-60} $(FUZZ)
+
 .PHONY: test-litellm
 test-litellm: setup build/litellm/.ready ## The tests of LiteLLMModel, in the environment that an image with LiteLLM has
 	PYTHONPATH=node_image build/litellm/bin/python -m pytest tests/litellm
@@ -112,6 +116,7 @@ requirements: $(VENV)/.ready ## Resolve the dependencies of pyproject.toml anew 
 	$(LOCK) $(if $(UPGRADE),--upgrade) --extra node --extra litellm pyproject.toml -o requirements/node-litellm.txt
 	printf 'pytest-asyncio\npytest-timeout\n' | $(LOCK) -c requirements/node-litellm.txt - -o requirements/pytest.txt
 	$(LOCK) $(if $(UPGRADE),--upgrade) --extra ui -c requirements/hatchling.txt pyproject.toml -o requirements/ui.txt
+	echo 'atheris<3.1' | $(LOCK) $(if $(UPGRADE),--upgrade) - -o requirements/atheris.txt
 	echo checkov | $(LOCK) $(if $(UPGRADE),--upgrade) - -o requirements/checkov.txt
 	printf '%s\n' agno openai 'pydantic-ai-slim[openai]' | \
 	  $(LOCK) $(if $(UPGRADE),--upgrade) -c requirements/dev.txt - -o requirements/bench-sdk.txt
@@ -179,6 +184,13 @@ build/checkov/.ready: requirements/checkov.txt | $(VENV)/.ready
 	@echo "installing checkov into build/checkov" >&2
 	@$(BIN)/uv venv --quiet --clear build/checkov
 	@$(BIN)/uv pip sync --quiet --require-hashes --python build/checkov requirements/checkov.txt
+	@touch $@
+
+# beside the environment, not in it: it has wheels for Linux alone; 3.0 is the last with one for Python 3.11
+build/atheris/.ready: requirements/atheris.txt | $(VENV)/.ready
+	@echo "installing atheris into build/atheris" >&2
+	@rm -rf build/atheris
+	@$(BIN)/uv pip install --quiet --require-hashes --target build/atheris -r requirements/atheris.txt
 	@touch $@
 
 # in an environment of its own: other agent libraries, which nothing here is built on

@@ -8,9 +8,12 @@ from itertools import count
 
 from isek.memory.records import History, Run, Session, Turn, UserMemory
 from isek.models.base import Message
+from isek.models.characters import OVERHEAD, characters_of
 
 MAX_SESSIONS = 10_000
 """The least recently used ones are forgotten beyond it: a process may run for months."""
+MAX_CHARACTERS = 64 * 1024 * 1024
+"""Of all sessions; those that were used least recently are forgotten beyond it, be it the only one."""
 MAX_RUNS = 1_000
 """Of one session; older ones are forgotten."""
 MAX_USERS = 10_000
@@ -22,6 +25,16 @@ class _Kept:
     begun: datetime
     history: History = field(default_factory=History)
     runs: deque[Run] = field(default_factory=lambda: deque(maxlen=MAX_RUNS))
+    characters: int = 0
+
+    def count(self, session: Session) -> int:
+        """Find out how large it is; how much larger than before."""
+        before = self.characters
+        said = (message for turn in self.history.turns for message in turn.messages)
+        runs = sum(OVERHEAD + len(run.asked) for run in self.runs)
+        names = OVERHEAD + len(session.user_id) + len(session.session_id or "")
+        self.characters = characters_of(said) + len(self.history.summary) + runs + names
+        return self.characters - before
 
 
 class InProcessStore:
@@ -31,6 +44,7 @@ class InProcessStore:
         self._sessions: dict[Session, _Kept] = {}
         self._users: dict[tuple[str, str], list[UserMemory]] = {}
         self._ids = count(1)
+        self._characters = 0
 
     async def history(self, session: Session) -> History:
         """As ``Store``."""
@@ -45,8 +59,9 @@ class InProcessStore:
         if messages:
             turn = Turn(next(self._ids), tuple(messages))
             kept.history = replace(kept.history, turns=(*kept.history.turns, turn))
-        if len(self._sessions) > MAX_SESSIONS:
-            del self._sessions[next(iter(self._sessions))]
+        self._characters += kept.count(session)
+        while len(self._sessions) > MAX_SESSIONS or self._characters > MAX_CHARACTERS:
+            self._forget(next(iter(self._sessions)))
 
     async def summarise(self, session: Session, summary: str, known: History, upto: int) -> None:
         """As ``Store``."""
@@ -54,6 +69,7 @@ class InProcessStore:
         if kept and kept.history.summarised == known.summarised:
             later = tuple(turn for turn in kept.history.turns if turn.id > upto)
             kept.history = History(summary, upto, later)
+            self._characters += kept.count(session)
 
     async def runs(self, session: Session) -> list[Run]:
         """As ``Store``."""
@@ -71,7 +87,11 @@ class InProcessStore:
 
     async def delete_session(self, session: Session) -> None:
         """As ``Store``."""
-        self._sessions.pop(session, None)
+        if session in self._sessions:
+            self._forget(session)
+
+    def _forget(self, session: Session) -> None:
+        self._characters -= self._sessions.pop(session).characters
 
     async def user_memories(self, agent_id: str, user_id: str) -> list[UserMemory]:
         """As ``Store``."""

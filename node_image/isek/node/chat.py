@@ -18,6 +18,7 @@ from isek.errors import CallError, IsekError
 from isek.events import TextDelta
 from isek.loop_result import Wanted
 from isek.models.base import ToolCall, Usage
+from isek.models.characters import characters_of
 from isek.node.access import Gate
 from isek.node.chat_form import read_chat_request
 from isek.node.conversation import asked_of
@@ -26,7 +27,7 @@ from isek.node.host import Host
 from isek.node.hosted import Hosted
 from isek.node.line_stream import LineStream
 from isek.node.openai_form import EXTENSION, added, error_body, step_body, trace_body, usage_body
-from isek.node.recent import Unfinished, characters_of
+from isek.node.recent import Unfinished
 from isek.protocol import headers
 from isek.streaming import events_of
 

@@ -1,7 +1,6 @@
 """What callers may come back to for a while."""
 
 from collections import OrderedDict
-from collections.abc import Sequence
 from typing import Generic, TypeVar
 
 from isek.models.base import Message
@@ -48,13 +47,3 @@ class Recent(Generic[T]):
 Unfinished = Recent[tuple[Message, ...]]
 """By the ids of calls of callers' tools: what had been said until an agent wanted them. Callers do not get to see the
 part that the agent's own tools have in it."""
-
-
-def characters_of(said: Sequence[Message]) -> int:
-    """How large a conversation is."""
-    return sum(
-        len(message.content)
-        + sum(len(call.name) + len(call.arguments) for call in message.tool_calls)
-        + sum(len(image.url) + len(image.content) for image in message.images)
-        for message in said
-    )

@@ -13,13 +13,14 @@ from starlette.types import Receive
 from isek.asking import Answer, CallContext
 from isek.errors import CallError, IsekError
 from isek.models.base import Message
+from isek.models.characters import characters_of
 from isek.node.access import Gate
 from isek.node.conversation import asked_of, latest_input
 from isek.node.endpoint import Endpoint, may_be_large, parse_json, while_connected
 from isek.node.host import Host
 from isek.node.line_stream import LineStream, after
 from isek.node.openai_form import error_body
-from isek.node.recent import Recent, Unfinished, characters_of
+from isek.node.recent import Recent, Unfinished
 from isek.node.response_events import ResponseInMaking
 from isek.node.responses_form import ResponsesRequest, read_responses_request
 from isek.protocol import headers

@@ -21,6 +21,9 @@ MAX_TASKS = 10_000
 MAX_SECRET = 4096
 """Characters of a token, or of credentials."""
 
+MAX_CONFIG_BYTES = 32 * 1024
+"""With all its fields, unknown ones too: tasks may run for long."""
+
 
 @dataclass(frozen=True)
 class _Wanted:
@@ -108,6 +111,8 @@ def check(config: TaskPushNotificationConfig, call: Call) -> None:
         check_url(config.url, call.push_hosts)
     except ValueError as error:
         raise InvalidParamsError(f"nothing can be pushed to {config.url[:200]!r}: {error}") from None
+    if config.ByteSize() > MAX_CONFIG_BYTES:
+        raise InvalidParamsError(f"a push configuration takes at most {MAX_CONFIG_BYTES} bytes")
     secrets = (config.id, config.token, config.authentication.scheme, config.authentication.credentials)
     if any(len(secret) > MAX_SECRET or not _fits_a_header(secret) for secret in secrets):
         raise InvalidParamsError(f"token and credentials are for headers: up to {MAX_SECRET} printable characters")

@@ -187,6 +187,18 @@ async def test_a_process_forgets_the_sessions_that_were_not_used_for_longest(mon
     assert [len(await memory.runs(session(name))) for name in ("a", "b", "c")] == [2, 0, 1]
 
 
+async def test_a_process_forgets_the_sessions_that_there_is_no_room_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("isek.memory.in_process.MAX_CHARACTERS", 20_000)
+    memory = Memory()
+    long_name = "d" * 9_000
+    for name, text in (("a", "x" * 12_000), ("b", "x"), (long_name, "x")):
+        await memory.record(session(name), run(), said(text))
+    assert [len(await memory.runs(session(name))) for name in ("a", "b", long_name)] == [0, 1, 1]
+
+    await memory.record(session("e"), run(), said("x" * 20_000))
+    assert [len(await memory.runs(session(name))) for name in ("b", long_name, "e")] == [0, 0, 0]
+
+
 async def test_a_process_keeps_the_newest_runs_and_the_users_it_has_learnt_of_last(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

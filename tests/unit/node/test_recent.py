@@ -1,5 +1,6 @@
 from isek.models.base import Image, Message, ToolCall
-from isek.node.recent import Recent, characters_of
+from isek.models.characters import OVERHEAD, characters_of
+from isek.node.recent import Recent
 
 
 def test_what_is_kept_is_found_until_it_is_forgotten() -> None:
@@ -38,5 +39,5 @@ def test_the_size_of_a_conversation_counts_all_that_it_holds() -> None:
         characters_of(
             [Message("user", "12345", images=(Image(content=b"123"),)), Message("assistant", tool_calls=(call,))]
         )
-        == 14
+        == len("12345123image/pngidrain{}") + 4 * OVERHEAD
     )
