@@ -21,6 +21,7 @@ from isek_operator.manifests.secret import (
     GIVEN_NETWORK_KEY,
     certificate_secret,
     etcd_client_secret_name,
+    private_network_data_key,
     private_network_secret,
 )
 
@@ -28,6 +29,8 @@ SecretName = tuple[str, str]
 """Namespace and name."""
 
 NAME_LABEL = "kubernetes.io/metadata.name"
+MADE = "made"
+"""In the place of the fingerprint of a key that is made with the processes."""
 
 _LABELLED: TypeAdapter[tuple[str, dict[str, str]]] = TypeAdapter(tuple[Namespace, dict[str, str]])
 _PLACE: TypeAdapter[SecretName] = TypeAdapter(tuple[Namespace, ObjectName])
@@ -99,8 +102,9 @@ class LocalWorld:
         for mesh in self._resources.values():
             if isinstance(mesh, IsekMesh) and mesh.metadata.uid == owner_uid:
                 client = certificate_secret(mesh, etcd_client_secret_name(mesh))
-                for secret in (private_network_secret(mesh).manifest, client):
-                    yield {**secret, "metadata": {**secret["metadata"], "uid": owner_uid}, "data": {}}
+                network_key = {private_network_data_key(mesh): MADE}
+                for secret, data in ((private_network_secret(mesh).manifest, network_key), (client, {})):
+                    yield {**secret, "metadata": {**secret["metadata"], "uid": owner_uid}, "data": data}
 
     def labelled(self, kind: str, namespace: str, label: str, value: str) -> Iterable[Manifest]:
         """None, for the same reason."""
