@@ -107,5 +107,5 @@ def _seen_by_others(manifest: Manifest | None) -> Any:
         metadata.get("labels"),
         "deletionTimestamp" in metadata,
         [(c["type"], c["status"], c["reason"], c.get("observedGeneration")) for c in status.get("conditions") or ()],
-        {name: value for name, value in status.items() if isinstance(value, str)},
+        {name: value for name, value in status.items() if isinstance(value, str | list) and name != "conditions"},
     )

@@ -1,7 +1,7 @@
 /** Serves the calls of peers: checks who calls and where to, and hands the request to the node. */
 
 import { Agent, createServer, type IncomingMessage, type ServerResponse } from 'node:http'
-import type { Libp2p } from '@libp2p/interface'
+import type { Connection, Libp2p } from '@libp2p/interface'
 import { sendError } from './answer.ts'
 import type { CallLimits } from './call-limits.ts'
 import type { Calls } from './calls.ts'
@@ -50,6 +50,14 @@ export function createPeerServer(init: PeerServerInit): PeerServer {
     serve(incoming, outgoing).catch((error) => log.error('serving a peer failed', { reason: reasonOf(error) }))
   })
 
+  /** How many calls run that were let in, by the connection that they came over. */
+  const letIn = new WeakMap<Connection, number>()
+
+  function enter(connection: Connection): () => void {
+    letIn.set(connection, (letIn.get(connection) ?? 0) + 1)
+    return () => void letIn.set(connection, (letIn.get(connection) ?? 1) - 1)
+  }
+
   async function serve(incoming: IncomingMessage, outgoing: ServerResponse): Promise<void> {
     const { connection } = incoming.socket as unknown as StreamSocket
     const peerId = connection.remotePeer.toString()
@@ -57,6 +65,7 @@ export function createPeerServer(init: PeerServerInit): PeerServer {
     const ended = calls.begin('inbound')
     const begun = performance.now()
     let release = () => {}
+    let leave = () => {}
     try {
       if (calls.draining) {
         throw new SidecarError('PeerUnreachable', 'the peer is shutting down', 'try another replica', 'No')
@@ -66,6 +75,7 @@ export function createPeerServer(init: PeerServerInit): PeerServer {
       }
       release = limits.begin(peerId)
       await gate.admit(connection)
+      leave = enter(connection)
       if (path === 'relay') {
         void dialBack.tryPeerOf(connection)
       }
@@ -92,7 +102,8 @@ export function createPeerServer(init: PeerServerInit): PeerServer {
       }
       if (error.code === 'PeerRefused') {
         log.warning('a peer was refused', { peer: peerId })
-        const close = () => void closeConnection(connection)
+        // what was let in before goes on; then the next refusal closes the connection
+        const close = () => void (letIn.get(connection) || closeConnection(connection))
         if (outgoing.destroyed) {
           close() // its caller has left already
         } else {
@@ -102,6 +113,7 @@ export function createPeerServer(init: PeerServerInit): PeerServer {
       sendError(outgoing, error)
       ended(error.code, path)
     } finally {
+      leave()
       release()
     }
   }

@@ -18,6 +18,31 @@ test('a peer that the far node does not know is refused at once and its connecti
   await until('the connection is closed', async () => (await near.metric('isek_p2p_connections{direction="outbound"}')) === 0)
 })
 
+test('a call that was let in goes on when its peer is not let in any more', { timeout: 60_000 }, async (t) => {
+  let finish: (() => void) | undefined
+  const { near, far, farNode } = await startPair(t, (incoming, outgoing) => {
+    if (incoming.url === '/agents/long') {
+      finish = () => outgoing.end('done')
+    } else {
+      outgoing.end()
+    }
+  })
+  const status = async () => {
+    const answer = await near.call(far.p2p_address)
+    await answer.arrayBuffer()
+    return answer.status
+  }
+  const long = near.call(far.p2p_address, { path: '/agents/long' })
+  await until('the call runs', () => finish !== undefined)
+  farNode.knows = () => false
+  await until('its peer is refused', async () => (await status()) === 403, 20_000)
+  finish?.()
+
+  assert.equal(await (await long).text(), 'done')
+  const open = async () => await near.metric('isek_p2p_connections{direction="outbound"}')
+  await until('the connection is closed', async () => (await status()) === 403 && (await open()) === 0)
+})
+
 test('a peer that was refused gets in as soon as the far node knows it', async (t) => {
   const { near, far, farNode } = await startPair(t)
   farNode.knows = () => false

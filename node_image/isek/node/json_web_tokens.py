@@ -15,6 +15,8 @@ from isek.protocol.http_client import HttpClient
 
 ALGORITHMS = frozenset({"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"})
 """Asymmetric ones: keys that are published prove nothing by HMAC (RFC 8725, 2.1)."""
+MAX_SUBJECT = 255
+"""Characters (OpenID Connect Core 1.0, section 2)."""
 LEEWAY_SECONDS = 30
 """How far clocks may be apart."""
 FRESH_SECONDS = 600.0
@@ -118,10 +120,13 @@ class JsonWebTokens:
             )
         except jwt.InvalidTokenError as error:
             raise NotAcceptedError(str(error)) from None
+        subject: str = claims["sub"]
+        if len(subject) > MAX_SUBJECT:
+            raise NotAcceptedError(f"its subject has more than {MAX_SUBJECT} characters")
         missing = sorted(set(self._settings.scopes) - _scopes(claims))
         if missing:
             raise _insufficient(missing)
-        return str(claims["sub"])
+        return subject
 
 
 def unavailable(why: str) -> CallError:

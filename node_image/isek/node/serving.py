@@ -245,7 +245,7 @@ async def _drain(
     its connection, and what is idle that long is closed anyway.
     """
     log().info("draining", running=host.running)
-    await membership.withdraw(stays=host.running > 0 or topic_agents.busy)
+    await membership.withdraw(stays=host.running > 0 or topic_agents.busy or settings.linger_seconds > 0)
     topic_agents.stop_listening()
     host.closing = True
     with suppress(TimeoutError):

@@ -68,4 +68,8 @@ class TopicCarrier:
         answer = await self._post(node, path, body, within)
         if answer.status == 200:
             return answer.body
-        raise CallError("AgentUnreachable", f"{node.node_id} answered HTTP {answer.status}: {answer.body[:200]!r}")
+        raise CallError(
+            "AgentUnreachable",
+            f"{node.node_id} answered HTTP {answer.status}: {answer.body[:200]!r}",
+            status=answer.status,
+        )

@@ -13,6 +13,8 @@ from isek.errors import CallError
 
 MAX_PAYLOAD_BYTES = 64 * 1024
 """Of one message, as JSON. What is larger belongs into a store, and its address into the message."""
+MAX_DEPTH = 100
+"""Lists and objects within each other in a payload: parsers have limits, and what carries it is some levels deep."""
 EVERYBODY = "*"
 """The topic that every subscriber hears, whatever else it listens to."""
 OUTSIDE = "outside:"
@@ -63,11 +65,11 @@ def encode(payload: Any) -> bytes:
     """A payload as JSON.
 
     Raises:
-        CallError: ``InvalidRequest``: it is none. ``BodyTooLarge``.
+        CallError: ``InvalidRequest``: it is none, or deeper than ``MAX_DEPTH``. ``BodyTooLarge``.
     """
     try:
         body = to_json(payload, inf_nan_mode="constants")
-        from_json(body, allow_inf_nan=False)
+        from_json(b"[" * MAX_DEPTH + body + b"]" * MAX_DEPTH, allow_inf_nan=False)
     except (PydanticSerializationError, ValueError, RecursionError) as error:
         reason = str(error).splitlines()[0]
         raise CallError("InvalidRequest", f"the payload is not JSON: {reason}", status=400) from None

@@ -17,6 +17,8 @@ from isek.topics.waiting_line import WaitingLine
 
 MOST_AT_ONCE = 512
 MOST_BYTES_AT_ONCE = 1024 * 1024
+REFUSED = {400, 413}
+"""Statuses of a node that will never take what it was sent."""
 QUEUE_FULL = "QueueFull"
 NOT_SUBSCRIBED = "NotSubscribed"
 
@@ -61,6 +63,8 @@ class Outbox:
         self._elsewhere = elsewhere
         self._empty = empty
         self._sending: asyncio.Task[None] | None = None
+        self._alone = 0
+        """How many are to be sent one by one, to find the one that is refused."""
 
     def put(self, delivery: Delivery) -> None:
         """Hand this one over, too."""
@@ -91,11 +95,14 @@ class Outbox:
             try:
                 refusals = await self._send(record, batch)
             except Exception as error:
-                say = log().debug if isinstance(error, CallError) else log().error
-                say("messages for {} wait: {}", record.node_id, one_line(error))
-                self._again(batch)
-                await backoff.wait()
+                if isinstance(error, CallError) and error.status not in REFUSED:
+                    log().debug("messages for {} wait: {}", record.node_id, one_line(error))
+                    self._again(batch)
+                    await backoff.wait()
+                else:
+                    self._refused(record, batch, error)
                 continue
+            self._alone = max(self._alone - len(batch), 0)
             self._settle(batch, refusals)
             if len(refusals) < len(batch):
                 backoff.reset()
@@ -105,7 +112,7 @@ class Outbox:
         self._empty()
 
     def _batch(self) -> list[Delivery]:
-        batch = self.line.take(MOST_AT_ONCE)
+        batch = self.line.take(1 if self._alone else MOST_AT_ONCE)
         size = 0
         for count, delivery in enumerate(batch):
             size += len(delivery.message.body)
@@ -117,6 +124,18 @@ class Outbox:
     def _again(self, batch: Sequence[Delivery]) -> None:
         for delivery in reversed(batch):
             self.line.put_back(delivery, delivery.message.priority)
+
+    def _refused(self, record: NodeRecord, batch: Sequence[Delivery], error: Exception) -> None:
+        """One among these cannot be handed over, now or ever: the others are not to wait for it."""
+        if len(batch) > 1:
+            self._alone = len(batch)
+            self._again(batch)
+            return
+        self._alone = max(self._alone - 1, 0)
+        (delivery,) = batch
+        log().error("{} does not take message {}: {}", record.node_id, delivery.message.id, one_line(error))
+        for _ in delivery.to:
+            delivery.published.settle(heard=False)
 
     def _no_more(self, batch: Sequence[Delivery]) -> None:
         """Those whom these are for listen on this node no more."""

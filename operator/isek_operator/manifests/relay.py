@@ -9,6 +9,8 @@ from isek_operator.decide.outcome import Manifest
 from isek_operator.manifests.meta import MANAGER
 
 RELAY_PORT, WEBSOCKET_PORT = 9000, 9003
+MAX_HOSTS = 8
+"""Under which one relay is reached; as many as ``spec.p2p.relays.service.hosts`` takes."""
 
 _RELAYS_OF, _NUMBER = f"{GROUP}/relays-of", f"{GROUP}/relay"
 
@@ -57,7 +59,8 @@ def relay_addresses(mesh: IsekMesh, service: Manifest, peer_id: str) -> tuple[st
         port = next((each.get("nodePort") or 0 for each in spec["ports"] if each["port"] == RELAY_PORT), 0)
     elif not hosts:
         ingress = ((service.get("status") or {}).get("loadBalancer") or {}).get("ingress") or ()
-        hosts = [str(each.get("ip") or each["hostname"]) for each in ingress if each.get("ip") or each.get("hostname")]
+        known = {str(each.get("ip") or each.get("hostname") or "") for each in ingress} - {""}
+        hosts = sorted(known)[:MAX_HOSTS]  # some load balancers name every machine of the cluster
     return tuple(f"/{_protocol(host)}/{host}/tcp/{port}/p2p/{peer_id}" for host in hosts) if port else ()
 
 

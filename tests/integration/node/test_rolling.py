@@ -1,9 +1,11 @@
 """Replicas that are replaced while others ask them: nobody notices."""
 
 import asyncio
+import signal
 from collections import Counter
 from contextlib import AsyncExitStack
 from pathlib import Path
+from typing import Any
 
 from tests.support.node_process import agent, ask, scripted
 from tests.support.sidecar import PeerNode
@@ -16,6 +18,35 @@ TEAM_OF_ONE = agent(
     limits={"maxConcurrentTasks": 100},
 )
 WRITER = agent("writer", scripted({"delayMilliseconds": 200}, {"text": "wrote"}), limits={"maxConcurrentTasks": 100})
+
+
+async def test_who_came_by_a_service_is_answered_by_a_node_that_is_told_to_end(tmp_path: Path, center: str) -> None:
+    def peer(hosted: dict[str, object], name: str, **settings: Any) -> PeerNode:
+        return PeerNode(
+            tmp_path / name,
+            [hosted],
+            node_id=f"{name}.default",
+            registry_url=center,
+            mesh_id="default.lingering",
+            **settings,
+        )
+
+    async with peer(WRITER, "writer"), peer(TEAM_OF_ONE, "desk", linger_seconds=30) as desk:
+
+        async def told() -> object:
+            return (await ask(desk.node.url, "go"))[1].get("response")
+
+        async def answers() -> bool:
+            return await told() == "asked"
+
+        await until(answers, what="the desk's calls arrive", within=20)
+        desk.node.signal(signal.SIGTERM)
+        await until(lambda: "draining" in desk.node.text, what="it is told to end")
+
+        _, body = await ask(desk.node.url, "go")
+
+        assert [child.get("error") for child in body["metadata"]["isek.io/trace"]["children"]] == [None]
+        desk.node.signal(signal.SIGTERM)
 
 
 async def test_replicas_are_replaced_one_after_the_other_and_no_call_fails(tmp_path: Path, center: str) -> None:

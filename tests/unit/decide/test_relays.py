@@ -124,6 +124,11 @@ def test_a_relay_is_started_once_its_address_is_known_and_announces_it() -> None
         ),
         ({"type": "LoadBalancer"}, {"ingress": [{"ip": "192.0.2.1"}]}, ["/ip4/192.0.2.1/tcp/9000/p2p/"]),
         ({"type": "LoadBalancer"}, {"ingress": [{"hostname": "lb.example"}]}, ["/dns/lb.example/tcp/9000/p2p/"]),
+        (
+            {"type": "LoadBalancer"},
+            {"ingress": [{"ip": f"192.0.2.{number}"} for number in range(109, 99, -1)]},
+            [f"/ip4/192.0.2.{number}/tcp/9000/p2p/" for number in range(100, 108)],
+        ),
         ({"type": "LoadBalancer"}, {}, []),
         ({"type": "LoadBalancer", "hosts": ["relay.example"]}, {}, ["/dns/relay.example/tcp/9000/p2p/"]),
     ],

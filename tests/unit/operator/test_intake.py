@@ -105,6 +105,15 @@ async def test_counts_in_a_status_concern_nobody_else_but_becoming_ready_does(ob
     assert await observed.due() == {WRITER, TEAM}
 
 
+async def test_another_address_of_a_relay_concerns_others(observed: Observed) -> None:
+    observed.intake.observed(manifest("IsekMesh", "default", 1, status={"relays": ["/ip4/192.0.2.1/tcp/9000"]}))
+    await observed.due()
+
+    observed.intake.observed(manifest("IsekMesh", "default", 2, status={"relays": ["/ip4/192.0.2.2/tcp/9000"]}))
+
+    assert TEAM in await observed.due()
+
+
 async def test_who_wrote_it_is_not_due_because_of_it(observed: Observed) -> None:
     observed.intake.observed(agent(1))
     await observed.due()

@@ -1,16 +1,18 @@
 """Publishing and listening, over nodes of one process."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 import pytest
 from isek.errors import CallError
 from isek.topics import topics as topics_module
-from isek.topics.message import EVERYBODY, MAX_PAYLOAD_BYTES, Priority
+from isek.topics.message import EVERYBODY, MAX_DEPTH, MAX_PAYLOAD_BYTES, Priority, TopicMessage, encode
 from isek.topics.outbox import Delivery
 from isek.topics.subscription import ROOM, Subscription
 from isek.topics.topics import Topics
+from isek.topics.wire import HandedOver, HandOver, WireMessage, read, written
 
 from tests.support.waiting import until
 from tests.unit.topics.wire import Fault, Wire
@@ -32,6 +34,10 @@ async def heard(subscription: Subscription, count: int = 1) -> list[Any]:
 
 def waiting(subscription: Subscription) -> int:
     return len(subscription.line)
+
+
+def nested(depth: int) -> Any:
+    return json.loads("[" * depth + "]" * depth)
 
 
 async def publish_until_full(topics: Topics) -> int:
@@ -275,6 +281,7 @@ async def test_the_newest_of_a_topic_can_be_asked_for(wire: Wire) -> None:
         ("news", object(), "InvalidRequest"),
         ("news", float("nan"), "InvalidRequest"),
         ("news", {"text": "\ud800"}, "InvalidRequest"),
+        ("news", nested(MAX_DEPTH + 2), "InvalidRequest"),
         ("news", "x" * MAX_PAYLOAD_BYTES, "BodyTooLarge"),
     ],
 )
@@ -288,6 +295,30 @@ async def test_what_cannot_be_published_is_refused(wire: Wire, topic: str, paylo
     assert refused.value.code == code
     assert waiting(listening) == 0
     assert here.history("news", 1) == []
+
+
+def test_the_deepest_payload_that_is_taken_can_be_handed_over() -> None:
+    message = TopicMessage("news", encode(nested(MAX_DEPTH)), "reporter.default")
+    handed_over = HandedOver(**WireMessage.of(message).model_dump(), to=("*",))
+
+    (read_again,) = read(HandOver, written(HandOver(messages=(handed_over,)))).messages
+
+    assert read_again.message().body == message.body
+
+
+async def test_a_message_that_a_node_refuses_holds_up_no_other(wire: Wire) -> None:
+    here, there = wire.join("here"), wire.join("there")
+    far = there.listen(["news"])
+
+    def refuse(to: str, batch: Sequence[Delivery]) -> None:
+        if any(each.message.payload == "bad" for each in batch):
+            raise CallError("AgentUnreachable", f"{to} answered HTTP 400", status=400)
+
+    wire.before = refuse
+    published = [await here.publish("news", said) for said in ("one", "bad", "two", "three")]
+
+    assert [await asyncio.wait_for(each.settled(), SOON) for each in published] == [1, 0, 1, 1]
+    assert await heard(far, 3) == ["one", "two", "three"]
 
 
 async def test_a_payload_is_everybodys_own(wire: Wire) -> None:
