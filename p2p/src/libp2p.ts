@@ -14,6 +14,7 @@ import { yamux } from '@libp2p/yamux'
 import type { Multiaddr } from '@multiformats/multiaddr'
 import { createLibp2p, type Libp2pOptions } from 'libp2p'
 import type { Refused } from './metrics.ts'
+import { withoutFormer } from './present-connections.ts'
 import { WANTED_RELAYS } from './relay-choice.ts'
 import type { Reservations } from './relays.ts'
 
@@ -44,6 +45,8 @@ export interface HostInit {
   announceHost: string | undefined
   /** None: whoever reaches the port may connect. */
   protector: (() => ConnectionProtector) | undefined
+  /** Whether a relay is to be used over a new connection in the place of this one. */
+  isFormer?: ((connection: Connection) => boolean) | undefined
   /** Asked for each connection that comes in. */
   refuseConnections: () => boolean
   refused: Refused
@@ -59,6 +62,7 @@ export interface Host {
 
 /** Makes the host of a sidecar, not yet started. */
 export async function createHost(init: HostInit): Promise<Host> {
+  const { isFormer = () => false } = init
   const relayed = circuitRelayTransport({ maxInboundStopStreams: MAX_STREAMS, reservationConcurrency: WANTED_RELAYS })
   let reservations: Reservations | undefined
   let transports: TransportManager | undefined
@@ -73,7 +77,7 @@ export async function createHost(init: HostInit): Promise<Host> {
       tcp(),
       webSockets(),
       (components: Parameters<typeof relayed>[0]) => {
-        const transport = relayed(components) as Transport & { reservationStore: Reservations }
+        const transport = relayed(withoutFormer(components, isFormer)) as Transport & { reservationStore: Reservations }
         reservations = transport.reservationStore
         return transport
       }

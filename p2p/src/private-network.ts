@@ -3,6 +3,7 @@
 import type { Connection, ConnectionProtector, Libp2p } from '@libp2p/interface'
 import { closeConnection } from './libp2p.ts'
 import type { Refused } from './metrics.ts'
+import { isRelayed } from './multiaddrs.ts'
 import type { NetworkKey, NetworkKeys } from './network-keys.ts'
 import { createProtector } from './protector.ts'
 
@@ -10,6 +11,17 @@ import { createProtector } from './protector.ts'
 const GRACE_MS = 300_000
 /** Between two looks at whether a connection that nobody is to use is idle. */
 const LOOK_MS = 1_000
+/** It is idle after as many looks in a row: what its peer sent before it knew of a better one has come by then. */
+const IDLE_LOOKS = 2
+
+/** The connections to close when the keys change. */
+export interface Retirement {
+  isToGo: (connection: Connection) => boolean
+  /** Told of each, before it is waited for. */
+  leave?: (connection: Connection) => void
+  /** Whether it has to stay for now, though nothing runs on it. */
+  isNeeded?: (connection: Connection) => boolean
+}
 
 export interface PrivateNetwork {
   readonly protector: () => ConnectionProtector
@@ -19,20 +31,23 @@ export interface PrivateNetwork {
   accepts(connection: Connection): boolean
   /** Whether calls are to go out over a new one in its place. */
   isFormer(connection: Connection): boolean
-  /** Whenever the keys change, closes the connections that are to go once nothing runs on them; `leave` is told of each before. */
-  retire(libp2p: Libp2p, isToGo: (connection: Connection) => boolean, leave?: (connection: Connection) => void): void
+  /** Whenever the keys change, closes the connections that are to go once nothing runs on them. */
+  retire(libp2p: Libp2p, retirement: Retirement): void
   stop(): void
 }
 
 export function createPrivateNetwork(keys: NetworkKeys, refused: Refused): PrivateNetwork {
   /** By their timeline: the one object that what libp2p protects and the connection that comes of it have in common. */
-  const openedWith = new WeakMap<object, NetworkKey>()
+  const openedWith = new WeakMap<object, { fingerprint: string; change: number }>()
   /** Keys that were dialled with before and may still be accepted. */
   const former = new Set<string>()
   const timers = new Set<NodeJS.Timeout>()
   let [dialledWith] = keys.accepted as [NetworkKey]
+  /** How often the keys have changed. */
+  let changes = 0
 
   keys.onChange(() => {
+    changes += 1
     former.add(dialledWith.fingerprint)
     ;[dialledWith] = keys.accepted as [NetworkKey]
     former.delete(dialledWith.fingerprint)
@@ -42,10 +57,15 @@ export function createPrivateNetwork(keys: NetworkKeys, refused: Refused): Priva
     return openedWith.get(connection.timeline)?.fingerprint
   }
 
+  /** The connections between the relay and either side of it may be by keys that go with the next change. */
+  function isRelayedSinceBefore(connection: Connection): boolean {
+    return isRelayed(connection) && openedWith.get(connection.timeline)?.change !== changes
+  }
+
   const network: PrivateNetwork = {
     protector: createProtector({
       keys,
-      opened: (connection, key) => void openedWith.set(connection.timeline, key),
+      opened: (connection, key) => void openedWith.set(connection.timeline, { fingerprint: key.fingerprint, change: changes }),
       refused
     }),
     get fingerprints() {
@@ -56,13 +76,13 @@ export function createPrivateNetwork(keys: NetworkKeys, refused: Refused): Priva
       return keys.accepted.some((key) => key.fingerprint === fingerprint)
     },
     isFormer(connection) {
-      return !network.accepts(connection) || former.has(fingerprintOf(connection) as string)
+      return !network.accepts(connection) || former.has(fingerprintOf(connection) as string) || isRelayedSinceBefore(connection)
     },
-    retire(libp2p, isToGo, leave = () => {}) {
+    retire(libp2p, { isToGo, leave = () => {}, isNeeded = () => false }) {
       keys.onChange(() => {
         for (const connection of libp2p.getConnections().filter(isToGo)) {
           leave(connection)
-          void closeOnceIdle(connection)
+          void closeOnceIdle(connection, isNeeded)
         }
       })
     },
@@ -74,10 +94,12 @@ export function createPrivateNetwork(keys: NetworkKeys, refused: Refused): Priva
     }
   }
 
-  async function closeOnceIdle(connection: Connection): Promise<void> {
+  async function closeOnceIdle(connection: Connection, isNeeded: (connection: Connection) => boolean): Promise<void> {
     const end = network.accepts(connection) ? Number.POSITIVE_INFINITY : performance.now() + GRACE_MS
-    while (connection.status === 'open' && connection.streams.length > 0 && performance.now() < end) {
+    let idle = 0
+    while (connection.status === 'open' && idle < IDLE_LOOKS && performance.now() < end) {
       await pause()
+      idle = connection.streams.length > 0 || isNeeded(connection) ? 0 : idle + 1
     }
     await closeConnection(connection)
   }

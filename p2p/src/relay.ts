@@ -57,7 +57,7 @@ export async function startRelay(settings: RelaySettings, log: Log): Promise<Rel
     // by the time of a ping its peers choose among relays: each of them may send one while another is on its way
     services: { ping: ping({ maxInboundStreams: 4 }), relay: relayServer({ ...counters, accepts: network?.accepts ?? (() => true) }) }
   })
-  network?.retire(libp2p, (connection) => !network.accepts(connection)) // which key to dial with is for its peers to choose
+  network?.retire(libp2p, { isToGo: (connection) => !network.accepts(connection) }) // which key to dial with is for its peers to choose
   const metrics = hostMetrics(libp2p, counter)
   counters.register(metrics, libp2p.services.relay)
 

@@ -23,8 +23,8 @@ const MAX_ADDRESSES_OF_RELAY = 3
 
 /** libp2p's client of relays, as far as it is used here. */
 export interface Reservations extends EventTarget {
-  addRelay(relay: PeerId, type: 'configured'): Promise<{ details: { reservation: { addrs: Uint8Array[] } } }>
-  hasReservation(relay: PeerId): boolean
+  /** The reservation there is, unless its connection is gone or former: then a new one. `connection` is the id of one. */
+  addRelay(relay: PeerId, type: 'configured'): Promise<{ details: { connection: string; reservation: { addrs: Uint8Array[] } } }>
   /** Relays that are never asked again, because they once did not speak the protocol: as any does that is just ending. */
   relayFilter: { remove(relay: Uint8Array): boolean }
 }
@@ -32,6 +32,8 @@ export interface Reservations extends EventTarget {
 export interface RelaysInit {
   libp2p: Libp2p<{ ping: Ping }>
   reservations: Reservations
+  /** Whether a relay is to be used over a new connection in the place of this one, because the private network key has changed. */
+  isFormer?: ((connection: Connection) => boolean) | undefined
   /** What the file has new; undefined: nothing. */
   readFile: () => Promise<KnownRelays | undefined>
   log: Log
@@ -42,6 +44,8 @@ export interface Relays {
   addresses(): string[]
   /** Relays by what is known of them. */
   counts(): { known: number; answering: number; reserved: number }
+  /** Whether peers call this sidecar over the connection. */
+  isReservedOver(connection: Connection): boolean
   start(): void
   stop(): Promise<void>
 }
@@ -50,13 +54,15 @@ interface Relay {
   peerId: PeerId
   ways: Multiaddr[]
   rtt: number | undefined
-  /** Where peers find the relay, while there is a reservation. */
-  reserved: string[] | undefined
+  /** Where peers find the relay, and the id of the connection that they come over, while there is a reservation. */
+  reserved: { addresses: string[]; over: string } | undefined
+  /** The id of the connection that the reservation is being moved from. */
+  movedFrom: string | undefined
   /** Until then it is not asked for a reservation, because it refused one. */
   restsUntil: number
 }
 
-export function createRelays({ libp2p, reservations, readFile, log }: RelaysInit): Relays {
+export function createRelays({ libp2p, reservations, isFormer = () => false, readFile, log }: RelaysInit): Relays {
   const relays = new Map<string, Relay>()
   const stopping = new AbortController()
   const own = libp2p.peerId.toString()
@@ -66,7 +72,7 @@ export function createRelays({ libp2p, reservations, readFile, log }: RelaysInit
   let running: Promise<void> | undefined
 
   function addresses(): string[] {
-    return chosen.flatMap((id) => (relays.get(id)?.reserved ?? []).map((relay) => `${relay}/p2p-circuit/p2p/${own}`))
+    return chosen.flatMap((id) => (relays.get(id)?.reserved?.addresses ?? []).map((relay) => `${relay}/p2p-circuit/p2p/${own}`))
   }
 
   function tell(): void {
@@ -88,7 +94,7 @@ export function createRelays({ libp2p, reservations, readFile, log }: RelaysInit
       if (id === own) {
         log.warning('a relay in the file is this sidecar itself')
       } else if (before === undefined) {
-        relays.set(id, { peerId: peerIdFromString(id), ways, rtt: undefined, reserved: undefined, restsUntil: 0 })
+        relays.set(id, { peerId: peerIdFromString(id), ways, rtt: undefined, reserved: undefined, movedFrom: undefined, restsUntil: 0 })
       } else {
         before.ways = ways
       }
@@ -96,8 +102,8 @@ export function createRelays({ libp2p, reservations, readFile, log }: RelaysInit
   }
 
   async function connect({ peerId, ways }: Relay): Promise<Connection> {
-    const open = libp2p.getConnections(peerId).find(({ status }) => status === 'open')
-    return open ?? (await libp2p.dial(ways, { signal: AbortSignal.any([stopping.signal, AbortSignal.timeout(ANSWER_MS)]) }))
+    const open = libp2p.getConnections(peerId).find((each) => each.status === 'open' && !isFormer(each))
+    return open ?? (await libp2p.dial(ways, { signal: AbortSignal.any([stopping.signal, AbortSignal.timeout(ANSWER_MS)]), force: true }))
   }
 
   async function measure(relay: Relay): Promise<void> {
@@ -118,18 +124,26 @@ export function createRelays({ libp2p, reservations, readFile, log }: RelaysInit
     }
   }
 
+  function isToMove({ peerId, reserved }: Relay): boolean {
+    return libp2p.getConnections(peerId).some((each) => each.id === reserved?.over && isFormer(each))
+  }
+
   async function reserve(relay: Relay): Promise<void> {
-    if (relay.reserved !== undefined) {
+    if (relay.reserved !== undefined && !isToMove(relay)) {
       return
     }
+    relay.movedFrom = relay.reserved?.over
     try {
       reservations.relayFilter.remove(relay.peerId.toMultihash().bytes)
       const { details } = await reservations.addRelay(relay.peerId, 'configured')
-      relay.reserved = details.reservation.addrs.slice(0, MAX_ADDRESSES_OF_RELAY).map((bytes) => multiaddr(bytes).toString())
+      const addresses = details.reservation.addrs.slice(0, MAX_ADDRESSES_OF_RELAY).map((bytes) => multiaddr(bytes).toString())
+      relay.reserved = { addresses, over: details.connection }
     } catch (error) {
       log.warning('a relay gives no reservation', { relay: relay.peerId.toString(), reason: reasonOf(error) })
       relay.reserved = undefined
       relay.restsUntil = Date.now() + REST_MS
+    } finally {
+      relay.movedFrom = undefined
     }
   }
 
@@ -163,9 +177,9 @@ export function createRelays({ libp2p, reservations, readFile, log }: RelaysInit
   }
 
   function lost(event: Event): void {
-    const { relay } = (event as CustomEvent<{ relay: PeerId }>).detail
+    const { relay, details } = (event as CustomEvent<{ relay: PeerId; details: { connection: string } }>).detail
     const known = relays.get(relay.toString())
-    if (known !== undefined) {
+    if (known !== undefined && known.movedFrom !== details.connection) {
       known.reserved = undefined
       known.rtt = undefined
       tell()
@@ -183,6 +197,7 @@ export function createRelays({ libp2p, reservations, readFile, log }: RelaysInit
         reserved: all.filter(({ reserved }) => reserved !== undefined).length
       }
     },
+    isReservedOver: ({ id }) => chosen.some((relay) => relays.get(relay)?.reserved?.over === id),
     start() {
       reservations.addEventListener('relay:removed', lost)
       running = run()

@@ -58,11 +58,12 @@ export async function startSidecar(settings: Settings, log: Log): Promise<Sideca
     listenPort: settings.listenPort,
     announceHost: settings.announceHost,
     protector: network?.protector,
+    isFormer: network?.isFormer,
     refused,
     refuseConnections: () => refuseConnections
   })
   const readFile = settings.relaysFile === undefined ? async () => undefined : createRelaysFile(settings.relaysFile, log)
-  const relays = createRelays({ libp2p, reservations, readFile, log })
+  const relays = createRelays({ libp2p, reservations, isFormer: network?.isFormer, readFile, log })
   const metrics = createMetrics(libp2p, counter, relays.counts)
   const calls = createCalls(metrics)
   const gate = createGate({ nodeUrl: settings.nodeUrl, token, asked: metrics.gateAsked })
@@ -73,7 +74,7 @@ export async function startSidecar(settings: Settings, log: Log): Promise<Sideca
   const dialer = createDialer({ libp2p, dialRelayed, log, isFormer: network?.isFormer })
   const caller = createPeerCaller({ libp2p, dialer, maxBodyBytes })
 
-  network?.retire(libp2p, network.isFormer, caller.leave)
+  network?.retire(libp2p, { isToGo: network.isFormer, leave: caller.leave, isNeeded: relays.isReservedOver })
 
   await server.start()
   await naming('ISEK_P2P_LISTEN_PORT', async () => libp2p.start())
