@@ -70,7 +70,9 @@ def publish(
         show(reply.content, output)
         return
     listeners, heard = reply.content["listeners"], reply.content["heard"]
-    click.echo(f"heard by {heard} of {listeners}" if listeners else "published; nobody listens")
+    refused = reply.content.get("refused", 0)
+    said = f"heard by {heard} of {listeners}" if listeners else "published; nobody listens"
+    click.echo(f"{said}; {refused} take nothing from you: see their spec.access" if refused else said)
 
 
 @topic.command

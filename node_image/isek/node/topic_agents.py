@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterable
+from functools import partial
 
 from isek.asking import CallContext
 from isek.cancelling import cancel
@@ -41,7 +42,7 @@ class TopicAgents:
         """Begin."""
         for hosted in agents:
             if hosted.topics:
-                subscription = self._topics.listen(hosted.topics, agent=hosted.name)
+                subscription = self._topics.listen(hosted.topics, agent=hosted.name, hears=partial(_hears, hosted))
                 self._subscriptions.append(subscription)
                 self._listening.append(
                     asyncio.create_task(self._listen(hosted, subscription), name=f"messages for {hosted.address}")
@@ -105,11 +106,19 @@ class TopicAgents:
             deadline=float("inf"), depth=message.depth, traceparent=child_of(message.traceparent), caller=message.sender
         )
         try:
-            check_sender(hosted, message.sender)
             await self._host.answer(hosted.name, message.text, context, path="local")
         except IsekError as error:
             return error
         return None
+
+
+def _hears(hosted: Hosted, sender: str) -> bool:
+    try:
+        check_sender(hosted, sender)
+    except CallError as refused:
+        log().info("{}", refused.message)
+        return False
+    return True
 
 
 def check_sender(hosted: Hosted, sender: str) -> None:

@@ -97,8 +97,9 @@ class _TopicEndpoint(Endpoint):
 
 
 class PublishEndpoint(_TopicEndpoint):
-    """``POST /topics/{topic}``: ``{"payload", "priority"?}`` -> ``{"id", "listeners", "heard"}``, once all who listen
-    have it in their line, or the caller's time is over."""
+    """``POST /topics/{topic}``: ``{"payload", "priority"?}`` -> ``{"id", "listeners", "heard", "refused"}``, once all
+    who listen have it in their line, or the caller's time is over; ``refused`` take nothing from the caller.
+    """
 
     async def _respond(self, request: Request, receive: Receive) -> Response:
         context = await self._caller(request, counts=True)
@@ -117,7 +118,12 @@ class PublishEndpoint(_TopicEndpoint):
                 within=within,
             )
             await published.settled_within(within)
-            return {"id": published.message_id, "listeners": published.listeners, "heard": published.heard}
+            return {
+                "id": published.message_id,
+                "listeners": published.listeners,
+                "heard": published.heard,
+                "refused": published.refused,
+            }
 
         return Response(json.dumps(await while_connected(receive, publish())), media_type=JSON)
 

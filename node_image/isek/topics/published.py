@@ -17,6 +17,8 @@ class Published:
         self.listeners = listeners
         self.heard = 0
         """How many have it in their line by now."""
+        self.refused = 0
+        """How many listen, but take nothing from its sender; they are not among the listeners."""
         self._open = listeners
         self._settled = asyncio.Event()
         if not listeners:
@@ -28,6 +30,12 @@ class Published:
         self.heard += heard
         if self._open == 0:
             self._settled.set()
+
+    def refuse(self) -> None:
+        """One of them takes nothing from its sender."""
+        self.refused += 1
+        self.listeners -= 1
+        self.settle(heard=False)
 
     async def settled(self) -> int:
         """Wait until each of them has it or is no more, and return how many have it."""

@@ -18,6 +18,7 @@ class Subscription:
         agent: the address of the agent that listens, or ``PROGRAMS``.
         on_close: is told that it listens no more.
         outsider: the program that listens over HTTP; None: what runs on the node.
+        hears: whether it takes what this sender publishes; default: whoever it is.
     """
 
     def __init__(
@@ -26,10 +27,12 @@ class Subscription:
         agent: str,
         on_close: Callable[["Subscription"], None],
         outsider: str | None = None,
+        hears: Callable[[str], bool] = lambda _: True,
     ) -> None:
         self.topics = frozenset(topics)
         self.agent = agent
         self.outsider = outsider
+        self.hears = hears
         self.line: WaitingLine[TopicMessage] = WaitingLine(ROOM)
         self._on_close = on_close
         self.closed = False

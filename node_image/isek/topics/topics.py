@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any
@@ -12,7 +12,7 @@ from isek.log import log
 from isek.registry.record import AgentRecord, NodeRecord
 from isek.topics.history import History
 from isek.topics.message import Priority, TopicMessage, check_topic, encode
-from isek.topics.outbox import NOT_SUBSCRIBED, QUEUE_FULL, Delivery, Outbox, Send
+from isek.topics.outbox import NOT_SUBSCRIBED, QUEUE_FULL, Delivery, Outbox, Refusals, Send
 from isek.topics.published import Published
 from isek.topics.recipients import PROGRAMS, Audience, agents_that_want, one_of, recipients, wants
 from isek.topics.room import check_room
@@ -23,6 +23,8 @@ PATIENCE_SECONDS = 10.0
 """That a publisher waits for those who listen too slowly."""
 STUCK_SECONDS = 10.0
 """A program whose line is full for so long, and that takes nothing out of it, is taken for gone."""
+FORBIDDEN = "Forbidden"
+"""Why an agent that takes nothing from a sender did not get its message."""
 REMEMBERED = 50_000
 """Messages that would be known again; those that other nodes are still trying to hand over are far fewer."""
 
@@ -79,13 +81,21 @@ class Topics:
         for subscription in list(self._subscriptions):
             subscription.close()
 
-    def listen(self, topics: Iterable[str], *, agent: str = PROGRAMS, outsider: str | None = None) -> Subscription:
+    def listen(
+        self,
+        topics: Iterable[str],
+        *,
+        agent: str = PROGRAMS,
+        outsider: str | None = None,
+        hears: Callable[[str], bool] = lambda _: True,
+    ) -> Subscription:
         """Hear what is published from now on to one of ``topics``, or to everybody.
 
         Args:
             topics: at least one.
             agent: the name of this node's agent that listens; of all replicas of an agent one hears a message.
             outsider: the program that listens over HTTP; None: what runs on this node.
+            hears: whether it takes what this sender publishes; default: whoever it is.
 
         Raises:
             CallError: ``InvalidRequest``: a name that no topic can have. ``TooManyTopics``.
@@ -94,7 +104,7 @@ class Topics:
         if agent == PROGRAMS:
             check_room(wanted, self._subscriptions, outsider)
         address = agent and f"{agent}.{self._own.namespace}"
-        subscription = Subscription(wanted, address, self._closed, outsider)
+        subscription = Subscription(wanted, address, self._closed, outsider, hears)
         self._subscriptions.append(subscription)
         self._changed()
         return subscription
@@ -112,15 +122,19 @@ class Topics:
             to: the addresses of the agents that it is for, and ``PROGRAMS`` where it is for programs.
 
         Returns:
-            Who did not get it, and why: ``NotSubscribed``, ``QueueFull``. Who has it already is not among them.
+            Who did not get it, and why: ``NotSubscribed``, ``QueueFull``, ``Forbidden``. Who has it already is not
+            among them.
         """
         refused = {}
         for each in to:
             if (message.id, each) in self._seen:
                 continue
-            lines = [subscription.line for subscription in self._listeners(message.topic, each)]
-            if self._deaf or not lines:
+            listeners = self._listeners(message.topic, each)
+            lines = [subscription.line for subscription in _that_hear(message, listeners)]
+            if self._deaf or not listeners:
                 refused[each] = NOT_SUBSCRIBED
+            elif not lines:
+                refused[each] = FORBIDDEN
             elif not all(line.has_room(message.priority) for line in lines):
                 refused[each] = QUEUE_FULL
             else:
@@ -174,8 +188,7 @@ class Topics:
         here = [each for to in found.pop(self._own.node_id, ()) for each in self._listeners(message.topic, to)]
         published = Published(message.id, len(here) + sum(map(len, found.values())))
         for subscription in here:
-            subscription.line.put(message, message.priority)
-            published.settle(heard=True)
+            _put(subscription, message, published)
         for node_id, to in found.items():
             self._outbox(node_id, message.topic).put(Delivery(message, published, to))
         return published
@@ -224,20 +237,32 @@ class Topics:
         return recipients(self._audience, message.topic, message.id, self._listening)
 
     def _lines(self, message: TopicMessage, found: dict[str, list[str]]) -> list[WaitingLine[Any]]:
-        here = [each.line for to in found.get(self._own.node_id, ()) for each in self._listeners(message.topic, to)]
+        here = [each for to in found.get(self._own.node_id, ()) for each in self._listeners(message.topic, to)]
         keys = [(node_id, message.topic) for node_id in found]
-        return [*here, *(self._outboxes[key].line for key in keys if key in self._outboxes)]
+        lines = [each.line for each in _that_hear(message, here)]
+        return [*lines, *(self._outboxes[key].line for key in keys if key in self._outboxes)]
 
     def _outbox(self, node_id: str, topic: str) -> Outbox:
         key = (node_id, topic)
         if key not in self._outboxes:
             self._outboxes[key] = Outbox(
                 lambda: self._audience.node(node_id),
-                self._send,
+                self._hand_over,
                 lambda delivery, agent: self._elsewhere(delivery, agent, node_id),
                 lambda: self._outboxes.__delitem__(key),
             )
         return self._outboxes[key]
+
+    async def _hand_over(self, record: NodeRecord, batch: Sequence[Delivery]) -> Refusals:
+        """Send messages to a node; who takes nothing from their senders is done with: no other replica would."""
+        refusals = await self._send(record, batch)
+        for delivery in batch:
+            refused = refusals.get(delivery.message.id, {})
+            for to in [each for each, reason in refused.items() if reason == FORBIDDEN and each in delivery.to]:
+                delivery.to.remove(to)
+                delivery.published.refuse()
+                del refused[to]
+        return {message_id: refused for message_id, refused in refusals.items() if refused}
 
     def _elsewhere(self, delivery: Delivery, agent: str, than: str) -> bool:
         """Send a message for an agent to another of its replicas than that on a node; False: there is none."""
@@ -254,9 +279,21 @@ class Topics:
             self._outbox(other, message.topic).put(replace(delivery, to=[agent]))
             return True
         for subscription in self._listeners(message.topic, agent):
-            subscription.line.put(message, message.priority)
-        delivery.published.settle(heard=True)
+            _put(subscription, message, delivery.published)
         return True
+
+
+def _that_hear(message: TopicMessage, listening: Iterable[Subscription]) -> list[Subscription]:
+    """Those who take what its sender publishes."""
+    return [each for each in listening if each.hears(message.sender)]
+
+
+def _put(subscription: Subscription, message: TopicMessage, published: Published) -> None:
+    if subscription.hears(message.sender):
+        subscription.line.put(message, message.priority)
+        published.settle(heard=True)
+    else:
+        published.refuse()
 
 
 async def _room(line: WaitingLine[Any], message: TopicMessage, within: float) -> None:

@@ -349,3 +349,23 @@ async def runs(node: NodeProcess, agent_name: str) -> bool:
     """Whether an agent works on something."""
     async with aiohttp.ClientSession() as session, session.get(f"{node.url}/metrics") as response:
         return f'isek_running_tasks{{agent="{agent_name}"}} 1.0' in await response.text()
+
+
+@pytest.mark.skipif(not sidecar_bundle().exists(), reason="the sidecar is not built: run `npm run build` in p2p/")
+async def test_an_agent_that_nobody_outside_may_ask_hears_nothing_from_there(tmp_path: Path, center: str) -> None:
+    vault = agent("vault", {"provider": "Echo"}, topics=["news"], access={"outside": {"from": "Nobody"}})
+    hosts = {"desk": EDITOR, "cellar": vault}
+    async with AsyncExitStack() as stack:
+        desk, cellar = (
+            PeerNode(tmp_path / name, [it], node_id=f"{name}.default", registry_url=center, mesh_id="default.vault")
+            for name, it in hosts.items()
+        )
+        await asyncio.gather(stack.enter_async_context(desk), stack.enter_async_context(cellar))
+
+        async def refused() -> bool:
+            _, body = await publish(desk.node, "news", "gold")
+            return (body["listeners"], body["heard"], body["refused"]) == (1, 1, 1)
+
+        await until(refused, what="the vault listens and refuses", within=30)
+    assert any("vault.default takes nothing from topics" in line for line in cellar.node.log)
+    assert not any("did not manage" in line or "ERROR" in line for line in cellar.node.log)

@@ -329,3 +329,25 @@ async def test_a_payload_is_everybodys_own(wire: Wire) -> None:
     (await anext(first)).payload["tags"].append("mine")
 
     assert await heard(second) == [{"tags": []}]
+
+
+async def test_an_agent_that_takes_nothing_from_a_sender_neither_hears_nor_counts(wire: Wire) -> None:
+    here, there, elsewhere = wire.join("here"), wire.join("there"), wire.join("elsewhere")
+    vaults = [
+        each.listen(["news"], agent="vault", hears=lambda sender: sender != "outside:anybody")
+        for each in (here, there, elsewhere)
+    ]
+    editor = there.listen(["news"], agent="editor")
+
+    for _ in range(12):  # its replicas take turns
+        published = await here.publish("news", "gold", sender="outside:anybody")
+        async with asyncio.timeout(SOON):
+            assert await published.settled() == 1
+        assert (published.listeners, published.refused) == (1, 1)
+
+    assert [waiting(each) for each in vaults] == [0, 0, 0]
+    assert await heard(editor, 12) == ["gold"] * 12
+    published = await here.publish("news", "rain", sender="reporter.newsroom")
+    async with asyncio.timeout(SOON):
+        assert await published.settled() == 2
+    assert (published.listeners, published.refused) == (2, 0)
