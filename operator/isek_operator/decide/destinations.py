@@ -50,7 +50,7 @@ class Public:
 
 @dataclass(frozen=True)
 class Anywhere:
-    """Some host, inside the cluster or not: which one is in a Secret, and the operator looks at no value of those."""
+    """Some host, inside the cluster or not: the operator does not look into Secrets for it, or looks no name up."""
 
     port: int
 

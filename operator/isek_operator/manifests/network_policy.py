@@ -124,9 +124,11 @@ def relays_network_policy(mesh: IsekMesh) -> Manifest:
 
 
 def _relays(mesh: IsekMesh) -> frozenset[Destination]:
-    """Where relays are dialled. One of the own cluster is behind such an address as well: that of a machine."""
+    """Where relays are dialled. One of the own cluster is behind such an address as well: that of a machine.
+
+    A name may be that of a load balancer within the own network."""
     endpoints = filter(None, map(endpoint_of, known_relays(mesh) if mesh.spec.p2p.enabled else ()))
-    return frozenset(Address(host, port) if is_address(host) else Public(port) for host, port in endpoints)
+    return frozenset(Address(host, port) if is_address(host) else Anywhere(port) for host, port in endpoints)
 
 
 def _policy(metadata: Manifest, pods: Mapping[str, str], *, ingress: list[Rule], egress: list[Rule]) -> Manifest:

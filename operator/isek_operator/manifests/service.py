@@ -79,7 +79,7 @@ def etcd_outside_service(mesh: IsekMesh, exposure: EtcdExposure) -> Manifest:
 
 
 def relay_service(mesh: IsekMesh, number: int) -> Manifest:
-    """The address of one relay, also while it is not ready: nobody else can answer for it."""
+    """The address of one relay."""
     wanted = mesh.spec.p2p.relays.service
     return {
         "apiVersion": "v1",

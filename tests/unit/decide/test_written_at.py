@@ -23,6 +23,12 @@ def test_the_annotation_says_it_or_else_the_creation(annotations: dict[str, str]
     assert written_at(manifest, "since") == datetime(2026, 5, 1, hour, tzinfo=UTC)
 
 
-@pytest.mark.parametrize("metadata", [{}, {"annotations": {"since": "yesterday"}, "creationTimestamp": CREATED}])
+@pytest.mark.parametrize("metadata", [{}, {"annotations": {"since": "yesterday"}}])
 def test_nobody_knows_where_nothing_says_it(metadata: dict[str, Any]) -> None:
     assert written_at({"metadata": metadata}, "since") is None
+
+
+def test_what_says_no_time_says_nothing() -> None:
+    metadata = {"annotations": {"since": "yesterday"}, "creationTimestamp": CREATED}
+
+    assert written_at({"metadata": metadata}, "since") == datetime.fromisoformat(CREATED)
