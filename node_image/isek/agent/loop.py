@@ -179,6 +179,7 @@ class Loop:
                         "OutputInvalid",
                         f"the model's answer does not fit the wanted form: {error}",
                         hint="describe the form in the instructions, or take a model that knows structured output",
+                        status=422,  # clients of OpenAI ask three times where they hear 500
                     ) from None
                 return None, f"That does not fit the wanted form: {error}. Answer again with JSON alone."
         if self._setup.success_criteria:

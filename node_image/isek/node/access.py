@@ -201,7 +201,7 @@ class Gate:
             who = await self._authenticated(headers, outside) if outside.from_ == "Authenticated" else None
         except CallError as error:
             if error.code == "Unauthorized":  # else tokens could be tried at any speed
-                self._count(outside, hosted, address)
+                self._count(outside, hosted, address, refused=error)
             raise
         if counts:
             self._count(outside, hosted, who or address)
@@ -242,17 +242,17 @@ class Gate:
             self._issuers[settings] = JsonWebTokens(settings, self._http)
         return self._issuers[settings]
 
-    def _count(self, outside: OutsideAccess, hosted: Built, who: str) -> None:
+    def _count(self, outside: OutsideAccess, hosted: Built, who: str, *, refused: CallError | None = None) -> None:
         if outside.rate_limit is None:
             return
         wait = self._limits.wait((hosted.address, who), outside.rate_limit)
         if wait > 0:
-            error = CallError(
-                "RateLimited",
-                f"{hosted.address} may be called {outside.rate_limit.requests_per_minute} times a minute by each",
-                hint=f"ask again in {math.ceil(wait)} s",
-                status=429,
-            )
+            most = f"{hosted.address} may be called {outside.rate_limit.requests_per_minute} times a minute by each"
+            again = f"ask again in {math.ceil(wait)} s"
+            if refused is not None:
+                most = f"too many calls from this address were refused, the last one because {refused.message}; {most}"
+                again = f"check the token ({refused.hint}), and {again}"
+            error = CallError("RateLimited", most, hint=again, status=429)
             error.response_headers["Retry-After"] = str(math.ceil(wait))
             raise error
 

@@ -33,6 +33,12 @@ from isek.unexpected import unexpected_error
 
 PROMETHEUS_TEXT = "text/plain; version=0.0.4"
 
+HINTS = {
+    404: "agents are asked by POST /agents/<name>; GET /v1/models lists their names",
+    405: "agents are asked by POST /agents/<name>, and what methods this path takes stands in the header Allow",
+}
+"""What to do who asks for what there is not."""
+
 
 def create_app(
     settings: NodeSettings,
@@ -142,7 +148,8 @@ def create_app(
     @app.exception_handler(HTTPException)
     async def refused(request: Request, error: HTTPException) -> Response:
         code = HTTPStatus(error.status_code).phrase.replace(" ", "")
-        body = {"error": {"code": code, "message": f"{request.method} {request.url.path}: {error.detail}", "hint": ""}}
+        message = f"{request.method} {request.url.path}: {error.detail}"
+        body = {"error": {"code": code, "message": message, "hint": HINTS.get(error.status_code, "")}}
         return JSONResponse(body, error.status_code, error.headers)
 
     @app.exception_handler(Exception)

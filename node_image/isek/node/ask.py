@@ -48,7 +48,7 @@ class AskEndpoint(Endpoint):
                 self._host, hosted, context, path, service_parameters(request), base_url=str(request.base_url)
             )
             again = Request(request.scope, said_again(body, receive))
-            return await while_connected(receive, (await self._a2a.server()).json_rpc(again, call))
+            return await while_connected(receive, (await self._a2a.server()).json_rpc(again, call, content))
         asked = read_plain_request(content)
         asked_in = replace(context, session_id=asked.session_id, user_id=asked.user_id)
 

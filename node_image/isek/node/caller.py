@@ -53,9 +53,16 @@ def call_context(headers: Headers, token: SharedToken) -> tuple[CallContext, Cal
     """The context of the call, and the path by which it came. Whose peer it is counts only beside the shared token.
 
     Raises:
-        CallError: ``InvalidRequest``, ``CallDepthExceeded``.
+        CallError: ``InvalidRequest``, ``CallDepthExceeded``, ``DeadlineExceeded``.
     """
     timeout = _whole_number(headers, names.TIMEOUT)
+    if timeout == 0:
+        raise CallError(
+            "DeadlineExceeded",
+            f"{names.TIMEOUT} is 0: there is no time left",
+            hint=f"give it the milliseconds that an answer may take, or leave {names.TIMEOUT} out",
+            status=504,
+        )
     depth = _whole_number(headers, names.CALL_DEPTH) or 0
     if depth > MAX_CALL_DEPTH:
         raise CallError(

@@ -104,7 +104,9 @@ class Host:
         raise CallError(
             "AgentNotFound",
             f"this node does not host {wanted}; it hosts: {', '.join(sorted(self._hosted)) or 'none'}",
-            hint="use /agents/<name> with one of these names" if self._hosted else "",
+            hint="take one of these names: GET /v1/models lists them, POST /agents/<name> asks one"
+            if self._hosted
+            else "",
             status=404,
         )
 

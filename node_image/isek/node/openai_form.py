@@ -28,7 +28,7 @@ Several = Annotated[list[Item], Field(fail_fast=True)]
 
 def _nothing(value: Any) -> None:
     if value not in (None, [], {}):
-        raise ValueError("an agent has no such thing: leave it out")
+        raise ValueError("models take it, agents do not: leave it out")
 
 
 Nothing = Annotated[Any, AfterValidator(_nothing)]
@@ -45,7 +45,10 @@ def read_request(form: type[Form], body: object, path: str) -> Form:
         return form.model_validate(body)
     except ValidationError as error:
         raise CallError(
-            "InvalidRequest", "; ".join(explain(error)), hint=f"send what {path} of OpenAI's API takes", status=400
+            "InvalidRequest",
+            "; ".join(explain(error)),
+            hint=f"send what docs/guides/clients.md says of {path}",
+            status=400,
         ) from None
 
 

@@ -64,14 +64,27 @@ def read_plain_request(body: object) -> PlainRequest:
         CallError: ``InvalidRequest``; names each field that is wrong.
     """
     try:
+        if isinstance(body, dict):
+            check_spelling(body)
         return PlainRequest.model_validate(body)
     except ValidationError as error:
         raise CallError(
             "InvalidRequest",
             "; ".join(explain(error)),
-            hint='send {"sender_node_id": "…", "message": "…"}, or JSON-RPC of A2A',
+            hint='send {"message": "…"}, with "session_id" and "user_id" if you like; or JSON-RPC of A2A',
             status=400,
         ) from None
+
+
+def check_spelling(body: dict[str, object]) -> None:
+    """Refuse what other forms say in camelCase: passed over, a conversation would be forgotten without a word.
+
+    Raises:
+        CallError: ``InvalidRequest``.
+    """
+    for said, meant in (("sessionId", "session_id"), ("userId", "user_id")):
+        if said in body and meant not in body:
+            raise CallError("InvalidRequest", f"{said}: no such field", hint=f"say {meant}", status=400)
 
 
 def _metadata(trace: Trace | None) -> dict[str, Trace]:

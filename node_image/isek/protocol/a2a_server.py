@@ -5,11 +5,14 @@ from typing import Any
 
 from a2a.extensions.common import HTTP_EXTENSION_HEADER
 from a2a.server.context import ServerCallContext
+from a2a.server.request_handlers.response_helpers import build_error_response
 from a2a.server.routes.common import ServerCallContextBuilder
 from a2a.server.routes.jsonrpc_dispatcher import JsonRpcDispatcher
 from a2a.server.routes.rest_routes import create_rest_routes
+from a2a.utils.constants import PROTOCOL_VERSION_0_3, PROTOCOL_VERSION_1_0, VERSION_HEADER
+from a2a.utils.errors import A2AError, MethodNotFoundError, VersionNotSupportedError
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from isek.node.settings import NodeSettings
@@ -44,11 +47,18 @@ class A2AServer:
         self._json_rpc = JsonRpcDispatcher(handler, _ContextBuilder(), enable_v0_3_compat=True)
         self._operations = _operations(handler)
 
-    async def json_rpc(self, request: Request, call: Call) -> Response:
+    async def json_rpc(self, request: Request, call: Call, content: object) -> Response:
         """The answer to ``request``, whatever comes of it: errors are JSON-RPC errors.
 
         A node that cannot take the request now says so in the HTTP status as well, for whoever stands in between.
+
+        Args:
+            request: what it is about.
+            call: whom it asks.
+            content: what its body says.
         """
+        if isinstance(content, dict) and (mistaken := _of_other_version(call, content.get("method"))) is not None:
+            return JSONResponse(build_error_response(_id_of(content), mistaken))
         response = await self._respond(self._json_rpc.handle_requests, request, call)
         if call.refused is not None and (retry_after := headers.retry_after(call.refused.status)):
             response.status_code = call.refused.status
@@ -71,6 +81,30 @@ class A2AServer:
         if wanted := wanted_extensions(call):
             response.headers[HTTP_EXTENSION_HEADER] = ",".join(sorted(wanted))
         return response
+
+
+def _of_other_version(call: Call, method: object) -> A2AError | None:
+    """What to tell who takes the method of one version in a request of the other."""
+    named = call.parameters.get(VERSION_HEADER.lower()) or ""
+    spoken = ".".join((named or PROTOCOL_VERSION_0_3).split(".")[:2])
+    if not isinstance(method, str):
+        return None
+    if spoken == PROTOCOL_VERSION_0_3 and method in JsonRpcDispatcher.METHOD_TO_MODEL:
+        return VersionNotSupportedError(
+            f"A2A {PROTOCOL_VERSION_0_3} has no {method}, and is what a request without the header {VERSION_HEADER} "
+            f"speaks; send {VERSION_HEADER}: {PROTOCOL_VERSION_1_0}"
+        )
+    if spoken == PROTOCOL_VERSION_1_0 and "/" in method:  # as all of 0.3 have, and none of 1.0
+        return MethodNotFoundError(
+            f"A2A {named} has no {method}; take the methods of {PROTOCOL_VERSION_1_0} (SendMessage, GetTask), "
+            f"or speak {PROTOCOL_VERSION_0_3}: leave out the header {VERSION_HEADER}"
+        )
+    return None
+
+
+def _id_of(content: dict[str, Any]) -> str | int | None:
+    said = content.get("id")
+    return said if isinstance(said, str | int) and not isinstance(said, bool) else None
 
 
 def _operations(handler: TaskHandler) -> dict[tuple[str, str], Operation]:

@@ -146,7 +146,7 @@ async def test_errors_of_the_node_have_the_form_of_the_binding(node: NodeProcess
         "@type": ERROR_INFO,
         "reason": "AgentNotFound",
         "domain": "isek.io",
-        "metadata": {"hint": "use /agents/<name> with one of these names"},
+        "metadata": {"hint": "take one of these names: GET /v1/models lists them, POST /agents/<name> asks one"},
     }
 
 
@@ -197,7 +197,14 @@ async def test_who_names_no_version_speaks_0_3(node: NodeProcess) -> None:
     told = await rpc(node, "message/send", {"message": old}, **{"A2A-Version": ""})
 
     assert by_rpc["error"]["code"] == -32009
+    assert "send A2A-Version: 1.0" in by_rpc["error"]["message"]
     assert (told["result"]["kind"], told["result"]["status"]["state"]) == ("task", "completed")
+
+
+async def test_a_method_of_0_3_is_none_of_1_0(node: NodeProcess) -> None:
+    error = (await rpc(node, "message/send", asked()))["error"]
+
+    assert (error["code"], "SendMessage" in error["message"]) == (-32601, True)
 
 
 async def test_the_version_may_stand_in_the_query(node: NodeProcess) -> None:

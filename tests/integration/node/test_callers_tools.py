@@ -181,9 +181,9 @@ async def test_an_answer_has_the_form_that_the_caller_wants(client: openai.Async
     completion = await client.chat.completions.create(model="form", **asked)
     assert json.loads(completion.choices[0].message.content or "") == {"mm": 42}
     assert server.requests[-1]["response_format"]["json_schema"]["schema"] == schema
-    with pytest.raises(openai.InternalServerError) as failed:
+    with pytest.raises(openai.UnprocessableEntityError) as failed:
         await client.chat.completions.create(model="formless", **asked)
-    assert failed.value.code == "OutputInvalid"
+    assert (failed.value.code, failed.value.status_code) == ("OutputInvalid", 422)
 
 
 @pytest.mark.parametrize(
@@ -198,7 +198,7 @@ async def test_an_answer_has_the_form_that_the_caller_wants(client: openai.Async
         ({"tool_choice": "required"}, "there are no tools"),
         ({"tools": [RAIN], "tool_choice": {"type": "function", "function": {"name": "hail"}}}, "no tool 'hail'"),
         ({"n": 2}, "n: "),
-        ({"stop": ["end"]}, "stop: an agent has no such thing"),
+        ({"stop": ["end"]}, "stop: models take it, agents do not"),
         ({"logprobs": True}, "logprobs"),
         ({"functions": [{"name": "x"}]}, "functions: "),
         ({"messages": [user("hi"), {"role": "tool", "tool_call_id": "x", "content": "3"}]}, "no open call"),

@@ -260,6 +260,9 @@ class TestOutside:
         tried = [(await refusal(gate, whom, authorization="Bearer wrong-0123456789abcdef")).status for _ in range(5)]
 
         assert tried == [401, 401, 401, 429, 429]
+        last = await refusal(gate, whom, authorization="Bearer wrong-0123456789abcdef")
+        assert "were refused, the last one because the token is not accepted: nobody has such a token" in last.message
+        assert last.hint.startswith("check the token (send the header Authorization: Bearer <token>), and ask again in")
         assert (await admitted(gate, whom, authorization=f"Bearer {CI}")).outsider == "token:ci"
 
     async def test_addresses_are_counted_where_nobody_shows_a_token(self, gate: Gate) -> None:
