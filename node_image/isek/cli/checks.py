@@ -97,7 +97,7 @@ def sidecar() -> Finding:
 
 def state_folder() -> Finding:
     """Where local meshes keep their files."""
-    from isek.cli.run_directory import state_folder as find  # noqa: PLC0415
+    from isek.processes.local_mesh import state_folder as find  # noqa: PLC0415
 
     folder = find()
     nearest = next(each for each in (folder, *folder.parents) if each.exists())

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import click
 
-from isek.cli.run_directory import RunDirectory, state_folder
+from isek.cli.run_directory import RunDirectory
+from isek.processes.local_mesh import state_folder
 
 
 @click.command

@@ -1,5 +1,6 @@
 """Nodes in a cluster, reached through the API server by a port-forward of our own."""
 
+from collections.abc import Iterator
 from contextlib import suppress
 from http.client import HTTPConnection
 from typing import Any
@@ -8,8 +9,9 @@ from urllib.parse import quote
 import click
 
 from isek.cli.api_server import ApiServer, NotFoundError
-from isek.cli.http_call import NodeConnection
-from isek.cli.meshes import Hosted, asked_by, not_found
+from isek.cli.http_call import AnyNode, NodeConnection
+from isek.cli.meshes import Hosted, asked_by, asks_for_token, not_found
+from isek.cli.token import token
 
 API = "/apis/isek.io/v1alpha1"
 HTTP_PORT = 8080
@@ -31,7 +33,7 @@ class ClusterMeshes:
     def connect_to_agent(self, name: str, namespace: str) -> NodeConnection:
         """A ready pod of the agent or team; else its condition says why there is none."""
         resource = self._find(name, namespace)
-        node = self._ready_node([resource])
+        node = next(self._ready_nodes([resource]), None)
         if node is None:
             raise click.ClickException(f"{resource['kind']} {name} is not ready: {_why_not_ready(resource)}")
         return node
@@ -45,8 +47,8 @@ class ClusterMeshes:
         """Those that something in any namespace uses."""
         return _meshes(self._users(None))
 
-    def connect_to_mesh(self, mesh: str) -> NodeConnection:
-        """A ready pod of anything in the mesh: of its own namespace, or where nothing there uses it, of any other."""
+    def connect_to_mesh(self, mesh: str) -> AnyNode:
+        """Ready pods of what is in the mesh: of its own namespace, or where nothing there uses it, of any other."""
         namespace = mesh.partition("/")[0]
         known = self._users(namespace)
         users = _of_mesh(known, mesh)
@@ -59,11 +61,18 @@ class ClusterMeshes:
                 f"nothing in namespace {namespace!r} of {self._api.name} uses mesh {mesh}; "
                 + (f"in use: {used}" if used else "see `kubectl get isek`, or all with `isek nodes -A`")
             )
-        node = self._ready_node(users)
-        if node is None:
-            reasons = "; ".join(f"{user['metadata']['name']}: {_why_not_ready(user)}" for user in users[:3])
-            raise click.ClickException(f"no node of mesh {mesh} is ready: {reasons}")
-        return node
+        if token() is not None:
+            users.sort(key=lambda user: not asks_for_token(user))
+
+        def nodes() -> Iterator[NodeConnection]:
+            node = None
+            for node in self._ready_nodes(users):
+                yield node
+            if node is None:
+                reasons = "; ".join(f"{user['metadata']['name']}: {_why_not_ready(user)}" for user in users[:3])
+                raise click.ClickException(f"no node of mesh {mesh} is ready: {reasons}")
+
+        return AnyNode(nodes)
 
     def _find(self, name: str, namespace: str) -> Manifest:
         found = []
@@ -92,8 +101,8 @@ class ClusterMeshes:
         items: list[Manifest] = listed["items"]
         return items
 
-    def _ready_node(self, resources: list[Manifest]) -> NodeConnection | None:
-        """The newest ready pod: the one that is the least likely to be about to go."""
+    def _ready_nodes(self, resources: list[Manifest]) -> Iterator[NodeConnection]:
+        """Of each the newest ready pod: the one that is the least likely to be about to go."""
         places = ((each["metadata"]["namespace"], each.get("status", {}).get("selector")) for each in resources)
         for namespace, selector in dict.fromkeys(places):
             if not selector:
@@ -102,8 +111,7 @@ class ClusterMeshes:
             ready = [pod["metadata"] for pod in pods if _is_ready(pod)]
             if ready:
                 newest = max(ready, key=lambda metadata: str(metadata["creationTimestamp"]))
-                return self._forward(namespace, str(newest["name"]))
-        return None
+                yield self._forward(namespace, str(newest["name"]))
 
     def _forward(self, namespace: str, pod: str) -> NodeConnection:
         forward = self._api.forward(namespace, pod, HTTP_PORT)

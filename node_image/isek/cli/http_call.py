@@ -1,15 +1,28 @@
 """One HTTP call to a node, over whatever leads there."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from http import HTTPStatus
 from http.client import HTTPConnection, HTTPException, HTTPResponse
 from typing import Any
 
 import click
 
-from isek.cli.token import token
+from isek.cli.token import ENVIRONMENT, token
+
+REFUSED = (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN)
+"""Nothing has happened, and another node may let the caller in."""
+TOKEN_HINT = f"give the token of a caller that it knows by {ENVIRONMENT} or --token-file"
+
+
+class RefusedError(click.ClickException):
+    """A node does not let this caller in."""
+
+    def __init__(self, message: str, status: int) -> None:
+        super().__init__(message)
+        self.status = status
 
 
 @dataclass(frozen=True)
@@ -76,15 +89,56 @@ class NodeConnection:
             self.connection.close()
 
 
+@dataclass
+class AnyNode:
+    """Whichever node of some lets this caller in: each says for itself whom it lets in from outside."""
+
+    nodes: Callable[[], Iterable[NodeConnection]]
+    """In the order in which they are asked."""
+    where: str = ""
+    """The node that was asked last, for people."""
+
+    def call(self, method: str, path: str, body: Any = None, *, timeout: float) -> Reply:
+        """As :meth:`NodeConnection.call`; a refusal where all refuse."""
+        refused: tuple[Reply, str] | None = None
+        for node in self.nodes():
+            reply, self.where = node.call(method, path, body, timeout=timeout), node.where
+            if reply.status not in REFUSED:
+                return reply
+            if refused is None or refused[0].status > reply.status:  # whoever would take a token tells more
+                refused = reply, node.where
+        assert refused is not None  # noqa: S101  (or there are no nodes, which ``nodes`` says)
+        reply, self.where = refused
+        return reply
+
+    def stream(self, method: str, path: str, body: Any, *, timeout: float) -> Iterator[dict[str, Any]]:
+        """As :meth:`NodeConnection.stream`; a refusal where all refuse."""
+        refused: RefusedError | None = None
+        for node in self.nodes():
+            self.where = node.where
+            try:
+                yield from node.stream(method, path, body, timeout=timeout)
+            except RefusedError as error:  # before the first event
+                if refused is None or refused.status > error.status:
+                    refused = error
+            else:
+                return
+        if refused is not None:
+            raise refused
+
+
 def raise_for_error(reply: Reply, where: str) -> None:
     """Nothing, when the node answered well.
 
     Raises:
         click.ClickException: the node's own words, in one line.
+        RefusedError: the same, where the node does not let this caller in.
     """
     if reply.status < 400:
         return
     problem = error_of(reply.content)
+    if problem and reply.status in REFUSED:
+        raise RefusedError(f"{where}: {problem}", reply.status)
     raise click.ClickException(problem or f"{where} answered with HTTP status {reply.status}; see its log")
 
 
@@ -94,7 +148,8 @@ def error_of(content: Any) -> str | None:
     if not isinstance(error, dict):
         return None
     message = f"{error.get('code')}: {error.get('message')}"
-    return "; ".join(filter(None, (message, error.get("hint"))))
+    hint = TOKEN_HINT if error.get("code") == "Unauthorized" else error.get("hint")
+    return "; ".join(filter(None, (message, hint)))
 
 
 def _parsed(text: bytes) -> Any:

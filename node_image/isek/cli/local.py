@@ -9,9 +9,10 @@ from urllib.parse import urlsplit
 
 import click
 
-from isek.cli.http_call import NodeConnection
-from isek.cli.meshes import Hosted, asked_by, not_found
+from isek.cli.http_call import AnyNode, NodeConnection
+from isek.cli.meshes import Hosted, asked_by, asks_for_token, not_found
 from isek.cli.run_directory import LocalMesh, LocalNode, RunDirectory
+from isek.cli.token import token
 
 
 class LocalMeshes:
@@ -57,15 +58,18 @@ class LocalMeshes:
         """Those that have nodes."""
         return sorted({node.mesh for node in self._mesh.nodes})
 
-    def connect_to_mesh(self, mesh: str) -> NodeConnection:
-        """Any node of it."""
+    def connect_to_mesh(self, mesh: str) -> AnyNode:
+        """Its nodes, in any order."""
         nodes = [node for node in self._mesh.nodes if node.mesh == mesh]
         if not nodes:
             raise click.ClickException(
                 f"no node is in mesh {mesh}; there are nodes in {', '.join(self.meshes_in_use())}: "
                 "name one with --namespace and --mesh"
             )
-        return _connect(random.choice(nodes))  # noqa: S311  (spreads load)
+        random.shuffle(nodes)  # spreads load
+        if token() is not None:
+            nodes.sort(key=lambda node: not any(asks_for_token(self._manifests.get(each, {})) for each in node.agents))
+        return AnyNode(lambda: map(_connect, nodes))
 
     @cached_property
     def _manifests(self) -> dict[str, Any]:

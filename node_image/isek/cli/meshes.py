@@ -7,7 +7,7 @@ from typing import Any, Protocol, TypeVar
 
 import click
 
-from isek.cli.http_call import NodeConnection
+from isek.cli.http_call import AnyNode, NodeConnection
 from isek.cli.run_directory import DEFAULT_NAME, RunDirectory, name_option
 from isek.cli.token import TOKEN_FILE
 
@@ -49,6 +49,12 @@ def asked_by(manifest: dict[str, Any], namespace: str) -> tuple[str, ...]:
     return tuple(f"{each['name']}.{each.get('namespace') or namespace}" for each in named if each)
 
 
+def asks_for_token(manifest: dict[str, Any]) -> bool:
+    """Whether an agent or a team says itself that callers from outside need a token."""
+    access = (manifest.get("spec") or {}).get("access") or {}
+    return bool((access.get("outside") or {}).get("from") == "Authenticated")
+
+
 class Meshes(Protocol):
     """A place where agents run."""
 
@@ -71,11 +77,12 @@ class Meshes(Protocol):
         """
         ...
 
-    def connect_to_mesh(self, mesh: str) -> NodeConnection:
-        """A connection to any node of the mesh ``<namespace>/<name>``.
+    def connect_to_mesh(self, mesh: str) -> AnyNode:
+        """Connections to any node of the mesh ``<namespace>/<name>``; with a token first to who asks for one, and so
+        knows whose it is.
 
         Raises:
-            click.ClickException: there is none; says why and what to do.
+            click.ClickException: there is none; says why and what to do. Perhaps only once it is used.
         """
         ...
 

@@ -4,7 +4,7 @@ import fcntl
 import json
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import click
+
+from isek.processes.local_mesh import NETWORK_KEYS, STATE_FILE, state_folder
 
 DEFAULT_NAME = "local"
 
@@ -57,12 +59,6 @@ class LocalMesh:
         return sorted({address for node in self.nodes for address in node.agents})
 
 
-def state_folder() -> Path:
-    """``$XDG_STATE_HOME/isek``, in which each local mesh has its run directory."""
-    home = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
-    return Path(home) / "isek"
-
-
 class RunDirectory:
     """``$XDG_STATE_HOME/isek/<name>``. Whoever holds the lock in it is the mesh of that name.
 
@@ -73,7 +69,7 @@ class RunDirectory:
         self.name = name
         self.path = state_folder() / name
         self._lock = self.path / "lock"
-        self._state = self.path / "state.json"
+        self._state = self.path / STATE_FILE
 
     def lock(self) -> int | None:
         """Become the mesh of this name until the descriptor is closed; None: another process is."""
@@ -115,12 +111,15 @@ class RunDirectory:
             return LocalMesh(state["registry"], tuple(nodes))
         return None
 
-    def write(self, registry: str, mesh_id: str, nodes: Sequence[LocalNode]) -> None:
-        """Say what runs, in one go."""
+    def write(
+        self, registry: str, mesh_id: str, nodes: Sequence[LocalNode], network_keys: Mapping[str, Path] | None = None
+    ) -> None:
+        """Say what runs, in one go; ``network_keys`` by the mesh's name in the registry."""
         state = {
             "pid": os.getpid(),
             "meshId": mesh_id,
             "registry": registry,
+            NETWORK_KEYS: {mesh: str(path) for mesh, path in (network_keys or {}).items()},
             "nodes": [node.to_json() for node in nodes],
         }
         new = self._state.with_suffix(".new")

@@ -3,16 +3,19 @@
 import json
 import sys
 from collections.abc import Callable
+from difflib import get_close_matches
 from functools import wraps
 from typing import Any
 from urllib.parse import quote
 
 import click
 
-from isek.cli.http_call import NodeConnection
+from isek.cli.http_call import AnyNode
 from isek.cli.meshes import TIMEOUT, Place, open_meshes, place_options
 from isek.cli.output import OUTPUT, show
 
+NODES_SECONDS = 10.0
+MAX_TOPICS = 10
 LISTEN_SECONDS = 60.0
 """Without a sign of life; the node gives one every 15 s."""
 
@@ -50,7 +53,7 @@ def _at_a_node(command: Callable[..., None]) -> Callable[..., None]:
 @OUTPUT
 @_at_a_node
 def publish(
-    node: NodeConnection,
+    node: AnyNode,
     *,
     name_of_topic: str,
     message: str,
@@ -71,6 +74,9 @@ def publish(
         return
     listeners, heard = reply.content["listeners"], reply.content["heard"]
     refused = reply.content.get("refused", 0)
+    if not (listeners or refused):
+        click.echo(f"published; {_nobody(node, name_of_topic)}")
+        return
     said = f"heard by {heard} of {listeners}" if listeners else "published; nobody listens"
     click.echo(f"{said}; {refused} take nothing from you: see their spec.access" if refused else said)
 
@@ -79,7 +85,7 @@ def publish(
 @click.argument("name_of_topic", metavar="TOPIC")
 @OUTPUT
 @_at_a_node
-def listen(node: NodeConnection, *, name_of_topic: str, output: str) -> None:
+def listen(node: AnyNode, *, name_of_topic: str, output: str) -> None:
     """Print what is published to TOPIC, until Ctrl-C."""
     for message in node.stream("GET", f"{_path(name_of_topic)}/messages", None, timeout=LISTEN_SECONDS):
         _print(message, output)
@@ -91,7 +97,7 @@ def listen(node: NodeConnection, *, name_of_topic: str, output: str) -> None:
 @click.option("--limit", type=click.IntRange(1, 1000), default=20, show_default=True, help="The newest so many.")
 @OUTPUT
 @_at_a_node
-def history(node: NodeConnection, *, name_of_topic: str, limit: int, output: str) -> None:
+def history(node: AnyNode, *, name_of_topic: str, limit: int, output: str) -> None:
     """Print what was published to TOPIC within the last hour, by nodes that still run."""
     from isek.cli.http_call import raise_for_error  # noqa: PLC0415
 
@@ -104,6 +110,19 @@ def history(node: NodeConnection, *, name_of_topic: str, limit: int, output: str
             _print(message, output)
     if reply.content["missing"]:
         click.echo(f"did not answer: {', '.join(reply.content['missing'])}", err=True)
+
+
+def _nobody(node: AnyNode, name_of_topic: str) -> str:
+    """That nobody listens to a topic, and to what they do."""
+    reply = node.call("GET", "/isek/nodes", timeout=NODES_SECONDS)
+    records = reply.content["nodes"] if reply.status < 400 else []
+    who = (each for record in records for each in (record, *record.get("agents", ())))
+    topics = sorted({topic for each in who for topic in each.get("topics", ())})
+    if not topics:
+        return "nobody listens"
+    alike = get_close_matches(name_of_topic, topics, n=1)
+    known = f"did you mean {alike[0]}?" if alike else f"there are listeners to {', '.join(topics[:MAX_TOPICS])}"
+    return f"nobody listens to {name_of_topic!r}; {known}"
 
 
 def _path(name_of_topic: str) -> str:

@@ -17,12 +17,14 @@ from typing import Any
 from isek.agent.arguments import check_type, tuple_of
 from isek.asking import Asks, CallContext, Runner
 from isek.errors import CallError
+from isek.log import log
 from isek.node.hosted import Built, Hosted
 from isek.node.listening import EVERYWHERE, listen
 from isek.node.messages import Messages
 from isek.node.own_sidecar import own_sidecar
 from isek.node.serving import Joined, Stopping, serve
 from isek.node.settings import NodeSettings
+from isek.processes.local_mesh import key_of_local_mesh
 from isek.registry import Registry
 from isek.registry.default import DefaultRegistry
 from isek.sync import background_loop, on_background_loop, synchronous_only
@@ -34,6 +36,10 @@ START_SECONDS = 60.0
 DRAIN_SECONDS = 10
 LOOPBACK = "127.0.0.1"
 EVERYWHERE_OR_LOCAL = {EVERYWHERE, "0.0.0.0", "::", "localhost"}  # noqa: S104  (asked for)
+WITHOUT_SIDECAR = (
+    "{} is no part of the libp2p network of mesh {}: for its nodes it is a caller from outside, "
+    "who gets no capabilities and no topics; join with p2p=True"
+)
 NAME = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 NODE_ID = re.compile(r"[A-Za-z0-9][-A-Za-z0-9_.]{0,252}")
 
@@ -53,8 +59,8 @@ class Node:
         agents: agents, teams and adapters to host. Their members and handoffs may be addresses in the mesh.
         namespace: where they live: an agent's address is ``<name>.<namespace>``.
         advertise_host: the address at which others reach this machine; default: ``host``, else the loopback address.
-        private_network_key: the file with the key of the mesh's libp2p network; default: one that all nodes of this
-            user share, in ``$XDG_STATE_HOME/isek``.
+        private_network_key: the file with the key of the mesh's libp2p network; default: where ``isek up`` of this
+            user runs the mesh, its key, else one that all nodes of this user share, in ``$XDG_STATE_HOME/isek``.
 
     Raises:
         TypeError: something is not what it is to be, such as one agent where a list of them belongs.
@@ -281,10 +287,14 @@ class Node:
                     advertise_host=self._advertise_host,
                     drain_seconds=DRAIN_SECONDS,
                 )
+                url, mesh_id = self._registry.url, self._registry.mesh_id
+                local_key = None if url is None else key_of_local_mesh(url, mesh_id)
                 if not self.p2p:
+                    if local_key is not None:
+                        log().warning(WITHOUT_SIDECAR, self.node_id, mesh_id)
                     await self._serve_with(settings, listening)
                     return
-                async with own_sidecar(settings, self._key_file) as with_sidecar:
+                async with own_sidecar(settings, self._key_file or local_key) as with_sidecar:
                     await self._serve_with(with_sidecar, listening)
         finally:
             self._joined_as = None

@@ -8,6 +8,8 @@ import tempfile
 from contextlib import suppress
 from pathlib import Path
 
+from isek.processes.local_mesh import state_folder
+
 MAX_KEYS = 8
 """In one file: the one that is dialled with, and others that are accepted meanwhile."""
 
@@ -48,7 +50,7 @@ def _fingerprint(key: str) -> str:
 
 def key_of_this_user() -> Path:
     """The key of this user's nodes that name none, in ``$XDG_STATE_HOME/isek``; made by whoever asks first."""
-    folder = Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state") / "isek"
+    folder = state_folder()
     path = folder / "private-network.key"
     if not path.exists():
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)

@@ -6,8 +6,10 @@ import random
 import time
 import uuid
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from typing import NoReturn
+
+from pydantic_core import from_json
 
 from isek.asking import Answer, CallContext
 from isek.errors import CallError
@@ -28,6 +30,7 @@ BID_SECONDS = 1.0
 OFFER_SECONDS = 30.0
 """A task stays on offer for so long, unless its caller has less time."""
 LOOK_SECONDS = 0.5
+MAX_REASONS = 3
 MAX_LOSSES = 3
 """Claimers that one task may take along: it may be the task that kills them."""
 
@@ -78,7 +81,8 @@ class Offers:
             context: of the call; the caller itself is not asked.
 
         Raises:
-            CallError: ``CapabilityNotFound``: nobody in the mesh has it. ``NoBids``: nobody had room in time.
+            CallError: ``CapabilityNotFound``: nobody in the mesh has it. ``NoBids``: nobody had room in time, or
+                nobody could be reached.
                 ``DeadlineExceeded``. The third claimer was lost. As :class:`isek.asking.Asks` has it.
             RunError: it was done, and failed.
         """
@@ -86,7 +90,8 @@ class Offers:
         offered_until = time.monotonic() + min(OFFER_SECONDS, context.remaining_seconds())
         backoff, passed_over, losses = Backoff(first=0.2, longest=2.0), set[str](), 0
         while True:
-            for offered in best_first(await self._collect(capability, context, passed_over)):
+            collected = await self._collect(capability, context, passed_over)
+            for offered in best_first(collected.offered):
                 try:
                     return await self._ask_at(offered.node, offered.bid.agent, message, replace(context, claim=task_id))
                 except CallError as error:
@@ -102,44 +107,40 @@ class Offers:
                     break
             else:
                 if time.monotonic() >= offered_until:
-                    raise CallError(
-                        "NoBids",
-                        f"nobody who offers {capability!r} had room for the task in time",
-                        hint="add replicas, raise limits.maxConcurrentTasks, or give it more time",
-                        status=503,
-                    )
+                    raise _no_bids(capability, collected)
                 passed_over.clear()
                 await backoff.wait()
 
-    async def _collect(self, capability: str, context: CallContext, passed_over: set[str]) -> list[Offered]:
-        """Bids of some nodes, of more where these have none; empty: nobody has room now."""
+    async def _collect(self, capability: str, context: CallContext, passed_over: set[str]) -> "_Collected":
+        """Bids of some nodes, of more where these have none; none: nobody has room now."""
         records = list(self._registry.offering(capability))
         if not any(_offers(record, capability, context) for record in records):
             self._not_found(capability)
         left = [record for record in records if record.node_id not in passed_over]
         random.shuffle(left)
         left.sort(key=lambda record: record.node_id != self._own_id)  # that costs nothing
-        while left:
+        collected = _Collected()
+        while left and not collected.offered:
             some, left = left[:ASKED_AT_ONCE], left[ASKED_AT_ONCE:]
-            found = await together(self._bids_of(record, capability, context) for record in some)
-            if offered := [each for of_one in found for each in of_one]:
-                return offered
-        return []
+            await together(self._bids_of(record, capability, context, collected) for record in some)
+        return collected
 
-    async def _bids_of(self, node: NodeRecord, capability: str, context: CallContext) -> list[Offered]:
+    async def _bids_of(self, node: NodeRecord, capability: str, context: CallContext, collected: "_Collected") -> None:
         begun = time.monotonic()
         try:
             bids = self._bids_here(capability) if node.node_id == self._own_id else await self._far(node, capability)
         except CallError as error:
             log().debug("no bids of {}: {}", node.node_id, error)
-            return []
+            collected.unreachable[node.node_id] = error.message
+            return
         took = time.monotonic() - begun
-        return [Offered(bid, node, took) for bid in bids if bid.agent != context.caller]
+        collected.answered = True
+        collected.offered += [Offered(bid, node, took) for bid in bids if bid.agent != context.caller]
 
     async def _far(self, node: NodeRecord, capability: str) -> tuple[Bid, ...]:
         answer = await self._post(node, BIDS_PATH, written(BidRequest(capability=capability)), BID_SECONDS)
         if answer.status != 200:
-            raise CallError("AgentUnreachable", f"{node.node_id} answered HTTP {answer.status}")
+            raise CallError("AgentUnreachable", f"{node.node_id} answered {_refusal(answer)}")
         mine = {f"{agent.name}.{node.namespace}" for agent in node.agents}
         return tuple(bid for bid in read(Bids, answer.body).bids if bid.agent in mine)
 
@@ -164,6 +165,46 @@ class Offers:
             hint=f"offered are {', '.join(near)}" if near else "list it in spec.capabilities of an agent",
             status=404,
         )
+
+
+@dataclass
+class _Collected:
+    """What nodes said of an offer."""
+
+    offered: list[Offered] = field(default_factory=list)
+    answered: bool = False
+    """Whether any said anything."""
+    unreachable: dict[str, str] = field(default_factory=dict)
+    """Why others said nothing, by node."""
+
+
+def _no_bids(capability: str, last: _Collected) -> CallError:
+    away = len(last.unreachable)
+    if away and not last.answered:
+        why = "; ".join(list(last.unreachable.values())[:MAX_REASONS])
+        return CallError(
+            "NoBids",
+            f"nobody who offers {capability!r} could be reached in time; of {away}: {why}",
+            hint="check that they run, and that this node is in their libp2p network: has a sidecar, and the same "
+            "private network key",
+            status=503,
+        )
+    return CallError(
+        "NoBids",
+        f"nobody who offers {capability!r} had room for the task in time"
+        + (f"; {away} could not be reached: {next(iter(last.unreachable.values()))}" if away else ""),
+        hint="add replicas, raise limits.maxConcurrentTasks, or give it more time",
+        status=503,
+    )
+
+
+def _refusal(answer: HttpAnswer) -> str:
+    """An error that a node answered with."""
+    try:
+        error = from_json(answer.body)["error"]
+        return f"{error['code']}: {error['message']}"
+    except (ValueError, KeyError, TypeError):
+        return f"HTTP {answer.status}"
 
 
 def _offers(node: NodeRecord, capability: str, context: CallContext) -> bool:

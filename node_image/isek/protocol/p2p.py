@@ -26,6 +26,8 @@ from isek.trace import Path as CallPath
 POLL_SECONDS = 0.1
 CONTEXT_SECONDS = 2.0
 OWN = "the own sidecar"
+OTHER_KEY = "; has it another private network key?"
+"""Who dials with a key that a peer does not have is cut off without a word."""
 
 
 class SidecarAwayError(CallError):
@@ -229,6 +231,8 @@ def sidecar_error(answer: HttpAnswer, to: str) -> CallError:
         return CallError(code, message, hint=hint, status=answer.status)
     reason = f"{to} cannot be reached: {code}: {message}"
     nothing_happened = delivered == "No" or code == "PeerRefused"
+    if delivered == "No" and "ECONNRESET" in message:
+        reason += OTHER_KEY
     if not nothing_happened and answer.status >= 500:
         return DeliveryUnknownError("AgentUnreachable", reason, hint=hint)
     return CallError("AgentUnreachable", reason, hint=hint, retryable=nothing_happened)

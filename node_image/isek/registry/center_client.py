@@ -35,6 +35,7 @@ class CenterRegistry(Registry):
 
     def __init__(self, url: str, *, mesh_id: str = "default.default", ttl_seconds: int = 15) -> None:
         super().__init__(CenterClient(url), mesh_id=mesh_id, ttl_seconds=ttl_seconds)
+        self.url = url.rstrip("/")
 
 
 class _TakenError(Exception):

@@ -25,6 +25,9 @@ class Registry:
     Use it as an async context manager, or call ``start`` and ``close``.
     """
 
+    url: str | None = None
+    """Where it is asked; None: at no one address."""
+
     def __init__(self, store: Store, *, mesh_id: str, ttl_seconds: int) -> None:
         self._store = store
         self._mesh_id = mesh_id

@@ -51,8 +51,14 @@ class LocalMesh:
             if not is_ready:
                 self._console.warn(f"{pod.pod.name} does not become ready; its lines above say why")
         nodes = [pod.describe() for pod in self._pods.values()]
-        self._directory.write(self._registry_url, plan.pods[0].mesh_id, nodes)
+        keys = {pod.mesh_id: self._files.private_network_key(pod) for pod in plan.pods if pod.p2p}
+        self._directory.write(self._registry_url, plan.pods[0].mesh_id, nodes, keys)
         return all(ready)
+
+    @property
+    def registry_url(self) -> str:
+        """Where the nodes find each other."""
+        return self._registry_url
 
     def urls(self) -> list[tuple[str, str]]:
         """Each agent and team with where it can be asked."""

@@ -18,6 +18,8 @@ from isek_operator.local.plan import NAMESPACE, Plan, plan
 from isek_operator.local.python_files import PythonFiles
 from isek_operator.local.watch import Watch
 
+DEFAULT_MESH_ID = "default.default"
+
 
 def run(paths: Sequence[Path], name: str, *, watch: bool) -> None:
     """Run what the files ask for until SIGINT, SIGTERM or SIGHUP; a second one ends it without waiting for what runs.
@@ -71,6 +73,7 @@ async def _work(mesh: LocalMesh, first: Plan, console: Console, watching: Watch 
     target = first.entry.removesuffix(f".{NAMESPACE}")
     named = "" if name == DEFAULT_NAME else f" --name {name}"
     console.say(f'in another terminal: isek ask{named} {target} "…"; Ctrl-C here stops everything')
+    console.say(f"in Python: {_joining(mesh.registry_url, first)}")
     if watching is None:
         await asyncio.Event().wait()
         return
@@ -96,6 +99,13 @@ async def _change(mesh: LocalMesh, plan: Plan, console: Console, *, since: float
     width = max((len(address) for address, _ in mesh.urls()), default=0)
     for address, url in mesh.urls():
         console.say(f"  {address.ljust(width)}  {click.style(url, bold=False)}")
+
+
+def _joining(registry_url: str, plan: Plan) -> str:
+    """How a program's node joins the mesh of the first pod."""
+    pod = plan.pods[0]
+    named = "" if pod.mesh_id == DEFAULT_MESH_ID else f', mesh_id="{pod.mesh_id}"'
+    return f'isek.Node(port=0, p2p={pod.p2p}, registry=isek.CenterRegistry("{registry_url}"{named}))'
 
 
 def _count(plan: Plan) -> str:

@@ -5,7 +5,7 @@ import json
 import os
 import sys
 from asyncio.subprocess import PIPE
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -37,8 +37,8 @@ async def _mesh(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterato
 @asynccontextmanager
 async def mesh_of(
     resources: list[dict[str, Any]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, **settings: Any
-) -> AsyncIterator[None]:
-    """A local mesh of one node."""
+) -> AsyncIterator[Callable[..., None]]:
+    """A local mesh of one node; called with others, they are in it from then on."""
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     monkeypatch.setenv("KUBECONFIG", os.devnull)
     directory = RunDirectory()
@@ -49,8 +49,13 @@ async def mesh_of(
         hosted.parent.mkdir(parents=True)
         hosted.write_text(node.settings.hosted_file.read_text())
         addresses = tuple(sorted(f"{each['metadata']['name']}.default" for each in resources))
-        directory.write("http://127.0.0.1:1", "default.default", [LocalNode(NODE_ID, node.url, addresses, "m/m")])
-        yield
+        first = LocalNode(NODE_ID, node.url, addresses, "m/m")
+
+        def write(*others: LocalNode) -> None:
+            directory.write("http://127.0.0.1:1", "default.default", [first, *others])
+
+        write()
+        yield write
     os.close(lock)
 
 
@@ -99,9 +104,43 @@ async def test_who_has_a_token_shows_it_from_a_file_or_the_environment(
         by_environment = await isek(*command, said="tea\n\n")
 
     assert "Unauthorized: a bearer token is needed" in refused.output
+    assert "by ISEK_TOKEN or --token-file" in refused.output
     for allowed in (by_file, by_environment):
         assert "Unauthorized" not in allowed.output
         assert allowed.exit_code == 0
+
+
+async def test_commands_for_any_node_go_to_one_that_lets_them_in(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "callers").mkdir()
+    (tmp_path / "callers" / "me").write_text(TOKEN)
+    closed = agent("vault", {"provider": "Echo"}, access={"outside": {"from": "Nobody"}})
+    opened = agent("desk", {"provider": "Echo"}, topics=["news"])
+    where = ("-n", "m", "--mesh", "m")
+    async with (
+        mesh_of([GUARDED], tmp_path, monkeypatch, access_dir=tmp_path) as guarded,
+        NodeProcess(tmp_path, [closed], node_id="vault.default") as shut,
+    ):
+        add = (LocalNode("vault.default", shut.url, ("vault.default",), "m/m"),)
+        guarded(*add)
+        refused = await isek("nodes", *where)
+        unheard = await isek("topic", "listen", "news", *where)
+        async with NodeProcess(tmp_path, [opened], node_id="open.default") as node:
+            guarded(*add, LocalNode("open.default", node.url, ("desk.default",), "m/m"))
+            for _ in range(6):
+                listed = await isek("nodes", *where)
+                assert listed.exit_code == 0, listed.output
+                misspelt = await isek("topic", "publish", "nwes", "rain", *where)
+                assert misspelt.output == "published; nobody listens to 'nwes'; did you mean news?\n"
+            monkeypatch.setenv("ISEK_TOKEN", TOKEN)
+            for _ in range(3):
+                await isek("topic", "publish", "wares", "rain", *where)
+            past = await isek("topic", "history", "wares", *where)
+
+    for each in (refused, unheard):
+        assert f"Error: node {NODE_ID}: Unauthorized: a bearer token is needed" in each.output
+    assert [line.partition(" ")[2] for line in past.output.splitlines()] == ["outside:token:me: rain"] * 3
 
 
 async def isek(*arguments: str, said: str = "") -> Result:

@@ -1,11 +1,13 @@
 """The quickstart without a cluster: one mesh of processes serves all these tests."""
 
+import asyncio
 import json
 import os
 import signal
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import isek
 import pytest
 from isek.trace import Trace
 
@@ -106,6 +108,20 @@ async def test_secrets_and_keys_are_for_the_user_alone(home: Home, quickstart: R
 
     assert key.stat().st_mode & 0o777 == 0o600
     assert key.parent.stat().st_mode & 0o077 == 0
+
+
+async def test_a_program_joins_by_the_line_that_is_printed(
+    home: Home, quickstart: RunningUp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", home.environment["XDG_STATE_HOME"])
+    said = await quickstart.until_said(r"in Python: isek\.Node")
+    node: isek.Node = eval(said.partition("in Python: ")[2], {"isek": isek})  # noqa: S307  (as people paste it)
+    await asyncio.to_thread(node.build_server, daemon=True)
+    try:
+        assert node.p2p
+        assert QUESTION in await node.asend_message("researcher", QUESTION, within=60)
+    finally:
+        await asyncio.to_thread(node.stop_server)
 
 
 async def test_a_process_that_is_killed_is_started_again_and_named(home: Home, quickstart: RunningUp) -> None:

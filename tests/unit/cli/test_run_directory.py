@@ -3,6 +3,7 @@ from pathlib import Path
 
 import pytest
 from isek.cli.run_directory import LocalNode, RunDirectory
+from isek.processes.local_mesh import key_of_local_mesh
 
 NODE = LocalNode("a-agent-0.default", "http://127.0.0.1:20000", ("a.default",), "default/default")
 
@@ -29,6 +30,22 @@ def test_whoever_holds_the_lock_runs(directory: RunDirectory) -> None:
 
     assert mesh is not None
     assert (mesh.registry, mesh.nodes, mesh.addresses) == ("http://127.0.0.1:20001", (NODE,), ["a.default"])
+    os.close(lock)
+
+
+def test_programs_find_the_key_of_a_mesh_by_its_registry(directory: RunDirectory) -> None:
+    key = directory.path / "a.key"
+    lock = directory.lock()
+    assert lock is not None
+
+    directory.write("http://127.0.0.1:20001", "default.default", [NODE], {"default.default": key})
+
+    assert key_of_local_mesh("http://127.0.0.1:20001", "default.default") == key
+    assert key_of_local_mesh("http://localhost:20001", "default.default") == key
+    assert key_of_local_mesh("http://127.0.0.1:20001", "other.default") is None
+    assert key_of_local_mesh("http://127.0.0.1:20002", "default.default") is None
+    directory.forget()
+    assert key_of_local_mesh("http://127.0.0.1:20001", "default.default") is None
     os.close(lock)
 
 

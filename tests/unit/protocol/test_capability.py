@@ -105,7 +105,10 @@ async def test_two_hundred_nodes_do_each_task_once_and_few_are_asked_for_a_bid(m
     assert market.asked_for_bids < 3 * ASKED_AT_ONCE * len(tasks)
 
 
-async def test_a_task_whose_claimer_is_lost_goes_to_another_and_never_to_two_at_once(market: Market) -> None:
+async def test_a_task_whose_claimer_is_lost_goes_to_another_and_never_to_two_at_once(
+    market: Market, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("isek.protocol.capability.MAX_LOSSES", 20)  # one task may by chance meet many that die
     names = [f"t{number}" for number in range(20)]
     await market.open(*names)
     market.dies = {f"{name}.hall" for name in names[:15]}
@@ -152,6 +155,21 @@ async def test_an_offer_ends_with_its_time(market: Market) -> None:
     market.running["only.hall"] = LIMIT
 
     with pytest.raises(CallError, match="had room for the task in time"):
+        await market.offers.ask("translation", "x", a_call(seconds=0.3))
+
+
+async def test_that_nobody_could_be_reached_is_told_apart_from_having_no_room(market: Market) -> None:
+    await market.open("silent")
+    market.silent = {"silent.hall"}
+
+    with pytest.raises(CallError, match="could be reached in time; of 1: it is gone") as lonely:
+        await market.offers.ask("translation", "x", a_call(seconds=0.3))
+    assert lonely.value.code == "NoBids"
+    assert "private network key" in lonely.value.hint
+
+    await market.open("full")
+    market.running["full.hall"] = LIMIT
+    with pytest.raises(CallError, match="had room for the task in time; 1 could not be reached: it is gone"):
         await market.offers.ask("translation", "x", a_call(seconds=0.3))
 
 
