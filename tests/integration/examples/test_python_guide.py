@@ -1,4 +1,7 @@
-"""The guide to Python as its reader follows it: its programs one after another, then its commands."""
+"""The guide to Python as its reader follows it: its programs one after another, then its commands.
+
+A program in ``py`` needs the mesh of ``isek up``: ``tests/integration/local/test_quickstart.py`` runs it.
+"""
 
 import asyncio
 import json
