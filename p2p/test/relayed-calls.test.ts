@@ -143,7 +143,7 @@ test('a call does not wait each time for an address that leads nowhere', async (
     assert.equal((await near.call(silent)).status, 200)
     took.push(performance.now() - begun)
   }
-  assert.ok(Math.min(...took) < 300, 'each call would have waited 300 ms')
+  assert.ok(took.filter((each) => each < 300).length > 10, 'each call would have waited 300 ms')
 })
 
 test('when a relay is killed the other one carries the calls, and when it is back it is used again', async (t) => {
