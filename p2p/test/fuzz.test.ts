@@ -3,15 +3,15 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { test } from 'node:test'
-import { generateKeyPair } from '@libp2p/crypto/keys'
 import { multiaddr } from '@multiformats/multiaddr'
 import fc from 'fast-check'
 import { SidecarError, StartError } from '../src/errors.ts'
 import { endToEnd, timeoutOf } from '../src/headers.ts'
-import { createHost, HTTP_PROTOCOL } from '../src/libp2p.ts'
+import { HTTP_PROTOCOL } from '../src/libp2p.ts'
 import { checkPath } from '../src/paths.ts'
 import { parsePeerAddresses } from '../src/peer-address.ts'
 import { readSettings } from '../src/settings.ts'
+import { startHost } from './support/host.ts'
 import { startNode, startPeer } from './support/mesh.ts'
 import { until } from './support/until.ts'
 
@@ -105,17 +105,7 @@ test('settings are read, or named with what to do', () => {
 
 test('whatever a peer sends on its streams, cut wherever, the sidecar goes on and holds nothing of it', { timeout: 120_000 }, async (t) => {
   const far = await startPeer(t, (await startNode(t)).url)
-  const { libp2p } = await createHost({
-    privateKey: await generateKeyPair('Ed25519'),
-    listenHost: '127.0.0.1',
-    listenPort: 0,
-    announceHost: undefined,
-    protector: undefined,
-    refuseConnections: () => false,
-    refused: () => {}
-  })
-  await libp2p.start()
-  t.after(() => libp2p.stop())
+  const libp2p = await startHost(t)
   const connection = await libp2p.dial(multiaddr(far.p2p_address))
   const piece = fc.oneof(
     fc.uint8Array({ maxLength: 300 }),

@@ -6,24 +6,14 @@ import { once } from 'node:events'
 import { Agent, type IncomingMessage, request } from 'node:http'
 import { connect } from 'node:net'
 import { type TestContext, test } from 'node:test'
-import { generateKeyPair } from '@libp2p/crypto/keys'
 import { multiaddr } from '@multiformats/multiaddr'
-import { createHost, HTTP_PROTOCOL } from '../src/libp2p.ts'
+import { HTTP_PROTOCOL } from '../src/libp2p.ts'
 import { StreamSocket } from '../src/stream-socket.ts'
+import { startHost } from './support/host.ts'
 import { type Echo, type Peer, startNode, startPair, startPeer } from './support/mesh.ts'
 
 async function startStranger(t: TestContext, far: Peer): Promise<{ peerId: string; openStream(): Promise<StreamSocket> }> {
-  const { libp2p: host } = await createHost({
-    privateKey: await generateKeyPair('Ed25519'),
-    listenHost: '127.0.0.1',
-    listenPort: 0,
-    announceHost: undefined,
-    protector: undefined,
-    refuseConnections: () => false,
-    refused: () => {}
-  })
-  await host.start()
-  t.after(() => host.stop())
+  const host = await startHost(t)
   return {
     peerId: host.peerId.toString(),
     async openStream() {

@@ -3,35 +3,20 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { Agent, type IncomingMessage, request, type ServerResponse } from 'node:http'
-import { type TestContext, test } from 'node:test'
-import { generateKeyPair } from '@libp2p/crypto/keys'
-import type { Connection, Libp2p } from '@libp2p/interface'
+import { test } from 'node:test'
+import type { Connection } from '@libp2p/interface'
 import { defaultLogger } from '@libp2p/logger'
 import { AbstractMultiaddrConnection } from '@libp2p/utils'
 import { multiaddr } from '@multiformats/multiaddr'
 import type { Uint8ArrayList } from 'uint8arraylist'
 import { CALLS_PER_SECOND, createCallLimits, MAX_CALLS, MAX_CALLS_OF_PEER } from '../src/call-limits.ts'
-import { createHost, HTTP_PROTOCOL, MAX_CONNECTIONS_OF_PEER } from '../src/libp2p.ts'
+import { HTTP_PROTOCOL, MAX_CONNECTIONS_OF_PEER } from '../src/libp2p.ts'
 import { parseNetworkKeys } from '../src/network-keys.ts'
 import { createProtector, MAX_PENDING_OF_ADDRESS } from '../src/protector.ts'
 import { StreamSocket } from '../src/stream-socket.ts'
+import { startHost } from './support/host.ts'
 import { startNode, startPair, startPeer, swarmKey } from './support/mesh.ts'
 import { until } from './support/until.ts'
-
-async function startHost(t: TestContext): Promise<Libp2p> {
-  const { libp2p } = await createHost({
-    privateKey: await generateKeyPair('Ed25519'),
-    listenHost: '127.0.0.1',
-    listenPort: 0,
-    announceHost: undefined,
-    protector: undefined,
-    refuseConnections: () => false,
-    refused: () => {}
-  })
-  await libp2p.start()
-  t.after(() => libp2p.stop())
-  return libp2p
-}
 
 async function ask(connection: Connection, path: string, headers: Record<string, string> = {}): Promise<IncomingMessage> {
   const socket = new StreamSocket(await connection.newStream(HTTP_PROTOCOL, { maxOutboundStreams: 1_024 }), connection)
