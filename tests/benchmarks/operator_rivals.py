@@ -11,6 +11,7 @@ from typing import Any, Self
 
 import aiohttp
 from isek.api import IsekAgent, IsekMesh
+from isek.processes.ports import free_port
 from isek_operator.cluster.children import with_hash
 from isek_operator.decide.workload import Workload
 from isek_operator.manifests.workload import workload_manifests
@@ -19,7 +20,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from tests.benchmarks.load import cpu_seconds, resident_mib
 from tests.integration.operator.resources import agent, mesh
-from tests.support.control_plane_process import ServerProcess, free_port
+from tests.support.control_plane_process import ServerProcess
 from tests.support.waiting import until
 
 ROOT = Path(__file__).parents[2]

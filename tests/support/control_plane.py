@@ -12,10 +12,11 @@ from typing import Any, NamedTuple, Self
 import yaml
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
+from isek.processes.ports import free_port
 
 from tests.support.binaries import binary
 from tests.support.control_plane_etcd import EtcdMember, EtcdServer
-from tests.support.control_plane_process import ServerProcess, answered, free_port
+from tests.support.control_plane_process import ServerProcess, answered
 from tests.support.control_plane_proxy import TcpProxy
 from tests.support.kube import KubeClient, KubeError, Object, kube_client
 from tests.support.waiting import until

@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Any, Self
 
 import aiohttp
+from isek.processes.ports import free_port
 
 from tests.support.binaries import binary
-from tests.support.control_plane_process import ServerProcess, accepts, answered, free_port
+from tests.support.control_plane_process import ServerProcess, accepts, answered
 from tests.support.waiting import until
 
 

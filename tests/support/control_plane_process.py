@@ -2,9 +2,7 @@
 
 import asyncio
 import atexit
-import random
 import signal
-import socket
 import subprocess
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
@@ -14,21 +12,9 @@ import aiohttp
 
 from tests.support.waiting import until
 
-# below the range that the kernel takes ports of outgoing connections from, so that none of those gets in the way
-PORTS = range(20000, 32000)
-
 
 class ProcessFailedError(Exception):
     """A program ended when it should have run; the message ends with its last log lines."""
-
-
-def free_port() -> int:
-    """Return a TCP port of 127.0.0.1 that nobody listens on."""
-    while True:
-        port = random.choice(PORTS)  # noqa: S311 - no secret
-        with socket.socket() as probe, suppress(OSError):
-            probe.bind(("127.0.0.1", port))
-            return port
 
 
 class ServerProcess:

@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Self
 
 import asyncpg
+from isek.processes.ports import free_port
 
-from tests.support.control_plane_process import ServerProcess, free_port
+from tests.support.control_plane_process import ServerProcess
 from tests.support.waiting import until
 
 

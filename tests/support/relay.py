@@ -8,9 +8,9 @@ from types import TracebackType
 from typing import Self
 
 import aiohttp
+from isek.processes.ports import free_port
 from isek_operator.peer_identity import PeerIdentity
 
-from tests.support.control_plane_process import free_port
 from tests.support.sidecar import NODE_JS, sidecar_bundle
 from tests.support.waiting import until
 

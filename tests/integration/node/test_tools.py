@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from aiohttp import web
+from isek.processes.ports import free_port
 
-from tests.support.control_plane_process import free_port
 from tests.support.mcp_server import serving
 from tests.support.node_process import NodeProcess, agent, ask
 from tests.support.openai_server import OpenAIServer

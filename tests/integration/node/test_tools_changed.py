@@ -4,10 +4,10 @@ from base64 import b64decode, b64encode
 from pathlib import Path
 from typing import Any
 
+from isek.processes.ports import free_port
 from isek.registry.broken import BrokenRecord
 
 from tests.support.control_plane_etcd import EtcdServer
-from tests.support.control_plane_process import free_port
 from tests.support.mcp_server import serving
 from tests.support.node_process import NodeProcess, agent, ask, scripted
 from tests.support.waiting import until

@@ -12,8 +12,8 @@ from typing import Any
 
 import aiohttp
 import pytest
+from isek.processes.ports import free_port
 
-from tests.support.control_plane_process import free_port
 from tests.support.node_process import NodeProcess, agent, ask, scripted
 from tests.support.sidecar import PeerNode, sidecar_bundle
 from tests.support.waiting import until

@@ -6,9 +6,10 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Self
 
+from isek.processes.ports import free_port
 from prometheus_client.parser import text_string_to_metric_families
 
-from tests.support.control_plane_process import ServerProcess, answered, free_port
+from tests.support.control_plane_process import ServerProcess, answered
 from tests.support.kubelet_container import with_hosts
 from tests.support.waiting import until
 

@@ -5,11 +5,11 @@ import sys
 from pathlib import Path
 
 import pytest
+from isek.processes.ports import free_port
 from isek_operator.installed import complaint
 
 from tests.integration.operator.operator_process import OperatorProcess
 from tests.support.control_plane import ControlPlane, KubeClient, User
-from tests.support.control_plane_process import free_port
 from tests.support.credentials import credentials_of
 from tests.support.kubectl import run
 

@@ -8,11 +8,11 @@ import pytest
 from aiohttp import web
 from isek.asking import CallContext
 from isek.errors import CallError, RunError
+from isek.processes.ports import free_port
 from isek.protocol.p2p import P2PContext, Sidecar
 
 from tests.integration.protocol.conftest import MAX_ANSWER_BYTES, NearNode, P2PNetwork
 from tests.integration.protocol.far_node import Asked, FarNode, failing, never
-from tests.support.control_plane_process import free_port
 from tests.support.sidecar import SidecarProcess
 
 

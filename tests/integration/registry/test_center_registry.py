@@ -5,11 +5,11 @@ from contextlib import suppress
 
 import aiohttp
 import pytest
+from isek.processes.ports import free_port
 from isek.registry.center import serve
 from isek.registry.center_client import CenterRegistry
 
 from tests.integration.registry.records import node
-from tests.support.control_plane_process import free_port
 from tests.support.log_lines import LogLines
 from tests.support.waiting import until
 

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 from isek import IsekAgent, MCPToolkit, RiskLevel, RunError, Tool, ToolError
+from isek.processes.ports import free_port
 from isek.sync import wait_for
 
 from tests.support.asking import context
-from tests.support.control_plane_process import free_port
 from tests.support.mcp_server import SERVER, serving
 from tests.support.recording_model import RecordingModel, calls
 

@@ -2,10 +2,10 @@
 
 import pytest
 from isek import IsekAgent, MCPToolkit, Tool, ToolError
+from isek.processes.ports import free_port
 from isek.tools import mcp
 
 from tests.support.asking import context
-from tests.support.control_plane_process import free_port
 from tests.support.mcp_server import serving
 from tests.support.recording_model import RecordingModel
 

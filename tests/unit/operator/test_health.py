@@ -5,12 +5,12 @@ import socket
 
 import aiohttp
 import pytest
+from isek.processes.ports import free_port
 from isek_operator.health import endpoints
 from isek_operator.keys import Key
 from isek_operator.metrics import Metrics
 from isek_operator.queue import Done, WorkQueue
 
-from tests.support.control_plane_process import free_port
 from tests.support.waiting import until
 
 WRITER = Key("IsekAgent", "newsroom", "writer")
