@@ -1,7 +1,7 @@
 """What a message to a topic costs: ``python -m tests.benchmarks.topics``.
 
 On one node; to five other nodes over HTTP; and, for comparison, to five who watch a key of a real etcd that it is put
-to. Publisher and listeners are one process, etcd another.
+to, and to five libp2p hosts by gossipsub. Publisher and listeners are one process, etcd another.
 """
 
 import asyncio
@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import aclosing
+from pathlib import Path
 from typing import Any
 
 from isek import DefaultRegistry, Node
@@ -22,6 +23,7 @@ from isek.topics.outbox import Refusals
 from isek.topics.topics import Topics
 
 from tests.support.control_plane_etcd import EtcdServer
+from tests.support.sidecar import NODE_JS
 from tests.support.waiting import until
 
 LISTENERS = 5
@@ -160,12 +162,22 @@ async def by_etcd(endpoint: str) -> str:
         await client.close()
 
 
+async def by_gossipsub() -> str:
+    """What the sidecars' library could carry."""
+    program = Path(__file__).parents[2] / "p2p" / "bench" / "gossipsub.ts"
+    process = await asyncio.create_subprocess_exec(NODE_JS, program, stdout=asyncio.subprocess.PIPE)
+    out, _ = await process.communicate()
+    if process.returncode:
+        raise RuntimeError(f"{program} ended with exit code {process.returncode}")
+    return out.decode().strip()
+
+
 async def main() -> None:
     """Print the table."""
     etcd = EtcdServer()
     await etcd.start()
     try:
-        rows = [await on_one_node(), await to_other_nodes(), await by_etcd(etcd.endpoints[0])]
+        rows = [await on_one_node(), await to_other_nodes(), await by_etcd(etcd.endpoints[0]), await by_gossipsub()]
     finally:
         await etcd.stop()
     sys.stdout.write(
