@@ -109,7 +109,7 @@ def _id_of(content: dict[str, Any]) -> str | int | None:
 
 def _operations(handler: TaskHandler) -> dict[tuple[str, str], Operation]:
     """Section 11.3 of the specification."""
-    routes = create_rest_routes(handler, _ContextBuilder())
+    routes = create_rest_routes(handler, _RestContextBuilder())
     return {
         (method, route.path): route.endpoint
         for route in routes
@@ -122,3 +122,14 @@ class _ContextBuilder(ServerCallContextBuilder):
     def build(self, request: Request) -> ServerCallContext:
         call: Call = request.scope[CALL]
         return server_context(call)
+
+
+class _RestContextBuilder(_ContextBuilder):
+    def build(self, request: Request) -> ServerCallContext:
+        context = super().build(request)
+        if context.state["headers"][VERSION_HEADER] != PROTOCOL_VERSION_1_0:
+            raise VersionNotSupportedError(
+                f"A2A {PROTOCOL_VERSION_0_3} is not spoken as HTTP+JSON here, and is what a request without the header "
+                f"{VERSION_HEADER} speaks; send {VERSION_HEADER}: {PROTOCOL_VERSION_1_0}"
+            )
+        return context

@@ -201,6 +201,16 @@ async def test_who_names_no_version_speaks_0_3(node: NodeProcess) -> None:
     assert (told["result"]["kind"], told["result"]["status"]["state"]) == ("task", "completed")
 
 
+@pytest.mark.parametrize("version", ["", "0.3", "0.3.1"])
+async def test_http_json_is_spoken_in_1_0_alone_and_says_so(node: NodeProcess, version: str) -> None:
+    for method, path in OPERATIONS:
+        filled, body = path.format(id="t", push_id="p"), asked() if method == "POST" else None
+        status, said = await rest(node, method, filled, headers=HEADERS | {"A2A-Version": version}, json=body)
+
+        assert (status, said["error"]["details"][0]["reason"]) == (400, "VERSION_NOT_SUPPORTED"), (method, path)
+        assert said["error"]["message"].endswith("; send A2A-Version: 1.0"), (method, path)
+
+
 async def test_a_method_of_0_3_is_none_of_1_0(node: NodeProcess) -> None:
     error = (await rpc(node, "message/send", asked()))["error"]
 
