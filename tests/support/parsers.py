@@ -3,6 +3,7 @@
 import binascii
 import json
 from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -36,9 +37,15 @@ from isek.protocol.plain_form import read_answer
 from isek.protocol.push_sender import check_url
 from isek.protocol.steps import read_step
 from isek.registry.broken import BrokenAgent, BrokenRecord
+from isek.registry.center_client import read_changes, read_lease
 from isek.registry.record import AgentRecord, NodeRecord, RecordError
+from isek.tools.arguments import ArgumentCheck
+from isek.tools.base import ToolError
+from isek.tools.mcp import MCPTool, MCPToolkit, text_of
+from isek.tools.pinned import PinnedTools
 from isek.topics.message import encode
 from isek.topics.wire import HandOver, HistoryRequest, Messages, Refused, read
+from mcp.types import CallToolResult, ListToolsResult
 from pydantic import ValidationError
 from starlette.datastructures import Headers
 
@@ -142,6 +149,19 @@ def _messages(body: bytes) -> object:
 
 def _handed_over(body: bytes) -> object:
     return [(each.message(), each.to) for each in read(HandOver, body).messages]
+
+
+def _offered(body: bytes) -> object:
+    """What an MCP server has, as a run offers it to a model, which then calls it."""
+    tools = ListToolsResult.model_validate_json(body).tools
+    toolkit = MCPToolkit("http://tools/mcp")
+    for described in PinnedTools("http://tools/mcp", None, None).unchanged(tools):
+        tool = MCPTool(toolkit, described)
+        json.dumps(tool.schema.parameters).encode()
+        for arguments in ({}, {"items": [{"name": "tea", "count": 0.5}]}):
+            with suppress(ToolError):
+                ArgumentCheck(described.input_schema).check(arguments)
+    return tools
 
 
 def _text(read_text: Callable[[str], object]) -> Callable[[bytes], object]:
@@ -267,6 +287,35 @@ HEADERS = (
     + f"\ntraceparent: 00-{'a' * 32}-{'b' * 16}-01".encode()
 ).replace(b": ", b":")
 
+MCP_TOOL = {
+    "name": "order",
+    "description": "d",
+    "inputSchema": {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "$id": "https://example.org/order",
+        "type": "object",
+        "properties": {"items": {"type": "array", "items": {"$ref": "#/$defs/Item"}}},
+        "$defs": {
+            "Item": {
+                "type": "object",
+                "properties": {"name": {"type": "string", "pattern": "^[a-z]+$"}, "count": {"minimum": 0.5}},
+                "required": ["name"],
+            }
+        },
+    },
+    "annotations": {"readOnlyHint": True},
+}
+MCP_RESULTS: tuple[Json, ...] = (
+    {
+        "content": [
+            {"type": "text", "text": "a"},
+            {"type": "image", "data": "iVBORw0KGgo=", "mimeType": "image/png"},
+            {"type": "resource", "resource": {"uri": "file:///a", "text": "b"}},
+        ]
+    },
+    {"content": [], "structuredContent": {"a": [0.5]}},
+)
+
 FAILED = (IsekError,)
 PARSERS: dict[str, Parser] = {
     # of requests
@@ -369,6 +418,18 @@ PARSERS: dict[str, Parser] = {
         lambda body: BrokenRecord.decode(BROKEN_RECORD.key("default.m"), body),
         (RecordError,),
         (BROKEN_RECORD.encode(),),
+    ),
+    "lease of a center registry": Parser(read_lease, (ValueError,), _json({"lease": 1})),
+    "changes in a center registry": Parser(
+        read_changes,
+        (ValueError,),
+        _json({"clusterId": 1, "revision": 2, "items": [["/a", "b"], ["/c", None]], "missed": True}),
+    ),
+    "tools of an MCP server": Parser(_offered, (ValueError, IsekError), _json({"tools": [MCP_TOOL]})),
+    "result of an MCP tool": Parser(
+        lambda body: text_of(CallToolResult.model_validate_json(body)).encode(),
+        (ValueError, ToolError),
+        _json(*MCP_RESULTS),
     ),
     "key set": Parser(_text(read_keys), (ValueError,), (ISSUED_BY.key_set().encode(),)),
 }

@@ -1,10 +1,11 @@
 """The registry of a mesh in a center registry (``isek registry``), over HTTP."""
 
-import json
-from collections.abc import AsyncGenerator
-from typing import Any
+from collections.abc import AsyncGenerator, Callable
+from typing import Annotated, TypeVar
 
 import aiohttp
+from aiohttp.http_exceptions import LineTooLong
+from pydantic import BaseModel, Field
 from typing_extensions import override
 
 from isek.registry.center import HEARTBEAT_SECONDS
@@ -22,6 +23,8 @@ from isek.registry.store import (
 CALL_TIMEOUT = aiohttp.ClientTimeout(total=2)
 WATCH_TIMEOUT = aiohttp.ClientTimeout(total=None, sock_connect=2, sock_read=3 * HEARTBEAT_SECONDS)
 LINE_BYTES = 16 * 1024 * 1024
+
+T = TypeVar("T")
 
 
 class CenterRegistry(Registry):
@@ -51,8 +54,7 @@ class CenterClient(Store):
 
     @override
     async def grant(self, ttl_seconds: int) -> int:
-        answer = json.loads(await self._call("POST", "/leases", {"ttl_seconds": str(ttl_seconds)}))
-        return int(answer["lease"])
+        return self._read(read_lease, await self._call("POST", "/leases", {"ttl_seconds": str(ttl_seconds)}))
 
     @override
     async def keep_alive(self, lease: int) -> None:
@@ -76,7 +78,7 @@ class CenterClient(Store):
 
     @override
     async def list(self, prefix: str) -> Listing:
-        changes = _parse(await self._call("GET", "/keys", {"prefix": prefix}))
+        changes = self._read(read_changes, await self._call("GET", "/keys", {"prefix": prefix}))
         return Listing(changes.position, {key: value for key, value in changes.items if value is not None})
 
     @override
@@ -89,8 +91,8 @@ class CenterClient(Store):
                 answer.raise_for_status()
                 async for line in answer.content:
                     if line.strip():
-                        yield _parse(line)
-        except (aiohttp.ClientError, TimeoutError) as error:
+                        yield self._read(read_changes, line)
+        except (aiohttp.ClientError, LineTooLong, TimeoutError) as error:
             raise self._unavailable(error) from None
         raise StoreUnavailableError(f"the registry at {self._url} ended the watch")
 
@@ -120,11 +122,45 @@ class CenterClient(Store):
             self._session = aiohttp.ClientSession(read_bufsize=LINE_BYTES)
         return self._session
 
+    def _read(self, read: Callable[[bytes], T], answer: bytes) -> T:
+        try:
+            return read(answer)
+        except ValueError:
+            start = answer[:100].decode(errors="replace")
+            raise StoreUnavailableError(
+                f"the registry at {self._url} answers in no form that is known: {start!r}"
+            ) from None
+
     def _unavailable(self, error: Exception) -> StoreUnavailableError:
         return StoreUnavailableError(f"the registry at {self._url} does not answer: {error or type(error).__name__}")
 
 
-def _parse(line: bytes) -> Changes:
-    parsed: dict[str, Any] = json.loads(line)
-    items = tuple((key, None if value is None else value.encode()) for key, value in parsed["items"])
-    return Changes(Position(parsed["clusterId"], parsed["revision"]), items, bool(parsed.get("missed")))
+class _Lease(BaseModel):
+    lease: int
+
+
+class _Changes(BaseModel):
+    cluster_id: Annotated[int, Field(alias="clusterId")]
+    revision: int
+    items: Annotated[tuple[tuple[str, str | None], ...], Field(fail_fast=True)]
+    missed: bool = False
+
+
+def read_lease(answer: bytes) -> int:
+    """The lease that a registry has given.
+
+    Raises:
+        ValueError: it says something else.
+    """
+    return _Lease.model_validate_json(answer).lease
+
+
+def read_changes(line: bytes) -> Changes:
+    """What a registry says of keys.
+
+    Raises:
+        ValueError: nothing that is known.
+    """
+    said = _Changes.model_validate_json(line)
+    items = tuple((key, None if value is None else value.encode()) for key, value in said.items)
+    return Changes(Position(said.cluster_id, said.revision), items, said.missed)

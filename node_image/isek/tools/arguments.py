@@ -20,6 +20,8 @@ class ArgumentCheck:
         from jsonschema.validators import Draft202012Validator, validator_for  # noqa: PLC0415
         from referencing import Registry  # noqa: PLC0415
 
+        if not isinstance(schema.get("$schema", ""), str):
+            raise ValueError("the schema of the arguments is none: $schema must be text")  # noqa: TRY004  (as any other that is none)
         kind = validator_for(schema, default=Draft202012Validator)
         try:
             kind.check_schema(schema)
@@ -41,6 +43,8 @@ class ArgumentCheck:
             errors = sorted(self._validator.iter_errors(arguments), key=lambda error: list(map(str, error.path)))
         except Unresolvable as error:
             raise ToolError(f"the schema of the arguments refers to {error.ref!r}, which is not there") from None
+        except (ValueError, ArithmeticError, RecursionError) as error:  # a reference that is none, or leads to itself
+            raise ToolError(f"the schema of the arguments cannot be followed: {error}") from None
         if errors:
             problems = (f"{'.'.join(map(str, each.path))}: {each.message}".removeprefix(": ") for each in errors)
             raise ToolError(f"the arguments do not fit: {'; '.join(list(problems)[:MAX_PROBLEMS])}")

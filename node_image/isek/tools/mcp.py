@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from mcp.types import Tool as Described
 
 CONNECT_SECONDS = 30.0
+MAX_PAGES = 1000
+"""Of a server's list of tools."""
 LOOK_SECONDS = 60.0
 """After which a run asks again what the server's tools are."""
 
@@ -174,15 +176,23 @@ class MCPTool(Tool):
     async def call(self, arguments: dict[str, Any], context: CallContext) -> str:
         """What the server says, as text."""
         self._arguments.check(arguments)
-        result = await self._toolkit.ask(self._name, arguments)
-        text = "\n".join(getattr(part, "text", "") or f"[{part.type}]" for part in result.content)
-        if result.is_error:
-            raise ToolError(text or "the tool failed")
-        if not text and result.structured_content is not None:
-            from isek.tools.function import as_text  # noqa: PLC0415
+        return text_of(await self._toolkit.ask(self._name, arguments))
 
-            return as_text(result.structured_content)
-        return text
+
+def text_of(result: "CallToolResult") -> str:
+    """What a tool has answered, as text.
+
+    Raises:
+        ToolError: that it failed.
+    """
+    text = "\n".join(getattr(part, "text", "") or f"[{part.type}]" for part in result.content)
+    if result.is_error:
+        raise ToolError(text or "the tool failed")
+    if not text and result.structured_content is not None:
+        from isek.tools.function import as_text  # noqa: PLC0415
+
+        return as_text(result.structured_content)
+    return text
 
 
 class _Server:
@@ -253,16 +263,21 @@ class _Connection:
             raise ToolError(f"the MCP server {self._where} cannot be reached: {_cause(error)}") from None
 
     async def list_tools(self) -> "list[Described]":
-        """All tools, page by page."""
+        """All tools, page by page.
+
+        Raises:
+            ToolError: the server cannot be asked, or has no end of pages.
+        """
         tools: list[Described] = []
         cursor: str | None = None
-        while True:
+        for _ in range(MAX_PAGES):
             page = await self._ask(functools.partial(_page, cursor))
             tools += page.tools
             cursor = page.next_cursor
             if not cursor:
                 self.looked_at = True
                 return tools
+        raise ToolError(f"the MCP server {self._where} has more than {MAX_PAGES} pages of tools")
 
     async def call(self, tool: str, arguments: dict[str, Any]) -> "CallToolResult":
         """What the tool says."""

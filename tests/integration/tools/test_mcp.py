@@ -14,6 +14,21 @@ from tests.support.asking import context
 from tests.support.mcp_server import SERVER, serving
 from tests.support.recording_model import RecordingModel, calls
 
+WITHOUT_END = """
+import json, sys
+for line in sys.stdin:
+    said = json.loads(line)
+    if "id" not in said:
+        continue
+    answer = {"error": {"code": -32601, "message": "no"}}
+    if said["method"] == "initialize":
+        about = {"name": "shop", "version": "1"}
+        version = said["params"]["protocolVersion"]
+        answer = {"result": {"protocolVersion": version, "capabilities": {"tools": {}}, "serverInfo": about}}
+    elif said["method"] == "tools/list":
+        answer = {"result": {"tools": [], "nextCursor": "again"}}
+    print(json.dumps({"jsonrpc": "2.0", "id": said["id"], **answer}), flush=True)
+"""
 TWO_TEAS = {"items": [{"name": "tea", "count": 2}]}
 
 
@@ -119,6 +134,15 @@ async def test_a_tool_that_is_allowed_and_not_there_is_named() -> None:
     toolkit = started(allow=["order", "pay"])
     try:
         with pytest.raises(RunError, match="has no tool 'pay'; it has: close, end, fail, hang, order, secret"):
+            await toolkit.open()
+    finally:
+        await toolkit.aclose()
+
+
+async def test_a_list_of_tools_without_an_end_is_given_up() -> None:
+    toolkit = MCPToolkit(command=[sys.executable, "-c", WITHOUT_END])
+    try:
+        with pytest.raises(RunError, match="has more than 1000 pages of tools"):
             await toolkit.open()
     finally:
         await toolkit.aclose()
