@@ -82,7 +82,12 @@ class ApiServer:
             raise NotFoundError(path)
         if response.status >= 400:
             raise self._refused(response.status, str(response.reason))
-        return json.loads(content)
+        try:
+            return json.loads(content)
+        except (ValueError, RecursionError):
+            raise click.ClickException(
+                f"{self.name} answers with what is no JSON; check the server's address in the kubeconfig"
+            ) from None
 
     def forward(self, namespace: str, pod: str, port: int) -> PortForward:
         """A connection to a port of a pod."""

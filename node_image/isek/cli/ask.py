@@ -1,6 +1,7 @@
 """``isek ask``."""
 
 from http import HTTPStatus
+from typing import Any
 from urllib.parse import quote
 
 import click
@@ -41,6 +42,7 @@ def ask(
     namespace first, and another where that one is busy. A local mesh is asked when one runs, else the cluster of the
     kubeconfig.
     """
+    from isek.cli.answers import Answered, read  # noqa: PLC0415
     from isek.cli.http_call import raise_for_error  # noqa: PLC0415
 
     meshes = open_meshes(Place(local, name, context, namespace))
@@ -56,12 +58,11 @@ def ask(
         reply = node.call("POST", f"/agents/{quote(agent, safe='')}", body, timeout=timeout)
         if reply.status != HTTPStatus.TOO_MANY_REQUESTS:
             break
-    content = reply.content if isinstance(reply.content, dict) else {}
-    trace = (content.get("metadata") or {}).get(TRACE_KEY)
+    trace = _trace_of(reply.content)
     if reply.status >= 400 and output == "text" and trace:
         show_trace(trace, to_stderr=True)
     raise_for_error(reply, node.where)
-    answer = {"response": content.get("response", ""), "trace": trace}
+    answer = {"response": read(Answered, reply.content, node.where).response, "trace": trace}
     if output != "text":
         show(answer, output)
         return
@@ -69,6 +70,11 @@ def ask(
     if trace:
         click.echo()
         show_trace(trace)
+
+
+def _trace_of(content: Any) -> Any:
+    metadata = content.get("metadata") if isinstance(content, dict) else None
+    return metadata.get(TRACE_KEY) if isinstance(metadata, dict) else None
 
 
 def show_trace(trace: object, *, to_stderr: bool = False) -> None:

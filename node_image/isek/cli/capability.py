@@ -2,7 +2,6 @@
 
 import random
 from difflib import get_close_matches
-from typing import Any
 
 import click
 
@@ -24,12 +23,11 @@ def having(capability: str, meshes: Meshes, mesh: str) -> list[tuple[str, str]]:
     Raises:
         click.ClickException: nobody has it.
     """
-    records: list[dict[str, Any]] = known_nodes(meshes, mesh)["nodes"]
     offered = [
-        (each, (agent["name"], record["namespace"]))
-        for record in records
-        for agent in record.get("agents", ())
-        for each in agent.get("capabilities", ())
+        (each, (agent.name, record.namespace))
+        for record in known_nodes(meshes, mesh).nodes
+        for agent in record.agents
+        for each in agent.capabilities
     ]
     found = list({agent for each, agent in offered if each == capability})
     if not found:

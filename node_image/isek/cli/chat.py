@@ -2,11 +2,14 @@
 
 import uuid
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from isek.cli.meshes import TIMEOUT, Place, open_meshes, place_options
+
+if TYPE_CHECKING:
+    from isek.cli.answers import Chunk
 
 STEPS = {"ToolStarted": "tool", "AskStarted": "agent"}
 """The steps that are worth a line, by what of them is named."""
@@ -62,7 +65,7 @@ def chat(
             **({"user": user} if user else {}),
         }
         try:
-            answer = _show(node.stream("POST", "/v1/chat/completions", body, timeout=timeout))
+            answer = _show(node.stream("POST", "/v1/chat/completions", body, timeout=timeout), node.where)
         except click.ClickException as error:
             error.show()
             said.pop()
@@ -78,28 +81,43 @@ def _next_message() -> str:
         return ""
 
 
-def _show(chunks: Iterator[dict[str, Any]]) -> str:
-    """Print the answer as it comes, and the steps on the way to it; returns the answer."""
-    from isek.cli.http_call import error_of  # noqa: PLC0415
+def _show(events: Iterator[dict[str, Any]], where: str) -> str:
+    """Print the answer as it comes, and the steps on the way to it; returns the answer.
 
-    answer, fresh = "", True
-    for chunk in chunks:
-        if problem := error_of(chunk):
+    Raises:
+        click.ClickException: the node tells of an error, or of nothing that is an answer.
+    """
+    answer, fresh, event = "", True, None
+    for event in events:
+        try:
+            chunk = _chunk(event, where)
+        except click.ClickException:
             if not fresh:
                 click.echo()
-            raise click.ClickException(problem)
-        if line := _step(chunk.get("isek") or {}):
+            raise
+        if line := _step(chunk.isek):
             if not fresh:
                 click.echo()
             click.secho(line, dim=True)
             fresh = True
-        for choice in chunk.get("choices", ()):
-            text = choice.get("delta", {}).get("content") or ""
+        for choice in chunk.choices:
+            text = choice.delta.content or ""
             click.echo(text, nl=False)
             answer += text
             fresh = fresh and not text
+    if event is None:
+        _chunk(event, where)
     click.echo()
     return answer
+
+
+def _chunk(event: dict[str, Any] | None, where: str) -> "Chunk":
+    from isek.cli.answers import Chunk, read  # noqa: PLC0415
+    from isek.cli.http_call import error_of  # noqa: PLC0415
+
+    if problem := error_of(event):
+        raise click.ClickException(problem)
+    return read(Chunk, event, where)
 
 
 def _step(extension: dict[str, Any]) -> str:

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
 from http.client import HTTPConnection, HTTPException, HTTPResponse
@@ -14,6 +14,7 @@ from isek.cli.token import ENVIRONMENT, token
 
 REFUSED = (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN)
 """Nothing has happened, and another node may let the caller in."""
+ERROR_FIELDS = ("code", "message", "hint")
 TOKEN_HINT = f"give the token of a caller that it knows by {ENVIRONMENT} or --token-file"
 
 
@@ -50,9 +51,11 @@ class NodeConnection:
         Raises:
             click.ClickException: no answer comes; says why.
         """
+        from isek.cli.answers import parsed  # noqa: PLC0415
+
         with self._open(method, path, body, timeout) as response:
             text = response.read()
-        return Reply(response.status, _parsed(text))
+        return Reply(response.status, parsed(text))
 
     def stream(self, method: str, path: str, body: Any, *, timeout: float) -> Iterator[dict[str, Any]]:
         """The server-sent events that answer a request, as JSON, each as it comes.
@@ -60,11 +63,13 @@ class NodeConnection:
         Raises:
             click.ClickException: the node refuses, or breaks off; says why.
         """
+        from isek.cli.answers import parsed  # noqa: PLC0415
+
         with self._open(method, path, body, timeout) as response:
             if response.status >= 400:
-                raise_for_error(Reply(response.status, _parsed(response.read())), self.where)
+                raise_for_error(Reply(response.status, parsed(response.read())), self.where)
             for line in response:
-                event = _parsed(line.removeprefix(b"data:"))
+                event = parsed(line.removeprefix(b"data:"))
                 if isinstance(event, dict):
                     yield event
 
@@ -143,16 +148,14 @@ def raise_for_error(reply: Reply, where: str) -> None:
 
 
 def error_of(content: Any) -> str | None:
-    """The error that a node's JSON tells of, in one line."""
+    """The error that a node's JSON tells of, in one line; what it says of headers is none of a terminal's business."""
+    from isek.protocol.headers import SHOW_TOKEN  # noqa: PLC0415
+
     error = content.get("error") if isinstance(content, dict) else None
     if not isinstance(error, dict):
         return None
-    message = f"{error.get('code')}: {error.get('message')}"
-    hint = TOKEN_HINT if error.get("code") == "Unauthorized" else error.get("hint")
-    return "; ".join(filter(None, (message, hint)))
-
-
-def _parsed(text: bytes) -> Any:
-    with suppress(ValueError):
-        return json.loads(text)
-    return None
+    code, message, hint = (said if isinstance(said := error.get(name), str) else "" for name in ERROR_FIELDS)
+    if not (code or message):
+        return None
+    told = "; ".join(filter(None, (": ".join(filter(None, (code, message))), hint)))
+    return told.replace(SHOW_TOKEN, TOKEN_HINT)

@@ -1,14 +1,25 @@
 """``isek nodes``."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
 from isek.cli.meshes import Meshes, Place, open_meshes, place_options
 from isek.cli.output import OUTPUT, aligned, short_peer_id, show
 
+if TYPE_CHECKING:
+    from isek.registry.record import NodeRecord
+
 TIMEOUT_SECONDS = 10
 HEADING = ("NODE", "AGENTS", "PEER", "ADDRESS", "ZONE")
+
+
+class Known(NamedTuple):
+    """What a node knows of its mesh."""
+
+    nodes: "list[NodeRecord]"
+    content: dict[str, Any]
+    """All that it says, as JSON."""
 
 
 @click.command
@@ -33,9 +44,9 @@ def nodes(
         return
     known = known_nodes(meshes, f"{meshes.namespace}/{mesh or 'default'}")
     if output == "text":
-        _show_table([HEADING, *_rows(known)])
+        _show_table([HEADING, *_rows(known.nodes)])
     else:
-        show(known, output)
+        show(known.content, output)
 
 
 def _show_all(meshes: Meshes, wanted: list[str], output: str) -> None:
@@ -45,27 +56,27 @@ def _show_all(meshes: Meshes, wanted: list[str], output: str) -> None:
     found, failed = [], False
     for mesh in wanted:
         try:
-            found.append({"mesh": mesh, **known_nodes(meshes, mesh)})
+            found.append((mesh, known_nodes(meshes, mesh)))
         except click.ClickException as error:
             error.show()
             failed = True
     if output != "text":
-        show({"meshes": found}, output)
+        show({"meshes": [{"mesh": mesh, **known.content} for mesh, known in found]}, output)
     elif found:
-        _show_table([("MESH", *HEADING), *((known["mesh"], *row) for known in found for row in _rows(known))])
+        _show_table([("MESH", *HEADING), *((mesh, *row) for mesh, known in found for row in _rows(known.nodes))])
     if failed:
         raise SystemExit(1)
 
 
-def known_nodes(meshes: Meshes, mesh: str) -> dict[str, Any]:
+def known_nodes(meshes: Meshes, mesh: str) -> Known:
     """What a node of the mesh knows of it."""
+    from isek.cli.answers import KnownNodes, read  # noqa: PLC0415
     from isek.cli.http_call import raise_for_error  # noqa: PLC0415
 
     node = meshes.connect_to_mesh(mesh)
     reply = node.call("GET", "/isek/nodes", timeout=TIMEOUT_SECONDS)
     raise_for_error(reply, node.where)
-    known: dict[str, Any] = reply.content
-    return known
+    return Known(read(KnownNodes, reply.content, node.where).nodes, reply.content)
 
 
 def _show_table(rows: list[tuple[str, ...]]) -> None:
@@ -75,22 +86,16 @@ def _show_table(rows: list[tuple[str, ...]]) -> None:
         click.echo("   ".join(line))
 
 
-def _rows(known: dict[str, Any]) -> list[tuple[str, ...]]:
-    return [_row(record) for record in sorted(known["nodes"], key=lambda record: str(record["nodeId"]))]
+def _rows(nodes: "list[NodeRecord]") -> list[tuple[str, ...]]:
+    return [_row(record) for record in sorted(nodes, key=lambda record: record.node_id)]
 
 
-def _row(record: dict[str, Any]) -> tuple[str, ...]:
-    agents = ", ".join(sorted(agent["name"] for agent in record.get("agents", ())))
-    return (
-        record["nodeId"],
-        agents or "-",
-        short_peer_id(record.get("peerId")),
-        _where(record),
-        record.get("zone") or "-",
-    )
+def _row(record: "NodeRecord") -> tuple[str, ...]:
+    agents = ", ".join(sorted(agent.name for agent in record.agents))
+    return (record.node_id, agents or "-", short_peer_id(record.peer_id), _where(record), record.zone or "-")
 
 
-def _where(record: dict[str, Any]) -> str:
-    direct = record.get("p2pAddress", "").partition("/p2p/")[0] or f"{record['host']}:{record['port']}"
-    relays = {address.partition("/p2p-circuit/")[0].rpartition("/")[2] for address in record.get("p2pAddresses", ())}
-    return f"{direct} +{len(relays)} relays" if relays else str(direct)
+def _where(record: "NodeRecord") -> str:
+    direct = (record.p2p_address or "").partition("/p2p/")[0] or f"{record.host}:{record.port}"
+    relays = {address.partition("/p2p-circuit/")[0].rpartition("/")[2] for address in record.p2p_addresses}
+    return f"{direct} +{len(relays)} relays" if relays else direct

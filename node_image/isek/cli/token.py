@@ -36,12 +36,14 @@ def token() -> str | None:
     """The token, where there is one.
 
     Raises:
-        click.ClickException: its file cannot be read.
+        click.ClickException: its file cannot be read, or holds none.
     """
     file = token_file()
-    if file is None:
-        return os.environ.get(ENVIRONMENT) or None
     try:
-        return file.read_text().strip() or None
+        shown = os.environ.get(ENVIRONMENT, "") if file is None else file.read_text()
     except (OSError, UnicodeDecodeError) as error:
         raise click.ClickException(f"the token cannot be read: {error}") from None
+    shown = shown.strip()
+    if not (shown.isascii() and shown.isprintable()):
+        raise click.ClickException(f"the token in {file or ENVIRONMENT} must be one line of plain ASCII")
+    return shown or None

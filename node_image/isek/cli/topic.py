@@ -3,9 +3,10 @@
 import json
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from difflib import get_close_matches
 from functools import wraps
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 import click
@@ -13,6 +14,9 @@ import click
 from isek.cli.http_call import AnyNode
 from isek.cli.meshes import TIMEOUT, Place, open_meshes, place_options
 from isek.cli.output import OUTPUT, show
+
+if TYPE_CHECKING:
+    from isek.topics.wire import WireMessage
 
 NODES_SECONDS = 10.0
 MAX_TOPICS = 10
@@ -63,22 +67,22 @@ def publish(
     output: str,
 ) -> None:
     """Publish MESSAGE to all who listen to TOPIC; '*' is for all who listen to any. MESSAGE '-': standard input."""
+    from isek.cli.answers import Published, read  # noqa: PLC0415
     from isek.cli.http_call import raise_for_error  # noqa: PLC0415
 
     text = sys.stdin.read() if message == "-" else message
     body = {"payload": _parsed(text) if is_json else text, "priority": priority.capitalize()}
     reply = node.call("POST", _path(name_of_topic), body, timeout=timeout)
     raise_for_error(reply, node.where)
+    told = read(Published, reply.content, node.where)
     if output != "text":
         show(reply.content, output)
         return
-    listeners, heard = reply.content["listeners"], reply.content["heard"]
-    refused = reply.content.get("refused", 0)
-    if not (listeners or refused):
+    if not (told.listeners or told.refused):
         click.echo(f"published; {_nobody(node, name_of_topic)}")
         return
-    said = f"heard by {heard} of {listeners}" if listeners else "published; nobody listens"
-    click.echo(f"{said}; {refused} take nothing from you: see their spec.access" if refused else said)
+    said = f"heard by {told.heard} of {told.listeners}" if told.listeners else "published; nobody listens"
+    click.echo(f"{said}; {told.refused} take nothing from you: see their spec.access" if told.refused else said)
 
 
 @topic.command
@@ -87,8 +91,15 @@ def publish(
 @_at_a_node
 def listen(node: AnyNode, *, name_of_topic: str, output: str) -> None:
     """Print what is published to TOPIC, until Ctrl-C."""
-    for message in node.stream("GET", f"{_path(name_of_topic)}/messages", None, timeout=LISTEN_SECONDS):
-        _print(message, output)
+    from isek.cli.answers import read  # noqa: PLC0415
+    from isek.topics.wire import WireMessage  # noqa: PLC0415
+
+    for content in node.stream("GET", f"{_path(name_of_topic)}/messages", None, timeout=LISTEN_SECONDS):
+        message = read(WireMessage, content, node.where)
+        if output != "text":
+            show(content, output)
+        else:
+            _print(message)
     raise click.ClickException(f"{node.where} ended; listen again, to another")
 
 
@@ -99,25 +110,33 @@ def listen(node: AnyNode, *, name_of_topic: str, output: str) -> None:
 @_at_a_node
 def history(node: AnyNode, *, name_of_topic: str, limit: int, output: str) -> None:
     """Print what was published to TOPIC within the last hour, by nodes that still run."""
+    from isek.cli.answers import Past, read  # noqa: PLC0415
     from isek.cli.http_call import raise_for_error  # noqa: PLC0415
 
     reply = node.call("GET", f"{_path(name_of_topic)}?limit={limit}", timeout=LISTEN_SECONDS)
     raise_for_error(reply, node.where)
+    past = read(Past, reply.content, node.where)
     if output != "text":
         show(reply.content, output)
     else:
-        for message in reply.content["messages"]:
-            _print(message, output)
-    if reply.content["missing"]:
-        click.echo(f"did not answer: {', '.join(reply.content['missing'])}", err=True)
+        for message in past.messages:
+            _print(message)
+    if past.missing:
+        click.echo(f"did not answer: {', '.join(past.missing)}", err=True)
 
 
 def _nobody(node: AnyNode, name_of_topic: str) -> str:
     """That nobody listens to a topic, and to what they do."""
-    reply = node.call("GET", "/isek/nodes", timeout=NODES_SECONDS)
-    records = reply.content["nodes"] if reply.status < 400 else []
-    who = (each for record in records for each in (record, *record.get("agents", ())))
-    topics = sorted({topic for each in who for topic in each.get("topics", ())})
+    from isek.cli.answers import KnownNodes, read  # noqa: PLC0415
+    from isek.cli.http_call import raise_for_error  # noqa: PLC0415
+
+    records = []
+    with suppress(click.ClickException):  # it is published, and what follows is good advice and no more
+        reply = node.call("GET", "/isek/nodes", timeout=NODES_SECONDS)
+        raise_for_error(reply, node.where)
+        records = read(KnownNodes, reply.content, node.where).nodes
+    heard = [each.topics for record in records for each in record.agents] + [record.topics for record in records]
+    topics = sorted({topic for each in heard for topic in each})
     if not topics:
         return "nobody listens"
     alike = get_close_matches(name_of_topic, topics, n=1)
@@ -132,14 +151,11 @@ def _path(name_of_topic: str) -> str:
 def _parsed(text: str) -> Any:
     try:
         return json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise click.ClickException(f"the message is no JSON: {error}") from None
 
 
-def _print(message: dict[str, Any], output: str) -> None:
-    if output != "text":
-        show(message, output)
-        return
-    payload = message["payload"]
-    click.secho(f"{message['publishedAt']} {message['sender']}: ", dim=True, nl=False)
+def _print(message: "WireMessage") -> None:
+    payload = message.payload
+    click.secho(f"{message.published_at} {message.sender}: ", dim=True, nl=False)
     click.echo(payload if isinstance(payload, str) else json.dumps(payload))

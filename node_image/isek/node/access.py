@@ -258,6 +258,6 @@ class Gate:
 
 
 def _unauthorized(message: str, challenge: str) -> CallError:
-    error = CallError("Unauthorized", message, hint="send the header Authorization: Bearer <token>", status=401)
+    error = CallError("Unauthorized", message, hint=names.SHOW_TOKEN, status=401)
     error.response_headers["WWW-Authenticate"] = challenge
     return error

@@ -33,6 +33,8 @@ TRIED = "Isek-Tried-Ms"
 P2P_ERROR = "Isek-P2P-Error"
 """The code of an error that a sidecar answers with itself."""
 TRACEPARENT = "traceparent"
+SHOW_TOKEN = "send the header Authorization: Bearer <token>"  # noqa: S105
+"""What to do where a token is needed; the command line says instead how it takes one."""
 
 
 def of_error(error: IsekError) -> dict[str, str]:

@@ -105,6 +105,7 @@ async def test_who_has_a_token_shows_it_from_a_file_or_the_environment(
 
     assert "Unauthorized: a bearer token is needed" in refused.output
     assert "by ISEK_TOKEN or --token-file" in refused.output
+    assert "header" not in refused.output
     for allowed in (by_file, by_environment):
         assert "Unauthorized" not in allowed.output
         assert allowed.exit_code == 0
