@@ -28,7 +28,7 @@ export const MAX_STREAMS = 1024
 export const MAX_CONNECTIONS_OF_PEER = 16
 
 /** What a slow reader may cost for each stream; enough for 100 MB/s over 10 ms. */
-const MAX_STREAM_WINDOW_BYTES = 1024 * 1024
+export const MAX_STREAM_WINDOW_BYTES = 1024 * 1024
 
 /** Of libp2p itself and of the choice of relays, on one connection. */
 const MAX_PINGS = 4

@@ -41,11 +41,15 @@ export interface SpliceInit {
   signal: AbortSignal
 }
 
+/** Time for a reader of what was sent by one that is gone to close its own half; then it is reset. */
+const CLOSE_TIMEOUT_MS = 5_000
+
 /**
  * Carries the bytes of each stream to the other until both have ended, or one breaks.
  *
  * A slow reader, and a sender above its allowance, hold the sender back: nothing piles up here
  * but a window of each stream. (libp2p's own relay reads on, however slow the other side is.)
+ * What was sent before an end is carried to its last byte; a break is told as one, never as an end.
  */
 export async function splice(one: Stream, other: Stream, { allowances, carried, signal }: SpliceInit): Promise<void> {
   const abort = () => {
@@ -57,15 +61,24 @@ export async function splice(one: Stream, other: Stream, { allowances, carried, 
   signal.removeEventListener('abort', abort)
 }
 
-/** Never rejects; ends when `from` is closed. */
+/** Never rejects; ends when `from` is closed and all that it sent is with `to`. */
 function carry(from: Stream, to: Stream, allowance: Allowance, carried: (bytes: number) => void): Promise<void> {
   return new Promise((resolve) => {
     let full = false
     let timer: NodeJS.Timeout | undefined
+    /** By its sender's word: a connection that is gone ends its streams as well. */
+    let hasEnded = from.remoteWriteStatus === 'closed'
 
-    function goOn(): void {
-      if (!full && timer === undefined && from.readStatus === 'paused') {
-        from.resume()
+    function pace(): void {
+      const isHeld = full || timer !== undefined
+      if (isHeld && from.readStatus === 'readable') {
+        from.pause()
+      } else if (!isHeld && from.readStatus === 'paused') {
+        try {
+          from.resume()
+        } catch {
+          // what was read has been passed on; that there is room for more can be told to nobody
+        }
       }
     }
 
@@ -74,44 +87,60 @@ function carry(from: Stream, to: Stream, allowance: Allowance, carried: (bytes: 
       if (to.writeStatus !== 'writable') {
         return // its end comes as 'close'
       }
+      try {
+        full = !to.send(data)
+      } catch {
+        return // so does that it was about to end
+      }
       carried(bytes)
-      full = !to.send(data)
       const wait = allowance.take(bytes)
       if (wait > 0) {
         timer ??= setTimeout(() => {
           timer = undefined
-          goOn()
+          pace()
         }, wait)
       }
-      if ((full || wait > 0) && from.readStatus === 'readable') {
-        from.pause()
-      }
+      queueMicrotask(pace) // a stream that is paused while it resumes would give windows to its sender all the same
     })
-    to.addEventListener('drain', () => {
-      full = false
-      goOn()
-    })
-    function end(): void {
-      if (to.status === 'open') {
-        to.close().catch((error) => to.abort(error))
-      }
+    function makeRoom(): void {
+      full = to.writableNeedsDrain || to.writeBufferLength > 0
+      pace()
     }
+    to.addEventListener('drain', () => queueMicrotask(makeRoom)) // once it has sent what it can of its buffer
 
-    function closed(error?: Error): void {
+    function breakOff(error: Error): void {
       clearTimeout(timer)
-      if (error === undefined) {
-        end()
-      } else {
-        to.abort(error)
-      }
+      to.abort(error)
       resolve()
     }
 
+    let passedOn: Promise<void> | undefined
+    function end(): void {
+      if (!hasEnded || !from.readableEnded || from.status === 'aborted' || from.status === 'reset') {
+        return
+      }
+      passedOn ??= to.close().catch((error) => to.abort(error))
+      if (from.status === 'closed') {
+        clearTimeout(timer)
+        void passedOn.then(() => setTimeout(() => to.abort(new Error('the other side is gone')), CLOSE_TIMEOUT_MS).unref())
+        resolve()
+      }
+    }
+
+    from.addEventListener('remoteCloseWrite', () => {
+      hasEnded = true
+    })
     from.addEventListener('end', end)
-    from.addEventListener('close', ({ error }) => closed(error))
+    from.addEventListener('close', ({ error }) => {
+      if (error !== undefined || !hasEnded) {
+        breakOff(error ?? new Error('the other side is gone'))
+      } else {
+        end()
+      }
+    })
     if (from.status !== 'open') {
-      closed(new Error('the other side is gone'))
-    } else if (from.readableEnded) {
+      breakOff(new Error('the other side is gone'))
+    } else {
       end()
     }
   })
