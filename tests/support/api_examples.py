@@ -127,6 +127,11 @@ RULES = [
         relays(service={"type": "LoadBalancer", "hosts": ["relay.example.org", "fd00::4"]}),
     ),
     RuleExample(
+        "fallback is for calls over libp2p",
+        mesh(p2p={"enabled": False, "fallback": "HTTP"}),
+        mesh(p2p={"enabled": False, "fallback": "None"}),
+    ),
+    RuleExample(
         "relays carry libp2p",
         mesh(p2p={"enabled": False, "relays": {"replicas": 1}}),
         mesh(p2p={"enabled": False, "relays": {"addresses": [RELAY]}}),

@@ -195,10 +195,18 @@ class P2P(Model):
             message="relays carry libp2p; leave them out where it is not enabled",
             holds=lambda p2p: p2p.enabled or not p2p.relays.replicas,
         ),
+        Rule(
+            cel="!has(self.enabled) || self.enabled || !has(self.fallback) || self.fallback == 'None'",
+            message="fallback is for calls over libp2p; leave it out where that is not enabled: all calls go over HTTP",
+            holds=lambda p2p: p2p.enabled or p2p.fallback == "None",
+        ),
     )
 
     enabled: bool = True
     """True: over libp2p, each node with a sidecar. False: plain HTTP between pods."""
+    fallback: Literal["None", "HTTP"] = "None"
+    """What becomes of a call that no path of libp2p could deliver. HTTP: it goes to a pod of the same cluster in plain
+    text, and counts there as one from outside the mesh. None: it fails."""
     private_network_key: PrivateNetworkKey = PrivateNetworkKey()
     """The key without which nobody can connect to the sidecars of the mesh."""
     relays: Relays = Relays()

@@ -63,6 +63,8 @@ class NodeSettings(BaseSettings):
     """Seconds after which the registry forgets the node when it stops renewing its lease."""
     p2p_enabled: bool = False
     """Whether a libp2p sidecar runs beside the node."""
+    p2p_fallback: Literal["None", "HTTP"] = "None"
+    """Whether a call that the sidecar could not deliver goes to a node of the same cluster over HTTP, in plain text."""
     p2p_api_url: str = "http://127.0.0.1:9001"
     """The sidecar's local API."""
     p2p_token_file: Path = Path("/var/run/isek/p2p/token")

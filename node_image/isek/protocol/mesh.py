@@ -6,6 +6,7 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from http import HTTPStatus
 
 from yarl import URL
 
@@ -19,7 +20,7 @@ from isek.protocol.bids import Bid
 from isek.protocol.capability import CAPABILITY, Offers
 from isek.protocol.delivery import deliver, new_key
 from isek.protocol.http_client import HttpAnswer, HttpClient, OnStep
-from isek.protocol.p2p import Sidecar, path_of
+from isek.protocol.p2p import Sidecar, SidecarAwayError, path_of
 from isek.protocol.plain_form import read_answer, request_body, request_headers
 from isek.protocol.steps import STEPS, read_step
 from isek.registry import NodeRecord, Registry
@@ -44,7 +45,8 @@ class Mesh:
         hosts: whether this node itself hosts an agent or team of that name.
         local: asks an agent that lives on this node: its name, the message, the context of its run.
         bids: what agents of this node say that have a capability.
-        sidecar: carries all calls to other nodes, which need one too; None: HTTP to all.
+        sidecar: carries all calls to other nodes, which need one too; None: HTTP to all. Where the settings say so,
+            HTTP is also the last path to an agent of the same cluster that it reaches on no other.
         called: told of the end of each call: its path, and the code of its error, if any.
     """
 
@@ -73,6 +75,7 @@ class Mesh:
         self._hosts = hosts
         self._local = local
         self._sidecar = sidecar
+        self._http_is_last = sidecar is not None and settings.p2p_fallback == "HTTP"
         self._called = called
         self._http = HttpClient(settings.max_body_bytes)
         self._loads = Loads()
@@ -137,6 +140,8 @@ class Mesh:
 
     async def _ask_replicas(self, address: str, message: str, context: CallContext) -> Answer:
         replicas = await self._replicas(address, context)
+        here = self._own.cluster
+        near = [each for each in replicas if self._http_is_last and each is not self._own and each.cluster == here]
         tried = 0
         while True:
             replica = self._choose(replicas, context.session_id)
@@ -145,8 +150,24 @@ class Mesh:
             except CallError as error:
                 tried += 1
                 replicas.remove(replica)
-                if not error.retryable or not replicas or tried == MAX_ATTEMPTS:
-                    raise
+                if error.retryable and replicas and tried < MAX_ATTEMPTS:
+                    continue
+                if near and (error.retryable or isinstance(error, SidecarAwayError)):
+                    return await self._ask_over_http(near, address, message, context, error)
+                raise
+
+    async def _ask_over_http(
+        self, near: list[NodeRecord], address: str, message: str, context: CallContext, unreached: CallError
+    ) -> Answer:
+        """The last path, once nothing can have happened on the others; who is asked does not know the caller."""
+        try:
+            return await self._ask(self._choose(near, context.session_id), address, message, context, "http")
+        except IsekError as error:
+            refused = error.status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}
+            if not refused and not (isinstance(error, CallError) and error.retryable):
+                raise
+            message = f"{unreached.message}; over HTTP: {error.code}: {error.message}"
+            raise CallError(unreached.code, message, hint=unreached.hint, trace=error.trace, retryable=True) from None
 
     async def _replicas(self, address: str, context: CallContext) -> list[NodeRecord]:
         """Where the agent lives; this node comes first when it is one of them.
@@ -184,8 +205,10 @@ class Mesh:
         """
         return await self._ask(self._own if node.node_id == self._own.node_id else node, address, message, context)
 
-    async def _ask(self, replica: NodeRecord, address: str, message: str, context: CallContext) -> Answer:
-        way = _Way(self._path_to(replica))
+    async def _ask(
+        self, replica: NodeRecord, address: str, message: str, context: CallContext, path: Path | None = None
+    ) -> Answer:
+        way = _Way(path or self._path_to(replica))
         watch = _Stopwatch()
         try:
             if way.path == "local":
@@ -209,11 +232,14 @@ class Mesh:
     ) -> Answer:
         body, said, key = request_body(self._own.node_id, message, context), request_headers(context), new_key()
         on_step = None if context.on_event is None else _teller(context.on_event, context)
+        sidecar = None if way.path == "http" else self._sidecar
 
         async def post(more: Mapping[str, str], within: float) -> HttpAnswer:
             listening = {} if on_step is None else {"Accept": STEPS}
             sent = {**said, **listening, **more}
-            return await self._request(replica, address, "POST", body, sent=sent, within=within, on_step=on_step)
+            return await self._request(
+                sidecar, replica, address, "POST", body, sent=sent, within=within, on_step=on_step
+            )
 
         with self._loads.calling(replica.node_id):
             try:
@@ -223,21 +249,21 @@ class Mesh:
                     self._loads.unreachable(replica.node_id)
                 raise
             except asyncio.CancelledError:
-                self._give_up(replica, address, {**said, headers.IDEMPOTENCY_KEY: key})
+                self._give_up(sidecar, replica, address, {**said, headers.IDEMPOTENCY_KEY: key})
                 raise
-        if self._sidecar is not None:
+        if sidecar is not None:
             way.path = path_of(answer.headers)
         load = answer.headers.get(headers.LOAD, "")
         if load.isdecimal():
             self._loads.report(replica.node_id, float(load))
         return read_answer(answer, address)
 
-    def _give_up(self, replica: NodeRecord, address: str, sent: Mapping[str, str]) -> None:
+    def _give_up(self, sidecar: Sidecar | None, replica: NodeRecord, address: str, sent: Mapping[str, str]) -> None:
         """Let the other side end the run at once: cut off without a word, it waits for the call to be told again."""
 
         async def tell() -> None:
             with suppress(CallError):
-                await self._request(replica, address, "DELETE", None, sent=sent, within=GIVE_UP_SECONDS)
+                await self._request(sidecar, replica, address, "DELETE", None, sent=sent, within=GIVE_UP_SECONDS)
 
         telling = asyncio.create_task(tell(), name="give up")
         self._giving_up.add(telling)
@@ -245,6 +271,7 @@ class Mesh:
 
     async def _request(
         self,
+        sidecar: Sidecar | None,
         replica: NodeRecord,
         address: str,
         method: str,
@@ -256,7 +283,7 @@ class Mesh:
     ) -> HttpAnswer:
         path = f"/agents/{address.partition('.')[0]}"
         to = f"{address} on {replica.node_id}"
-        return await self._carry(replica, method, path, body, sent=sent, to=to, within=within, on_step=on_step)
+        return await self._carry(sidecar, replica, method, path, body, sent=sent, to=to, within=within, on_step=on_step)
 
     async def post(self, node: NodeRecord, path: str, body: bytes, within: float) -> HttpAnswer:
         """Send JSON to a path of another node, and return its answer within so many seconds.
@@ -265,10 +292,11 @@ class Mesh:
             CallError: there is none.
         """
         sent = {"Content-Type": "application/json", headers.TIMEOUT: str(int(within * 1000))}
-        return await self._carry(node, "POST", path, body, sent=sent, to=node.node_id, within=within)
+        return await self._carry(self._sidecar, node, "POST", path, body, sent=sent, to=node.node_id, within=within)
 
     async def _carry(
         self,
+        sidecar: Sidecar | None,
         node: NodeRecord,
         method: str,
         path: str,
@@ -279,8 +307,8 @@ class Mesh:
         within: float,
         on_step: OnStep | None = None,
     ) -> HttpAnswer:
-        if self._sidecar is not None:
-            return await self._sidecar.call_peer(
+        if sidecar is not None:
+            return await sidecar.call_peer(
                 node.all_p2p_addresses, method, path, body, sent, to=to, within=within, on_step=on_step
             )
         url = URL(node.url + path, encoded=True)

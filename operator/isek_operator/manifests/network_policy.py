@@ -75,19 +75,22 @@ def workload_network_policy(workload: Workload, settings: OperatorSettings) -> M
     peers = _members(mesh)
     etcd = _pods(etcd_selector(mesh), _namespace(mesh.namespace))
     own_relays = mesh.spec.p2p.relays.replicas
-    between = P2P_PORT if mesh.spec.p2p.enabled else HTTP_PORT
+    between = [P2P_PORT] if mesh.spec.p2p.enabled else [HTTP_PORT]
+    fallback = [HTTP_PORT] if mesh.spec.p2p.fallback == "HTTP" else []
+    # with a certificate the pods take nothing in plain text but what has always been the way between nodes
+    taken = between if workload.template.tls_secret else between + fallback
     return _policy(
         child_meta(workload.owner, workload.name),
         workload.selector,
         ingress=[
-            _from(peers, between),
+            _from(peers, *taken),
             _from([{"podSelector": {}}], HTTPS_PORT if workload.template.tls_secret else HTTP_PORT, GRPC_PORT),
             *([_from_anywhere_inside(HEALTH_PORT)] if mesh.spec.p2p.enabled else []),
         ],
         egress=[
             *_dns(settings),
             *([_to([etcd], CLIENT_PORT)] if mesh.spec.etcd.external is None else []),
-            _to(peers, between),
+            _to(peers, *between, *fallback),
             *([_to([_pods(relays_selector(mesh), _namespace(mesh.namespace))], RELAY_PORT)] if own_relays else []),
             *_beyond(workload.destinations | _relays(mesh)),
         ],

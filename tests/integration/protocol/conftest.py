@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from pathlib import Path
+from typing import Any
 
 import pytest
 from isek.asking import Answer, CallContext
@@ -32,8 +33,10 @@ class NearNode:
         self.contexts: list[CallContext] = []
         self.fails: IsekError | None = None
 
-    def mesh(self, name: str = "near", sidecar: Sidecar | None = None) -> Mesh:
-        settings = NodeSettings(node_id=f"{name}.{NAMESPACE}", namespace=NAMESPACE, max_body_bytes=MAX_ANSWER_BYTES)
+    def mesh(self, name: str = "near", sidecar: Sidecar | None = None, **more: Any) -> Mesh:
+        settings = NodeSettings(
+            node_id=f"{name}.{NAMESPACE}", namespace=NAMESPACE, max_body_bytes=MAX_ANSWER_BYTES, **more
+        )
         mesh = Mesh(self.registry, settings, hosts=self.hosted.__contains__, local=self._answer_here, sidecar=sidecar)
         self.stack.push_async_callback(mesh.close)
         return mesh
@@ -96,3 +99,11 @@ class P2PNetwork:
 @pytest.fixture
 def p2p(near: NearNode) -> P2PNetwork:
     return P2PNetwork(near)
+
+
+@pytest.fixture
+async def own(near: NearNode, p2p: P2PNetwork) -> SidecarProcess:
+    """The sidecar of the node that asks."""
+    node = FarNode("near")
+    await near.stack.enter_async_context(node)
+    return await p2p.sidecar_of(node)

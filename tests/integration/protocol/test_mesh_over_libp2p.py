@@ -20,14 +20,6 @@ def a_run(seconds: float = 10) -> CallContext:
     return CallContext(deadline=time.monotonic() + seconds)
 
 
-@pytest.fixture
-async def own(near: NearNode, p2p: P2PNetwork) -> SidecarProcess:
-    """The sidecar of the node that asks."""
-    node = FarNode("near")
-    await near.stack.enter_async_context(node)
-    return await p2p.sidecar_of(node)
-
-
 async def test_a_far_agent_is_asked_over_libp2p_and_knows_which_peer_asks(
     near: NearNode, p2p: P2PNetwork, own: SidecarProcess
 ) -> None:

@@ -106,6 +106,14 @@ def test_without_libp2p_peers_ask_each_other_over_http() -> None:
     assert not town.allows(town.asker, town.writer, 9000)
 
 
+def test_where_http_is_the_last_path_peers_of_other_namespaces_are_reached_by_it_too() -> None:
+    shared = {"allowedNamespaces": {"from": "All"}, "p2p": {"fallback": "HTTP"}}
+    town, without = Town(namespace="lab", **shared), Town(namespace="lab", allowedNamespaces={"from": "All"})
+
+    assert all(town.allows(town.asker, town.writer, port) for port in (8080, 9000))
+    assert not without.allows(without.asker, without.writer, 8080)
+
+
 def test_over_http_a_node_is_reached_from_its_own_namespace_and_its_metrics_from_everywhere_inside() -> None:
     town = Town()
 
