@@ -76,9 +76,9 @@ def workload_network_policy(workload: Workload, settings: OperatorSettings) -> M
     etcd = _pods(etcd_selector(mesh), _namespace(mesh.namespace))
     own_relays = mesh.spec.p2p.relays.replicas
     between = [P2P_PORT] if mesh.spec.p2p.enabled else [HTTP_PORT]
-    fallback = [HTTP_PORT] if mesh.spec.p2p.fallback == "HTTP" else []
-    # with a certificate the pods take nothing in plain text but what has always been the way between nodes
-    taken = between if workload.template.tls_secret else between + fallback
+    last = [HTTP_PORT] if mesh.spec.p2p.fallback == "HTTP" else []
+    # whoever shows a certificate is not to be asked in plain text as well
+    taken = between if workload.template.tls_secret else between + last
     return _policy(
         child_meta(workload.owner, workload.name),
         workload.selector,
@@ -90,7 +90,7 @@ def workload_network_policy(workload: Workload, settings: OperatorSettings) -> M
         egress=[
             *_dns(settings),
             *([_to([etcd], CLIENT_PORT)] if mesh.spec.etcd.external is None else []),
-            _to(peers, *between, *fallback),
+            _to(peers, *between, *last),
             *([_to([_pods(relays_selector(mesh), _namespace(mesh.namespace))], RELAY_PORT)] if own_relays else []),
             *_beyond(workload.destinations | _relays(mesh)),
         ],

@@ -50,7 +50,10 @@ def test_a_mesh_without_p2p_has_no_sidecar_and_nothing_of_it() -> None:
 
 
 def test_the_node_is_told_who_and_where_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
-    workload = dedicated(agent(limits={"timeoutSeconds": 60}), a_mesh(meshID="world", registry={"ttlSeconds": 20}))
+    workload = dedicated(
+        agent(limits={"timeoutSeconds": 60}),
+        a_mesh(meshID="world", registry={"ttlSeconds": 20}, p2p={"fallback": "HTTP"}),
+    )
 
     told = environment(pod_of(workload)["containers"][0])
 
@@ -65,6 +68,7 @@ def test_the_node_is_told_who_and_where_it_is(monkeypatch: pytest.MonkeyPatch) -
     assert settings.registry_url == "etcds://default-etcd.newsroom.svc:2379"
     assert settings.registry_ttl_seconds == 20
     assert settings.p2p_enabled
+    assert settings.p2p_fallback == "HTTP"
     assert settings.drain_seconds == 80
 
 

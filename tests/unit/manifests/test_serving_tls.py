@@ -7,7 +7,7 @@ from isek_operator.manifests.pod import pod_template
 from isek_operator.manifests.service import workload_service
 
 from tests.unit.decide.scene import Scene, finding
-from tests.unit.manifests.samples import SETTINGS, agent, dedicated, environment, mesh, node, valid
+from tests.unit.manifests.samples import SETTINGS, a_mesh, agent, dedicated, environment, mesh, node, valid
 
 SECURE: dict[str, Any] = {"template": {"tlsSecret": {"name": "writer-tls"}}}
 
@@ -27,6 +27,18 @@ def test_pods_of_its_namespace_reach_it_there_and_nowhere_else() -> None:
 
     [neighbours] = [rule for rule in policy["spec"]["ingress"] if rule["from"] == [{"podSelector": {}}]]
     assert [each["port"] for each in neighbours["ports"]] == [8443, 8082]
+
+
+def test_nobody_asks_it_in_plain_text_where_http_is_the_last_path() -> None:
+    last = a_mesh(p2p={"fallback": "HTTP"})
+    plain, secure = (
+        {port["port"] for rule in workload_network_policy(dedicated(agent(**spec), last), SETTINGS)["spec"]["ingress"]
+         for port in rule["ports"]}
+        for spec in ({}, SECURE)
+    )  # fmt: skip
+
+    assert 8080 in plain
+    assert 8080 not in secure
 
 
 def test_its_pods_mount_the_certificate_and_its_key_and_are_probed_as_before() -> None:
