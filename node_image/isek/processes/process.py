@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from asyncio.subprocess import PIPE, STDOUT, Process
+from collections import deque
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -20,6 +21,7 @@ BACKOFF_SECONDS = (0.5, 1, 2, 5, 10, 30)
 SETTLED_SECONDS = 30
 """Who ran that long begins the row anew."""
 LINE_BYTES = 1024 * 1024
+LAST_LINES = 10
 
 
 class Console(Protocol):
@@ -78,7 +80,8 @@ class SupervisedProcess:
     def __init__(
         self, name: str, command: Sequence[str], environment: Mapping[str, str], *, group: int, console: Console
     ) -> None:
-        self._name = name
+        self.name = name
+        """On the console."""
         self._command = tuple(command)
         self._environment = dict(environment)
         self._group = group
@@ -88,6 +91,8 @@ class SupervisedProcess:
         self._stopping = asyncio.Event()
         self.deaths = 0
         """How often it ended unasked."""
+        self.last_lines: deque[str] = deque(maxlen=LAST_LINES)
+        """What it said last."""
         console.know(name)
 
     @property
@@ -97,7 +102,7 @@ class SupervisedProcess:
 
     def start(self) -> None:
         """Begin."""
-        self._keeping = asyncio.create_task(self._keep_running(), name=self._name)
+        self._keeping = asyncio.create_task(self._keep_running(), name=self.name)
 
     async def stop(self, *, within: float) -> None:
         """Ask the process to end (SIGTERM), and kill it when it has not by then (seconds)."""
@@ -107,7 +112,7 @@ class SupervisedProcess:
         self._terminate()
         done, _ = await asyncio.wait({self._keeping}, timeout=within)
         if not done:
-            self._console.warn(f"{self._name} has not ended within {within:g} s and is killed")
+            self._console.warn(f"{self.name} has not ended within {within:g} s and is killed")
             self.kill()
         await self._keeping
 
@@ -130,7 +135,7 @@ class SupervisedProcess:
             row = 0 if time.monotonic() - began > SETTLED_SECONDS else row
             wait = BACKOFF_SECONDS[min(row, len(BACKOFF_SECONDS) - 1)]
             row += 1
-            self._console.warn(f"{self._name} ended {how}; it is started again in {wait:g} s")
+            self._console.warn(f"{self.name} ended {how}; it is started again in {wait:g} s")
             try:
                 await asyncio.wait_for(self._stopping.wait(), wait)
             except TimeoutError:
@@ -150,7 +155,9 @@ class SupervisedProcess:
             self._terminate()
         assert self._process.stdout is not None  # noqa: S101  (as asked for above)
         while line := await _line(self._process.stdout):
-            self._console.line(self._name, line.decode(errors="replace").rstrip())
+            text = line.decode(errors="replace").rstrip()
+            self.last_lines.append(text)
+            self._console.line(self.name, text)
         return await self._process.wait()
 
     def _terminate(self) -> None:

@@ -15,6 +15,8 @@ from isek_operator.local.plan import Plan, Pod
 from isek_operator.local.pod_processes import PodProcesses
 
 REGISTRY_STOP_SECONDS = 3
+SLOW_SECONDS = 90
+"""After which those that answer can be asked, whatever the others do."""
 
 
 class LocalMesh:
@@ -27,6 +29,10 @@ class LocalMesh:
         self._sidecar_command = sidecar_command
         self._console = console
         self._pods: dict[str, PodProcesses] = {}
+        self._awaited: list[PodProcesses] = []
+        self.starting = False
+        """Whether it is not known yet what becomes of the last change."""
+        self._plan: Plan | None = None
         self._guard = Guard()
         port = free_port()
         self._registry_url = f"http://{HOST}:{port}"
@@ -36,23 +42,26 @@ class LocalMesh:
         )
         self._registry.start()
 
-    async def change_to(self, plan: Plan) -> bool:
-        """Stop what is not wished for any more, start what is new; what stays the same goes on running.
-
-        Returns once all answer (true), or are not going to (false).
-        """
+    async def change_to(self, plan: Plan) -> None:
+        """Stop what is not wished for any more, start what is new; what stays the same goes on running."""
+        self.starting, self._plan = True, plan
         wanted = {pod.node_id: pod for pod in plan.pods}
         self._files.write_secrets(plan.secrets)
         outdated = [node_id for node_id, running in self._pods.items() if running.pod != wanted.get(node_id)]
         await asyncio.gather(*(self._stop_pod(node_id) for node_id in outdated))
         started = [self._start_pod(pod) for node_id, pod in wanted.items() if node_id not in self._pods]
-        ready = await asyncio.gather(*(pod.until_ready() for pod in started))
-        for pod, is_ready in zip(started, ready, strict=True):
-            if not is_ready:
-                self._console.warn(f"{pod.pod.name} does not become ready; its lines above say why")
-        nodes = [pod.describe() for pod in self._pods.values()]
-        keys = {pod.mesh_id: self._files.private_network_key(pod) for pod in plan.pods if pod.p2p}
-        self._directory.write(self._registry_url, plan.pods[0].mesh_id, nodes, keys)
+        self._awaited = [pod for pod in self._awaited if pod in self._pods.values()] + started
+
+    async def until_ready(self) -> bool:
+        """Wait until all that was started answers (true), or is not going to (false)."""
+        waiting = asyncio.gather(*(pod.until_ready() for pod in self._awaited))
+        try:
+            await asyncio.wait({waiting}, timeout=SLOW_SECONDS)
+            self._describe()
+            ready = await waiting
+        finally:
+            waiting.cancel()
+        self.starting, self._awaited = False, []
         return all(ready)
 
     @property
@@ -86,6 +95,12 @@ class LocalMesh:
         """Kill what still runs, and remove all files."""
         self._guard.close()
         self._files.clear()
+
+    def _describe(self) -> None:
+        assert self._plan is not None  # noqa: S101  (it was changed to)
+        nodes = [pod.describe() for pod in self._pods.values()]
+        keys = {pod.mesh_id: self._files.private_network_key(pod) for pod in self._plan.pods if pod.p2p}
+        self._directory.write(self._registry_url, self._plan.pods[0].mesh_id, nodes, keys)
 
     def _start_pod(self, pod: Pod) -> PodProcesses:
         processes = PodProcesses(

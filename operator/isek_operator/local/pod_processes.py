@@ -21,8 +21,9 @@ DRAIN_SECONDS = 10
 """For what runs when the mesh is stopped."""
 STOP_SECONDS = DRAIN_SECONDS + 7
 READY_POLL_SECONDS = 0.05
-PATIENCE_SECONDS = 90
-"""A start takes two seconds, and half a minute where the processors are busy with other things."""
+TELL_SECONDS = 10
+PATIENCE_SECONDS = 600
+"""A start takes two seconds, and minutes where a machine is slow and busy with other things."""
 HOPELESS_DEATHS = 2
 READY, HOPELESS = "OK", "AgentInvalid"
 
@@ -41,6 +42,7 @@ class PodProcesses:
         console: Console,
     ) -> None:
         self.pod = pod
+        self._console = console
         self._port, api_port = free_port(), free_port()
         settings = NodeSettings.model_construct(
             node_id=pod.node_id,
@@ -106,28 +108,44 @@ class PodProcesses:
     async def until_ready(self) -> bool:
         """Wait until the node is registered and can be asked.
 
-        False: it can run nothing of what it hosts, one of the two keeps dying, or it takes too long.
+        False: it can run nothing of what it hosts, one of the two keeps dying, or it takes far too long; the console
+        has the reason. Meanwhile it tells now and then what is waited for.
         """
-        deadline = time.monotonic() + PATIENCE_SECONDS
-        while (said := await asyncio.to_thread(_readiness, self._port)) != READY:
-            if said == HOPELESS or self._deaths >= HOPELESS_DEATHS or time.monotonic() > deadline:
+        began = told = time.monotonic()
+        while (said := await asyncio.to_thread(_readiness, self._port)) != (READY, ""):
+            code, message = said
+            now = time.monotonic()
+            if code == HOPELESS or self._deaths >= HOPELESS_DEATHS or now - began > PATIENCE_SECONDS:
+                self._console.warn(f"{self.pod.name} does not become ready; the last lines of its processes:")
+                self._repeat_last_lines()
                 return False
+            if now - told >= TELL_SECONDS:
+                told = now
+                self._console.say(f"{self.pod.name} has been starting for {now - began:.0f} s: {message}")
             await asyncio.sleep(READY_POLL_SECONDS)
         return True
+
+    def _repeat_last_lines(self) -> None:
+        for process in filter(None, (self._node, self._sidecar)):
+            for text in process.last_lines:
+                self._console.line(process.name, text)
 
     @property
     def _deaths(self) -> int:
         return max(self._node.deaths, self._sidecar.deaths if self._sidecar else 0)
 
 
-def _readiness(port: int) -> str:
-    """``OK``, the code of what keeps the node from being ready, or nothing."""
+def _readiness(port: int) -> tuple[str, str]:
+    """``OK``, or the code of what keeps the node from being ready where it says one, and what that is."""
     connection = HTTPConnection(HOST, port, timeout=2)
     try:
         connection.request("GET", "/readyz")
         answer = connection.getresponse()
-        return READY if answer.status == 200 else str(json.load(answer)["error"]["code"])
-    except (OSError, HTTPException, ValueError, KeyError):
-        return ""
+        if answer.status == 200:
+            return READY, ""
+        error = json.load(answer)["error"]
+        return str(error["code"]), str(error["message"])
+    except (OSError, HTTPException, ValueError, KeyError, TypeError):
+        return "", "its node process does not answer yet"
     finally:
         connection.close()

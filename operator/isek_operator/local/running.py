@@ -69,7 +69,8 @@ async def _run(
 async def _work(mesh: LocalMesh, first: Plan, console: Console, watching: Watch | None, name: str) -> None:
     """Start everything, and apply edits until cancelled."""
     console.say(f"starting {_count(first)}")
-    await _change(mesh, first, console, since=0)
+    await _change(mesh, first, console)
+    edited = await _until_ready(mesh, console, watching, since=0)
     target = first.entry.removesuffix(f".{NAMESPACE}")
     named = "" if name == DEFAULT_NAME else f" --name {name}"
     console.say(f'in another terminal: isek ask{named} {target} "…"; Ctrl-C here stops everything')
@@ -77,28 +78,49 @@ async def _work(mesh: LocalMesh, first: Plan, console: Console, watching: Watch 
     if watching is None:
         await asyncio.Event().wait()
         return
+    since = 0.0
     while True:
-        await watching.until_edited()
+        if not edited:
+            await watching.until_edited()
         try:
             changed = await asyncio.to_thread(plan, watching.paths, watching.known)
         except DocumentError as error:
             for line in (*str(error).splitlines(), "the edit is not applied"):
                 console.warn(line)
+            edited = mesh.starting and await _until_ready(mesh, console, watching, since=since)
             continue
         console.say(f"applying the edit: {_count(changed)}")
-        await _change(mesh, changed, console, since=console.seconds)
+        since = console.seconds
+        await _change(mesh, changed, console)
+        edited = await _until_ready(mesh, console, watching, since=since)
 
 
-async def _change(mesh: LocalMesh, plan: Plan, console: Console, *, since: float) -> None:
+async def _change(mesh: LocalMesh, plan: Plan, console: Console) -> None:
     for problem in plan.problems:
         console.warn(problem)
     for note in plan.notes:
         console.say(note)
-    if await mesh.change_to(plan):
-        console.say(f"ready after {console.seconds - since:.1f} s:")
-    width = max((len(address) for address, _ in mesh.urls()), default=0)
-    for address, url in mesh.urls():
-        console.say(f"  {address.ljust(width)}  {click.style(url, bold=False)}")
+    await mesh.change_to(plan)
+
+
+async def _until_ready(mesh: LocalMesh, console: Console, watching: Watch | None, *, since: float) -> bool:
+    """Wait for what was started, and tell of it. True: there was an edit, which is not to wait for what is slow."""
+    ready = asyncio.create_task(mesh.until_ready())
+    edit = asyncio.create_task(watching.until_edited() if watching else asyncio.Event().wait())
+    try:
+        await asyncio.wait({ready, edit}, return_when=asyncio.FIRST_COMPLETED)
+        if not ready.done():
+            return True
+        if ready.result():
+            console.say(f"ready after {console.seconds - since:.1f} s:")
+        width = max((len(address) for address, _ in mesh.urls()), default=0)
+        for address, url in mesh.urls():
+            console.say(f"  {address.ljust(width)}  {click.style(url, bold=False)}")
+        return edit.done()
+    finally:
+        ready.cancel()
+        edit.cancel()
+        await asyncio.gather(ready, edit, return_exceptions=True)
 
 
 def _joining(registry_url: str, plan: Plan) -> str:
