@@ -135,8 +135,9 @@ export function hostOptions(
       }
     },
     connectionManager: {
-      // 300 would make a hub of a larger mesh close and dial for ever; beyond this, unused ones are closed
-      maxConnections: 5_000,
+      // 300 would be too few for a hub of a larger mesh. Each costs up to 0.3 MB (bench/memory.ts), so that these fit into the
+      // 768 MiB of a sidecar's container; beyond this, who dials is refused, and who is dialled takes the place of an unused one
+      maxConnections: 2_000,
       // 5 a second from one address would lock out a node of 100 pods behind one NAT address, and all of local mode
       inboundConnectionThreshold: 1_000,
       // 10 would refuse the peers of a pod that just came up and that all of them dial at once
