@@ -8,7 +8,7 @@ import click
 
 from isek.cli.capability import CAPABILITY, having
 from isek.cli.meshes import TIMEOUT, Place, open_meshes, place_options
-from isek.cli.output import OUTPUT, show
+from isek.cli.output import OUTPUT, say, show
 
 TRACE_KEY = "isek.io/trace"
 
@@ -66,7 +66,7 @@ def ask(
     if output != "text":
         show(answer, output)
         return
-    click.echo(answer["response"])
+    say(answer["response"])
     if trace:
         click.echo()
         show_trace(trace)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from isek.cli.meshes import TIMEOUT, Place, open_meshes, place_options
+from isek.cli.output import harmless, say
 
 if TYPE_CHECKING:
     from isek.cli.answers import Chunk
@@ -102,7 +103,7 @@ def _show(events: Iterator[dict[str, Any]], where: str) -> str:
             fresh = True
         for choice in chunk.choices:
             text = choice.delta.content or ""
-            click.echo(text, nl=False)
+            say(text, nl=False)
             answer += text
             fresh = fresh and not text
     if event is None:
@@ -122,4 +123,4 @@ def _chunk(event: dict[str, Any] | None, where: str) -> "Chunk":
 
 def _step(extension: dict[str, Any]) -> str:
     key = STEPS.get(str(extension.get("step")))
-    return "" if key is None else f"  … {key} {extension.get(key)}"
+    return "" if key is None else f"  … {key} {harmless(str(extension.get(key)))}"

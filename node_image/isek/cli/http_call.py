@@ -10,6 +10,7 @@ from typing import Any
 
 import click
 
+from isek.cli.output import harmless
 from isek.cli.token import ENVIRONMENT, token
 
 REFUSED = (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN)
@@ -158,4 +159,4 @@ def error_of(content: Any) -> str | None:
     if not (code or message):
         return None
     told = "; ".join(filter(None, (": ".join(filter(None, (code, message))), hint)))
-    return told.replace(SHOW_TOKEN, TOKEN_HINT)
+    return harmless(told.replace(SHOW_TOKEN, TOKEN_HINT))

@@ -1,6 +1,8 @@
-"""What the commands that print data share: the form of the output, and tables."""
+"""What the commands that print data share: the form of the output, tables, and others' words at a terminal."""
 
 import json
+import re
+import sys
 from collections.abc import Sequence
 from typing import Any
 
@@ -16,6 +18,20 @@ OUTPUT = click.option(
 )
 
 
+CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+"""What a terminal obeys: all but tabs and ends of lines."""
+
+
+def harmless(text: str) -> str:
+    """The words of an agent or a node, which could move the cursor, rename the window or hide what they say."""
+    return CONTROL.sub(lambda found: ascii(found[0])[1:-1], text)
+
+
+def say(text: str, *, nl: bool = True) -> None:
+    """Print an agent's words; a file and a program get them as they are."""
+    click.echo(harmless(text) if sys.stdout.isatty() else text, nl=nl)
+
+
 def show(value: Any, form: str) -> None:
     """Print ``value`` as JSON or YAML."""
     if form == "json":
@@ -28,6 +44,7 @@ def show(value: Any, form: str) -> None:
 
 def aligned(rows: Sequence[Sequence[str]]) -> list[list[str]]:
     """The cells, each as wide as the widest of its column; the last column stays as it is."""
+    rows = [[harmless(cell) for cell in row] for row in rows]
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]) - 1)]
     return [[*(cell.ljust(width) for cell, width in zip(row, widths, strict=False)), row[-1]] for row in rows]
 

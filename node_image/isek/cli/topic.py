@@ -13,7 +13,7 @@ import click
 
 from isek.cli.http_call import AnyNode
 from isek.cli.meshes import TIMEOUT, Place, open_meshes, place_options
-from isek.cli.output import OUTPUT, show
+from isek.cli.output import OUTPUT, harmless, say, show
 
 if TYPE_CHECKING:
     from isek.topics.wire import WireMessage
@@ -157,5 +157,5 @@ def _parsed(text: str) -> Any:
 
 def _print(message: "WireMessage") -> None:
     payload = message.payload
-    click.secho(f"{message.published_at} {message.sender}: ", dim=True, nl=False)
-    click.echo(payload if isinstance(payload, str) else json.dumps(payload))
+    click.secho(harmless(f"{message.published_at} {message.sender}: "), dim=True, nl=False)
+    say(payload if isinstance(payload, str) else json.dumps(payload))

@@ -2,6 +2,8 @@
 
 import json
 import os
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -153,3 +155,29 @@ def test_what_is_not_even_http_is_named(impostor: Impostor, command: tuple[str, 
             (b"\0", b"\r\n\r\n", b"9" * 70_000, b"\xff", b"")
         )
     run(impostor, command, bytes(whole))
+
+
+@pytest.mark.parametrize("command", [("ask", "writer", "tea"), ("topic", "history", "news", *AT)], ids=" ".join)
+def test_a_terminal_obeys_nothing_that_an_agent_says_and_a_file_gets_it_as_it_is(
+    impostor: Impostor, command: tuple[str, ...]
+) -> None:
+    renaming = "\x1b]0;mine\x07tea"
+    said = {"ask": {"response": renaming}, "topic": {"messages": [PUBLISHED | {"payload": renaming}], "missing": []}}
+    impostor.whole = {COMMANDS[command][0]: http(200, json.dumps(said[command[0]]).encode())}
+    program = [sys.executable, "-m", "isek.cli.main", *command]
+
+    ours, terminals = os.openpty()
+    subprocess.run(program, stdin=subprocess.DEVNULL, stdout=terminals, check=True)
+    shown = os.read(ours, 10_000).decode()
+    os.close(ours)
+    os.close(terminals)
+
+    assert r"\x1b]0;mine\x07tea" in shown
+    assert renaming not in shown
+    assert renaming in subprocess.run(program, capture_output=True, check=True, text=True).stdout
+
+
+def test_an_error_that_a_node_tells_moves_no_cursor(impostor: Impostor) -> None:
+    problem = json.dumps({"error": ERROR | {"message": "\x1b[2Jm"}}).encode()
+
+    assert r"RunFailed: \x1b[2Jm; h" in run(impostor, ("ask", "writer", "tea"), http(503, problem))
