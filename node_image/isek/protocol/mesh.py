@@ -20,7 +20,7 @@ from isek.protocol.bids import Bid
 from isek.protocol.capability import CAPABILITY, Offers
 from isek.protocol.delivery import deliver, new_key
 from isek.protocol.http_client import HttpAnswer, HttpClient, OnStep
-from isek.protocol.p2p import Sidecar, SidecarAwayError, path_of
+from isek.protocol.p2p import PeerUnreachableError, Sidecar, SidecarAwayError, path_of
 from isek.protocol.plain_form import read_answer, request_body, request_headers
 from isek.protocol.steps import STEPS, read_step
 from isek.registry import NodeRecord, Registry
@@ -140,8 +140,7 @@ class Mesh:
 
     async def _ask_replicas(self, address: str, message: str, context: CallContext) -> Answer:
         replicas = await self._replicas(address, context)
-        here = self._own.cluster
-        near = [each for each in replicas if self._http_is_last and each is not self._own and each.cluster == here]
+        unreached: list[NodeRecord] = []
         tried = 0
         while True:
             replica = self._choose(replicas, context.session_id)
@@ -150,24 +149,27 @@ class Mesh:
             except CallError as error:
                 tried += 1
                 replicas.remove(replica)
+                no_path = isinstance(error, PeerUnreachableError | SidecarAwayError)
+                if no_path and self._http_is_last and replica.cluster == self._own.cluster:
+                    unreached.append(replica)
                 if error.retryable and replicas and tried < MAX_ATTEMPTS:
                     continue
-                if near and (error.retryable or isinstance(error, SidecarAwayError)):
-                    return await self._ask_over_http(near, address, message, context, error)
+                if unreached and (error.retryable or no_path):
+                    return await self._ask_over_http(unreached, address, message, context, error)
                 raise
 
     async def _ask_over_http(
-        self, near: list[NodeRecord], address: str, message: str, context: CallContext, unreached: CallError
+        self, unreached: list[NodeRecord], address: str, message: str, context: CallContext, why: CallError
     ) -> Answer:
         """The last path, once nothing can have happened on the others; who is asked does not know the caller."""
         try:
-            return await self._ask(self._choose(near, context.session_id), address, message, context, "http")
+            return await self._ask(self._choose(unreached, context.session_id), address, message, context, "http")
         except IsekError as error:
             refused = error.status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}
             if not refused and not (isinstance(error, CallError) and error.retryable):
                 raise
-            message = f"{unreached.message}; over HTTP: {error.code}: {error.message}"
-            raise CallError(unreached.code, message, hint=unreached.hint, trace=error.trace, retryable=True) from None
+            reason = f"{why.message}; over HTTP: {error.code}: {error.message}"
+            raise CallError(why.code, reason, hint=why.hint, trace=error.trace, retryable=True) from None
 
     async def _replicas(self, address: str, context: CallContext) -> list[NodeRecord]:
         """Where the agent lives; this node comes first when it is one of them.

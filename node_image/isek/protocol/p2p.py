@@ -37,6 +37,10 @@ class SidecarAwayError(CallError):
     """
 
 
+class PeerUnreachableError(CallError):
+    """No path leads to the peer, so that nothing was sent; what a peer refuses has found its way."""
+
+
 @dataclass(frozen=True)
 class P2PContext:
     """How other peers reach this node."""
@@ -235,4 +239,5 @@ def sidecar_error(answer: HttpAnswer, to: str) -> CallError:
         reason += OTHER_KEY
     if not nothing_happened and answer.status >= 500:
         return DeliveryUnknownError("AgentUnreachable", reason, hint=hint)
-    return CallError("AgentUnreachable", reason, hint=hint, retryable=nothing_happened)
+    kind = PeerUnreachableError if code == "PeerUnreachable" and nothing_happened else CallError
+    return kind("AgentUnreachable", reason, hint=hint, retryable=nothing_happened)

@@ -74,6 +74,19 @@ async def test_a_call_that_may_have_arrived_is_not_sent_over_http_too(
     assert all("Isek-Peer-Id" in asked.headers for asked in far.asked)
 
 
+@pytest.mark.parametrize("known", [True, False])
+async def test_who_refuses_over_libp2p_is_not_asked_over_http_too(
+    p2p: P2PNetwork, own: SidecarProcess, mesh: Mesh, known: bool
+) -> None:
+    far = FarNode("far", known_peers={own.peer_id} if known else set(), answering=failing("Draining", 503))
+    await p2p.join(far)
+
+    with pytest.raises(CallError, match="Draining" if known else "PeerRefused"):
+        await mesh.ask("writer", "hello", a_run())
+
+    assert all("Isek-Peer-Id" in asked.headers for asked in far.asked)
+
+
 async def test_another_cluster_is_not_asked_over_http(near: NearNode, p2p: P2PNetwork, own: SidecarProcess) -> None:
     far = FarNode("far", known_peers={own.peer_id})
     await joins_and_loses_its_sidecar(p2p, far)
