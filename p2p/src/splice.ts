@@ -138,6 +138,13 @@ function carry(from: Stream, to: Stream, allowance: Allowance, carried: (bytes: 
         end()
       }
     })
+    to.addEventListener('close', () => {
+      if (from.status !== 'open') {
+        // what is left of a stream that has ended cannot be carried any more, and nothing will come of the stream itself
+        clearTimeout(timer)
+        resolve()
+      }
+    })
     if (from.status !== 'open') {
       breakOff(new Error('the other side is gone'))
     } else {

@@ -208,6 +208,23 @@ test('one side may send on after the other has ended', async (t) => {
   assert.deepEqual([near.received.broken, far.received.broken], [false, false])
 })
 
+for (const [how, go] of [
+  ['resets it', ({ far }: Spliced) => far.stream.abort(new Error('enough'))],
+  ['is gone', ({ far }: Spliced) => far.host.stop()]
+] as const) {
+  test(`it is over when the reader ${how} before it has read all that came before the end of both`, async (t) => {
+    const spliced = await startSpliced(t)
+    await spliced.far.stream.close()
+    await until('the near one knows', () => spliced.near.received.ended)
+    await sendTooMuch(spliced)
+    await end(spliced)
+
+    await go(spliced)
+
+    await spliced.over
+  })
+}
+
 for (const [how, breakOff] of [
   ['is reset', ({ near }: Spliced) => near.stream.abort(new Error('broken off'))],
   ['is gone with its connection', ({ kill }: Spliced) => kill()]

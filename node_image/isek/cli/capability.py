@@ -7,6 +7,7 @@ import click
 
 from isek.cli.meshes import Meshes
 from isek.cli.nodes import known_nodes
+from isek.cli.output import harmless
 
 CAPABILITY = "capability:"
 """How a target begins that names no agent, but what it is to be able to do; as an address of agents does."""
@@ -34,6 +35,6 @@ def having(capability: str, meshes: Meshes, mesh: str) -> list[tuple[str, str]]:
         there = sorted({each for each, _ in offered})
         alike = get_close_matches(capability, there, n=1)
         hint = f"did you mean {alike[0]}?" if alike else f"there are: {', '.join(there) or 'none'}"
-        raise click.ClickException(f"nobody in mesh {mesh} has the capability {capability!r}; {hint}")
+        raise click.ClickException(harmless(f"nobody in mesh {mesh} has the capability {capability!r}; {hint}"))
     random.shuffle(found)  # spreads load
     return sorted(found, key=lambda agent: agent[1] != meshes.namespace)

@@ -18,24 +18,24 @@ OUTPUT = click.option(
 )
 
 
-CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
-"""What a terminal obeys: all but tabs and ends of lines."""
+CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b\u200e\u200f\u202a-\u202e\u2060-\u2069\ufeff]")
+"""What a terminal obeys, but for tabs and ends of lines, and what hides or turns round what stands beside it."""
 
 
 def harmless(text: str) -> str:
     """The words of an agent or a node, which could move the cursor, rename the window or hide what they say."""
-    return CONTROL.sub(lambda found: ascii(found[0])[1:-1], text)
+    return CONTROL.sub(lambda found: ascii(found[0])[1:-1], text.replace("\r\n", "\n"))
 
 
 def say(text: str, *, nl: bool = True) -> None:
     """Print an agent's words; a file and a program get them as they are."""
-    click.echo(harmless(text) if sys.stdout.isatty() else text, nl=nl)
+    click.echo(harmless(text) if sys.stdout.isatty() else text, nl=nl, color=True)  # else click takes some out
 
 
 def show(value: Any, form: str) -> None:
     """Print ``value`` as JSON or YAML."""
     if form == "json":
-        click.echo(json.dumps(value, indent=2, ensure_ascii=False))
+        say(json.dumps(value, indent=2, ensure_ascii=False))
         return
     import yaml  # noqa: PLC0415
 

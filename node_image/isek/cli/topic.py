@@ -122,7 +122,7 @@ def history(node: AnyNode, *, name_of_topic: str, limit: int, output: str) -> No
         for message in past.messages:
             _print(message)
     if past.missing:
-        click.echo(f"did not answer: {', '.join(past.missing)}", err=True)
+        click.echo(harmless(f"did not answer: {', '.join(past.missing)}"), err=True)
 
 
 def _nobody(node: AnyNode, name_of_topic: str) -> str:
@@ -141,7 +141,7 @@ def _nobody(node: AnyNode, name_of_topic: str) -> str:
         return "nobody listens"
     alike = get_close_matches(name_of_topic, topics, n=1)
     known = f"did you mean {alike[0]}?" if alike else f"there are listeners to {', '.join(topics[:MAX_TOPICS])}"
-    return f"nobody listens to {name_of_topic!r}; {known}"
+    return harmless(f"nobody listens to {name_of_topic!r}; {known}")
 
 
 def _path(name_of_topic: str) -> str:

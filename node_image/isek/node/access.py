@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from starlette.datastructures import Address, Headers
 
-from isek.api.access import Jwt, OutsideAccess
+from isek.api.access import AgentAccess, Jwt, OutsideAccess
 from isek.asking import CallContext
 from isek.errors import CallError
 from isek.log import log
@@ -194,6 +194,14 @@ class Gate:
                 "Forbidden",
                 f"{hosted.address} is for agents of its mesh alone",
                 hint=f"see spec.access.outside of {hosted.address}",
+                status=403,
+            )
+        chosen = (hosted.access.agents or AgentAccess()).from_ != "Mesh"
+        if chosen and self._token.expected and names.CALLER in headers:
+            raise CallError(
+                "Forbidden",
+                f"which agent of the mesh calls {hosted.address} can be told over libp2p alone, and this is HTTP",
+                hint=f"see spec.access.agents of {hosted.address}, and spec.p2p.fallback of the mesh",
                 status=403,
             )
         address = client.host if client else ""

@@ -17,6 +17,9 @@ PAUSES_SECONDS = (0.05, 0.1, 0.2, 0.4, 0.8, 1.6, 2, 2)
 """At most; together they last as long as a replica keeps a run whose caller was cut off."""
 LONGEST_CALL_SECONDS = 24 * 3600.0
 
+_KNOWS_NOT = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND})
+"""What is said by who has come to host others, or to know the caller no more."""
+
 Post = Callable[[Mapping[str, str], float], Awaitable[HttpAnswer]]
 """Sends the call with further headers, and within so many seconds."""
 
@@ -63,8 +66,8 @@ async def deliver(post: Post, key: str, context: CallContext, to: str) -> HttpAn
             if unknown is None or error.code != "AgentUnreachable":
                 raise
         else:
-            # where it has come to host others, or to know the caller no more, it does not say what it did before
-            if unknown is None or answer.status not in {HTTPStatus.NOT_FOUND, HTTPStatus.FORBIDDEN}:
+            # which says nothing of what was done before
+            if unknown is None or answer.status not in _KNOWS_NOT:
                 return answer
         if pause is None or pause >= context.remaining_seconds():
             raise unknown or away or deadline_exceeded(to)

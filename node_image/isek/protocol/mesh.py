@@ -6,7 +6,6 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from http import HTTPStatus
 
 from yarl import URL
 
@@ -149,27 +148,41 @@ class Mesh:
             except CallError as error:
                 tried += 1
                 replicas.remove(replica)
-                no_path = isinstance(error, PeerUnreachableError | SidecarAwayError)
-                if no_path and self._http_is_last and replica.cluster == self._own.cluster:
+                if isinstance(error, PeerUnreachableError):
                     unreached.append(replica)
-                if error.retryable and replicas and tried < MAX_ATTEMPTS:
+                if isinstance(error, SidecarAwayError):
+                    unreached += [replica, *replicas]
+                elif error.retryable and replicas and tried < MAX_ATTEMPTS:
                     continue
-                if unreached and (error.retryable or no_path):
-                    return await self._ask_over_http(unreached, address, message, context, error)
-                raise
+                elif not error.retryable:
+                    raise
+                near = [each for each in unreached if each is not self._own and each.cluster == self._own.cluster]
+                if not near or not self._http_is_last:
+                    raise
+                return await self._ask_over_http(near, address, message, context, error)
 
     async def _ask_over_http(
-        self, unreached: list[NodeRecord], address: str, message: str, context: CallContext, why: CallError
+        self, replicas: list[NodeRecord], address: str, message: str, context: CallContext, why: CallError
     ) -> Answer:
         """The last path, once nothing can have happened on the others; who is asked does not know the caller."""
-        try:
-            return await self._ask(self._choose(unreached, context.session_id), address, message, context, "http")
-        except IsekError as error:
-            refused = error.status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}
-            if not refused and not (isinstance(error, CallError) and error.retryable):
-                raise
-            reason = f"{why.message}; over HTTP: {error.code}: {error.message}"
-            raise CallError(why.code, reason, hint=why.hint, trace=error.trace, retryable=True) from None
+        while True:
+            replica = self._choose(replicas, context.session_id)
+            try:
+                return await self._ask(replica, address, message, context, "http")
+            except CallError as error:
+                replicas.remove(replica)
+                if error.retryable and replicas:
+                    continue
+                if not error.retryable and not _is_refusal(error):
+                    raise
+                raise CallError(
+                    why.code,
+                    f"{why.message}; over HTTP: {error.code}: {error.message}",
+                    hint=why.hint,
+                    status=why.status,
+                    trace=error.trace,
+                    retryable=True,
+                ) from None
 
     async def _replicas(self, address: str, context: CallContext) -> list[NodeRecord]:
         """Where the agent lives; this node comes first when it is one of them.
@@ -339,6 +352,11 @@ def _teller(tell: Callable[[Event], None], context: CallContext) -> OnStep:
             await context.keep_pace()
 
     return on_step
+
+
+def _is_refusal(error: CallError) -> bool:
+    """Of the caller, and not one that the agent met with itself."""
+    return error.code in {"Forbidden", "Unauthorized"} and not (error.trace and error.trace.children)
 
 
 def _no_p2p_address(address: str, replicas: list[NodeRecord]) -> CallError:

@@ -161,7 +161,7 @@ def test_what_is_not_even_http_is_named(impostor: Impostor, command: tuple[str, 
 def test_a_terminal_obeys_nothing_that_an_agent_says_and_a_file_gets_it_as_it_is(
     impostor: Impostor, command: tuple[str, ...]
 ) -> None:
-    renaming = "\x1b]0;mine\x07tea"
+    renaming = "\x1b]0;mine\x07\x1b[31m\u202etea"
     said = {"ask": {"response": renaming}, "topic": {"messages": [PUBLISHED | {"payload": renaming}], "missing": []}}
     impostor.whole = {COMMANDS[command][0]: http(200, json.dumps(said[command[0]]).encode())}
     program = [sys.executable, "-m", "isek.cli.main", *command]
@@ -172,7 +172,7 @@ def test_a_terminal_obeys_nothing_that_an_agent_says_and_a_file_gets_it_as_it_is
     os.close(ours)
     os.close(terminals)
 
-    assert r"\x1b]0;mine\x07tea" in shown
+    assert r"\x1b]0;mine\x07\x1b[31m\u202etea" in shown
     assert renaming not in shown
     assert renaming in subprocess.run(program, capture_output=True, check=True, text=True).stdout
 

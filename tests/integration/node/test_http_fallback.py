@@ -17,8 +17,12 @@ pytestmark = pytest.mark.skipif(not sidecar_bundle().exists(), reason="build the
 
 FACTS = scripted({"text": "facts on {input}"})
 PLACES = {
-    "desk.default": [team("newsroom", "open"), team("vault", "closed")],
-    "library.default": [agent("open", FACTS), agent("closed", FACTS, access={"outside": {"from": "Nobody"}})],
+    "desk.default": [team("newsroom", "open"), team("vault", "closed"), team("safe", "choosy")],
+    "library.default": [
+        agent("open", FACTS),
+        agent("closed", FACTS, access={"outside": {"from": "Nobody"}}),
+        agent("choosy", FACTS, access={"agents": {"from": "Selected", "allow": [{"name": "boss"}]}}),
+    ],
 }
 
 
@@ -34,7 +38,7 @@ async def peers(tmp_path: Path, center: str) -> AsyncIterator[dict[str, PeerNode
         yield peers
 
 
-async def test_agents_whose_sidecar_is_killed_are_asked_over_http_unless_they_are_for_their_mesh_alone(
+async def test_agents_whose_sidecar_is_killed_are_asked_over_http_unless_they_have_to_know_who_asks(
     peers: dict[str, PeerNode],
 ) -> None:
     desk, library = peers["desk.default"], peers["library.default"]
@@ -51,9 +55,13 @@ async def test_agents_whose_sidecar_is_killed_are_asked_over_http_unless_they_ar
     await library.sidecar.kill()
 
     assert await path_to_open() == "http"
-    status, body = await ask(desk.node.url, "tea", agent="vault")
-    assert status == 502
-    assert "; over HTTP: Forbidden: closed.default is for agents of its mesh alone" in body["error"]["message"]
+    for team_of_one, refusal in (
+        ("vault", "closed.default is for agents of its mesh alone"),
+        ("safe", "which agent of the mesh calls choosy.default can be told over libp2p alone"),
+    ):
+        status, body = await ask(desk.node.url, "tea", agent=team_of_one)
+        assert status == 502
+        assert f"; over HTTP: Forbidden: {refusal}" in body["error"]["message"]
 
     await library.sidecar.start_again()
     await until(over_libp2p, what="libp2p is taken again", within=60)

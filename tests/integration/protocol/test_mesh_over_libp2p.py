@@ -3,6 +3,7 @@
 import asyncio
 import time
 from contextlib import AsyncExitStack
+from typing import Any
 
 import pytest
 from aiohttp import web
@@ -16,8 +17,8 @@ from tests.integration.protocol.far_node import Asked, FarNode, failing, never
 from tests.support.sidecar import SidecarProcess
 
 
-def a_run(seconds: float = 10) -> CallContext:
-    return CallContext(deadline=time.monotonic() + seconds)
+def a_run(seconds: float = 10, **more: Any) -> CallContext:
+    return CallContext(deadline=time.monotonic() + seconds, **more)
 
 
 async def test_a_far_agent_is_asked_over_libp2p_and_knows_which_peer_asks(
