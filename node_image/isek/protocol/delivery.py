@@ -66,7 +66,7 @@ async def deliver(post: Post, key: str, context: CallContext, to: str) -> HttpAn
             if unknown is None or error.code != "AgentUnreachable":
                 raise
         else:
-            # which says nothing of what was done before
+            # who has been told before, and knows nothing now, says nothing of what was done then
             if unknown is None or answer.status not in _KNOWS_NOT:
                 return answer
         if pause is None or pause >= context.remaining_seconds():
